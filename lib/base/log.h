@@ -1,0 +1,34 @@
+#pragma once
+// Messages for people, on standard error only; standard output belongs to results.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace gptkit {
+
+enum class LogLevel { kQuiet, kInfo };
+void set_log_level(LogLevel level);
+LogLevel log_level();
+
+/// From now on every message is also appended, with the time of day, to this file (`run.log`).
+void set_log_file(const std::filesystem::path& path);
+
+/// True when standard error is a terminal and NO_COLOR is unset: colour and redrawn lines are fine.
+bool stderr_is_interactive();
+
+void log_line(std::string_view message);      ///< dropped by --quiet
+void warning_line(std::string_view message);  ///< "warning: ..."; shown even with --quiet
+
+template <class... Parts>
+void log_info(const Parts&... parts) {
+  log_line(concat(parts...));
+}
+template <class... Parts>
+void log_warning(const Parts&... parts) {
+  warning_line(concat(parts...));
+}
+
+}  // namespace gptkit

@@ -1,0 +1,70 @@
+# Every outside library, found once. A missing one ends in a sentence that mends it:
+# third_party/setup.sh installs them all.
+
+# gptkit_need(NAME PACKAGE ARGS...): find_package with a remedy.
+function(gptkit_mend name package)
+  message(FATAL_ERROR "gptkit: ${name} was not found. Run 'bash third_party/setup.sh', "
+                      "or on Debian and Ubuntu 'apt-get install ${package}'.")
+endfunction()
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL QUIET COMPONENTS Crypto)
+if(NOT OpenSSL_FOUND AND NOT OPENSSL_FOUND)
+  gptkit_mend(OpenSSL libssl-dev)
+endif()
+find_package(nlohmann_json 3.9 QUIET)
+if(NOT nlohmann_json_FOUND)
+  gptkit_mend(nlohmann-json nlohmann-json3-dev)
+endif()
+find_package(yaml-cpp QUIET)
+if(NOT yaml-cpp_FOUND)
+  gptkit_mend(yaml-cpp libyaml-cpp-dev)
+endif()
+if(NOT TARGET yaml-cpp::yaml-cpp)  # yaml-cpp before 0.8 exports the bare name
+  add_library(yaml-cpp::yaml-cpp INTERFACE IMPORTED)
+  target_link_libraries(yaml-cpp::yaml-cpp INTERFACE yaml-cpp)
+endif()
+find_package(CLI11 QUIET)
+if(NOT CLI11_FOUND)
+  gptkit_mend(CLI11 libcli11-dev)
+endif()
+
+find_path(SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h)
+find_library(SENTENCEPIECE_LIBRARY sentencepiece)
+find_library(SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train)
+if(NOT SENTENCEPIECE_INCLUDE_DIR OR NOT SENTENCEPIECE_LIBRARY OR NOT SENTENCEPIECE_TRAIN_LIBRARY)
+  gptkit_mend(sentencepiece libsentencepiece-dev)
+endif()
+if(NOT TARGET gptkit::sentencepiece_library)
+  add_library(gptkit::sentencepiece_library INTERFACE IMPORTED)
+  target_include_directories(gptkit::sentencepiece_library SYSTEM INTERFACE ${SENTENCEPIECE_INCLUDE_DIR})
+  target_link_libraries(gptkit::sentencepiece_library INTERFACE ${SENTENCEPIECE_TRAIN_LIBRARY}
+                        ${SENTENCEPIECE_LIBRARY})
+endif()
+
+if(GPTKIT_TORCH)
+  # What setup.sh found or unpacked; Torch_DIR and CMAKE_PREFIX_PATH come first.
+  if(DEFINED ENV{GPTKIT_HOME})
+    set(gptkit_home $ENV{GPTKIT_HOME})
+  elseif(DEFINED ENV{XDG_CACHE_HOME})
+    set(gptkit_home $ENV{XDG_CACHE_HOME}/gptkit)
+  else()
+    set(gptkit_home $ENV{HOME}/.cache/gptkit)
+  endif()
+  if(NOT Torch_DIR AND EXISTS ${gptkit_home}/torch-prefix)
+    file(STRINGS ${gptkit_home}/torch-prefix gptkit_torch_prefix LIMIT_COUNT 1)
+    list(APPEND CMAKE_PREFIX_PATH ${gptkit_torch_prefix})
+  endif()
+  find_package(Torch QUIET)
+  if(NOT Torch_FOUND)
+    message(FATAL_ERROR "gptkit: LibTorch was not found. Run 'bash third_party/setup.sh', or name one with "
+                        "-DTorch_DIR=.../share/cmake/Torch. Without it -DGPTKIT_TORCH=OFF builds the tokenizer alone.")
+  endif()
+endif()
+
+if(GPTKIT_TESTS)
+  find_package(GTest QUIET)
+  if(NOT GTest_FOUND)
+    gptkit_mend(GoogleTest "libgtest-dev libgmock-dev")
+  endif()
+endif()
