@@ -1,0 +1,64 @@
+#pragma once
+// Byte-level BPE (arXiv:1508.07909 on bytes, as in GPT-2): text is cut into pre-tokens, and inside
+// each the adjacent pair with the lowest rank merges, leftmost first, until none is left. Any byte
+// string encodes, and decodes to itself.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "text/pre_tokenizer.h"
+#include "text/tokenizer.h"
+
+namespace gptkit {
+
+/// What a byte-level BPE tokenizer is made of. Plain data: trainers build it, files hold it.
+struct BpeModel {
+  std::vector<std::string> tokens;                  // bytes by id; a special token's text
+  std::vector<std::pair<TokenId, TokenId>> merges;  // by rank; a pair makes the token of its bytes
+  std::vector<TokenId> special;  // ids that merges never make; text unless allowed
+  PreTokenPattern pattern = PreTokenPattern::kGpt2;
+
+  bool operator==(const BpeModel&) const = default;
+};
+
+class BpeTokenizer final : public Tokenizer {
+ public:
+  /// Checks the model: each of the 256 bytes has one token, no two tokens are alike, each merge's
+  /// parts and result exist. `where` (a file, usually) opens the error messages.
+  explicit BpeTokenizer(BpeModel model, const std::string& where = "BPE model");
+  ~BpeTokenizer() override;
+
+  void encode_append(std::string_view text, std::vector<TokenId>& ids,
+                     SpecialTokens special = SpecialTokens::kAsText) const override;
+  std::string token_bytes(TokenId id) const override;
+  std::string decode(std::span<const TokenId> ids) const override;
+  std::int64_t vocab_size() const override;
+  std::optional<TokenId> special_id(std::string_view text) const override;
+  std::optional<TokenId> end_of_text()
+      const override;  ///< "<|endoftext|>" among the special tokens
+  std::string algorithm() const override { return "bpe"; }
+  void save(const std::filesystem::path& folder) const override;
+
+  const BpeModel& model() const { return model_; }
+
+  /// The same tokenizer with more special tokens at the end of the vocabulary, ids vocab_size()
+  /// and on. Texts that are special tokens already keep their id.
+  std::shared_ptr<const BpeTokenizer> with_special_tokens(std::span<const std::string> texts) const;
+
+ private:
+  struct Tables;
+  BpeModel model_;
+  std::unique_ptr<const Tables> tables_;
+};
+
+/// The ids of encode(text, special), worked out by up to `threads` threads.
+std::vector<TokenId> encode_parallel(const Tokenizer& tokenizer, std::string_view text, int threads,
+                                     SpecialTokens special = SpecialTokens::kAsText);
+
+}  // namespace gptkit
