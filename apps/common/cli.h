@@ -1,0 +1,60 @@
+#pragma once
+// What every program shares: options read strictly, errors in one line and one place, exit codes
+// 0 (done), 1 (failed while running) and 2 (wrong options, config or input file).
+//
+//   int main(int argc, char** argv) {
+//     return gptkit::run_app("tokenize", [&] {
+//       CLI::App app("...", "tokenize");
+//       ...
+//       gptkit::parse(app, argc, argv);
+//       ...
+//     });
+//   }
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gptkit {
+
+/// Runs a program's body and turns its end into an exit code; errors become one line
+/// "name: message" on standard error. While it runs, std::cout is a large buffer over file
+/// descriptor 1 whose failures throw: a full disk is exit code 1 with a message, a reader that
+/// went away (`| head`) ends the program quietly with 0. SIGPIPE is ignored from here on.
+int run_app(const char* name, const std::function<void()>& body);
+
+/// Reads the options. --help and --version print and leave the body of run_app with exit code 0;
+/// anything wrong is an Error that names the option and suggests the one meant.
+void parse(CLI::App& app, int argc, char** argv);
+
+/// What all programs understand.
+struct CommonOptions {
+  std::vector<std::string> config_files;  // -c/--config, in order
+  std::vector<std::string> sets;          // -s/--set, in order: "a.b=value"
+  std::string device = "auto";
+  std::optional<std::int64_t> seed;  // -1: a new one each run
+  int threads = 0;                   // set by add_*_options: the physical cores unless given
+  bool print_config = false, quiet = false, json = false;
+};
+
+/// -q/--quiet --threads --version, and --json with `json`: for programs without a configuration.
+/// --quiet takes effect while parsing.
+void add_basic_options(CLI::App& app, CommonOptions& options, bool json = true);
+
+/// The basic options and -c/--config -s/--set --seed --device --print-config.
+void add_common_options(CLI::App& app, CommonOptions& options, bool json = true);
+
+/// $OMP_NUM_THREADS when set (refused unless it is a number from 1 to 1024), else the physical
+/// cores.
+int default_threads();
+
+/// Validators with one number grammar: decimal, no leading zeros or '+', no hex, inf or nan.
+CLI::Validator integer_in(std::int64_t min, std::int64_t max);
+CLI::Validator real_in(double min, double max);
+/// auto, cpu, cuda or cuda:N.
+CLI::Validator device_name();
+
+}  // namespace gptkit
