@@ -2,9 +2,11 @@
 // The one error type that people see. A message says where, what was found, what was expected and
 // what to do, in one line; programs print it behind their name and leave with exit_code().
 
+#include <cstddef>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace gptkit {
 
@@ -31,6 +33,29 @@ std::string concat(const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
   return out.str();
+}
+
+/// Text from outside (a path, a tensor's name) made fit for a message: one line, no control
+/// characters, at most about max_bytes long.
+inline std::string printable(std::string_view text, std::size_t max_bytes = 160) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool starts_character = (byte & 0xC0) != 0x80;
+    if (out.size() >= max_bytes && starts_character) return out + "...";
+    const bool c1_control =
+        byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (byte == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7F || c1_control) {
+      const auto code = c1_control ? static_cast<unsigned char>(text[++i]) : byte;
+      out.append("\\x").append(1, kHex[code >> 4]).append(1, kHex[code & 15]);
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
 }
 
 /// Throws an input error (exit code 2).

@@ -22,6 +22,12 @@ bool stderr_is_interactive();
 void log_line(std::string_view message);      ///< dropped by --quiet
 void warning_line(std::string_view message);  ///< "warning: ..."; shown even with --quiet
 
+/// The one redrawn line at the bottom of a terminal (progress): messages appear above it. Empty
+/// removes it. For terminals only: see stderr_is_interactive().
+void set_status_line(std::string_view line);
+/// A line on standard error that is kept out of the log file; dropped by --quiet.
+void print_line(std::string_view line);
+
 template <class... Parts>
 void log_info(const Parts&... parts) {
   log_line(concat(parts...));
