@@ -1,0 +1,93 @@
+#pragma once
+// Labelled texts -> classes, balanced and split as the book's chapter 6 does it with pandas, and
+// the dataset that pads them.
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "data/loader.h"
+#include "data/table.h"
+#include "text/tokenizer.h"
+
+namespace gptkit {
+
+enum class Balance { kNone, kSmallest };
+
+constexpr auto enum_names(Balance) {
+  return std::array<std::pair<std::string_view, Balance>, 2>{{
+      {"none", Balance::kNone},
+      {"smallest", Balance::kSmallest},  // every class sampled down to the smallest: the book
+  }};
+}
+
+struct ClassificationOptions {
+  std::vector<std::filesystem::path> train;       // labelled files
+  std::vector<std::filesystem::path> validation;  // empty: a fraction of train
+  std::vector<std::filesystem::path> test;        // empty: the rest of train, when it is split
+  TableOptions table;
+  std::vector<std::string> labels;   // class 0, 1, ...; empty: those of train, sorted
+  Balance balance = Balance::kNone;  // of the train files
+  double train_fraction = 0.7, validation_fraction = 0.1;
+  std::uint32_t seed = 123;  // NumPy's, of sampling and shuffling
+};
+
+struct LabelledText {
+  std::string text;
+  std::int64_t label = 0;  // class
+  std::int64_t row = 0;    // in its file, from 0
+};
+
+struct ClassificationData {
+  std::vector<std::string> labels;
+  std::vector<LabelledText> train, validation, test;
+  std::int64_t rows = 0;           // read from the train files
+  std::int64_t skipped_empty = 0;  // rows without text, in all files
+};
+
+/// Fails, naming file and row, for a label that is not among `labels`; for fewer than two classes;
+/// for a class without a training row; and when train or validation would be empty. With split
+/// files nothing is cut from train, and its rows are shuffled by the loader only.
+ClassificationData load_classification(const ClassificationOptions& options);
+
+/// One class number a text, sampled down as pandas' sample does and concatenated in class order.
+/// The smallest classes keep all rows in file order.
+std::vector<LabelledText> balance_to_smallest(const std::vector<LabelledText>& rows,
+                                              std::int64_t classes, std::uint32_t seed);
+
+/// How often each class occurs.
+std::vector<std::int64_t> class_counts(const std::vector<LabelledText>& rows, std::int64_t classes);
+
+struct ClassificationDatasetOptions {
+  std::int64_t max_length = 0;         // tokens; 0: the longest text of this set
+  std::int64_t context_length = 1024;  // no text is longer than this
+  TokenId pad_id = 50256;
+  bool pad_to_batch = false;  // pad to the longest of each batch instead of to max_length
+};
+
+class ClassificationDataset : public Dataset {
+ public:
+  ClassificationDataset(const std::vector<LabelledText>& rows, const Tokenizer& tokenizer,
+                        const ClassificationDatasetOptions& options);
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
+  Batch collate(std::span<const std::int64_t> indices) const override;  // inputs, labels, lengths
+
+  std::int64_t max_length() const { return max_length_; }
+  std::int64_t truncated() const { return truncated_; }  // texts cut to max_length
+  std::int64_t longest() const { return longest_; }      // tokens, before cutting
+
+ private:
+  std::vector<std::vector<TokenId>> ids_;
+  std::vector<std::int64_t> labels_;
+  std::int64_t max_length_ = 0, truncated_ = 0, longest_ = 0;
+  TokenId pad_id_;
+  bool pad_to_batch_;
+};
+
+}  // namespace gptkit

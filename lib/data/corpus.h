@@ -1,0 +1,49 @@
+#pragma once
+// From a corpus (text files or token shards) to training and validation tokens, in memory or as
+// new shards. The validation part is the end of the corpus: documents in order, cut at
+// int((1 - fraction) * characters), each part tokenized by itself, as the book does it.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/token_shard.h"
+#include "text/tokenizer.h"
+
+namespace gptkit {
+
+enum class SplitBy { kCharacters, kTokens };
+
+struct CorpusOptions {
+  std::vector<std::filesystem::path> train;       // text files, folders, globs; or shards (.bin) or
+                                                  // folders of them (then all must be)
+  std::vector<std::filesystem::path> validation;  // the same; empty: a fraction of train, or the
+                                                  // val-* shards of a folder of shards
+  double validation_fraction = 0.1;               // 0: none
+  SplitBy split_by = SplitBy::kCharacters;        // shards are always cut by tokens
+  bool allow_special = false;  // "<|endoftext|>" in the text becomes the token; else ordinary text
+};
+
+struct CorpusTokens {
+  TokenStream train, validation;
+  std::int64_t documents = 0;   // 0: shards, which do not say
+  std::int64_t characters = 0;  // of text, both parts; 0: shards
+};
+
+/// Text is tokenized into memory; shards stay on disk and are checked (ids, tokenizer). Documents
+/// are joined by the tokenizer's end-of-text token when it has one.
+CorpusTokens load_corpus(const CorpusOptions& options, const Tokenizer& tokenizer);
+
+/// Tokenizes text into a folder of shards with its meta.json, in constant memory, with progress.
+/// The folder appears whole or not at all; fails when it already exists. Returns the counts only
+/// in the summary.
+struct EncodeSummary {
+  std::int64_t documents = 0, characters = 0, bytes = 0;
+  std::int64_t train_tokens = 0, validation_tokens = 0;
+};
+EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& tokenizer,
+                               const std::filesystem::path& folder,
+                               std::int64_t max_shard_tokens = 100'000'000);
+
+}  // namespace gptkit

@@ -1,0 +1,77 @@
+#pragma once
+// Instruction data: Alpaca JSON ({instruction, input, output}, an array or one object a line) and
+// `messages` ({role, content} lists, one conversation a line), split and batched as in the book's
+// chapter 7.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "text/prompt.h"
+#include "text/tokenizer.h"
+
+namespace gptkit {
+
+struct InstructionRow {
+  PromptFields prompt;
+  std::string output;
+  std::int64_t row = 0;  // in its file, from 0
+};
+
+struct InstructionOptions {
+  std::vector<std::filesystem::path> train;
+  std::vector<std::filesystem::path> validation;  // empty: the last part of train
+  std::vector<std::filesystem::path> test;  // empty: the middle part of train, when it is split
+  double train_fraction = 0.85, test_fraction = 0.1;
+};
+
+struct InstructionData {
+  std::vector<InstructionRow> train, validation, test;
+  std::int64_t skipped_empty = 0;  // rows without an output
+};
+
+/// In file order: int(n * train_fraction) rows to train, int(n * test_fraction) to test, the rest
+/// to validation. Fails naming file and row for what is not a row, and when train or validation
+/// would be empty.
+InstructionData load_instructions(const InstructionOptions& options);
+
+/// The rows of one .json or .jsonl file; those without an output are skipped and counted.
+std::vector<InstructionRow> read_instructions(const std::filesystem::path& path,
+                                              std::int64_t& skipped_empty);
+
+struct InstructionDatasetOptions {
+  PromptStyle style = PromptStyle::kAlpaca;
+  bool mask_prompt = false;                // no loss on the prompt's tokens
+  std::int64_t allowed_max_length = 1024;  // inputs are cut to this many tokens
+  TokenId pad_id = 50256;                  // end of text: closes each answer, then pads
+};
+
+/// A batch is padded to its longest row. Targets are the inputs moved by one, then one pad_id (the
+/// end of text to learn), then kNoLoss.
+class InstructionDataset : public Dataset {
+ public:
+  /// Rows whose cut leaves no target to learn from (a masked prompt as long as the limit) are
+  /// skipped and counted; fails when none is left.
+  InstructionDataset(const std::vector<InstructionRow>& rows, const Tokenizer& tokenizer,
+                     const InstructionDatasetOptions& options);
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(examples_.size()); }
+  Batch collate(std::span<const std::int64_t> indices) const override;  // inputs, targets, lengths
+
+  std::int64_t truncated() const { return truncated_; }
+  std::int64_t skipped_without_target() const { return skipped_; }
+  std::int64_t longest() const { return longest_; }  // tokens, before cutting
+
+ private:
+  struct Example {
+    std::vector<TokenId> ids;
+    std::int64_t prompt_tokens;
+  };
+  std::vector<Example> examples_;
+  InstructionDatasetOptions options_;
+  std::int64_t truncated_ = 0, skipped_ = 0, longest_ = 0;
+};
+
+}  // namespace gptkit
