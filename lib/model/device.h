@@ -1,0 +1,17 @@
+#pragma once
+// Where the arithmetic runs.
+
+#include <torch/types.h>
+
+#include <string>
+
+namespace gptkit {
+
+/// "auto" (CUDA when there is one, else the CPU), "cpu", "cuda" or "cuda:N"; fails for a device
+/// that this machine or this build of LibTorch does not have.
+torch::Device resolve_device(const std::string& name);
+
+/// Sets LibTorch's thread count: `threads`, or the physical cores when it is 0.
+void set_threads(int threads);
+
+}  // namespace gptkit

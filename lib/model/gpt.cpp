@@ -1,0 +1,72 @@
+#include "model/gpt.h"
+
+#include <ATen/ops/dropout.h>
+#include <ATen/ops/embedding.h>
+
+#include "base/error.h"
+
+namespace gptkit {
+
+EmbeddingImpl::EmbeddingImpl(int64_t count, int64_t width) {
+  weight = register_parameter("weight", torch::empty({count, width}));
+}
+
+torch::Tensor EmbeddingImpl::forward(const torch::Tensor& ids) {
+  return at::embedding(weight, ids);
+}
+
+GPTImpl::GPTImpl(const ModelConfig& config) : config_(config) {
+  validate(config);
+  const int64_t C = config.d_model;
+  token_embedding_ = register_module("token_embedding", Embedding(config.vocab_size, C));
+  position_embedding_ = register_module("position_embedding", Embedding(config.context_length, C));
+  blocks_ = register_module("blocks", torch::nn::ModuleList());
+  for (int64_t i = 0; i < config.n_layer; ++i) blocks_->push_back(Block(config));
+  const auto norm = torch::nn::LayerNormOptions({C}).eps(config.norm_epsilon);
+  final_norm_ = register_module("final_norm", torch::nn::LayerNorm(norm));
+  if (!config.tie_embeddings) {
+    head_ = register_module("head", Linear(C, config.vocab_size, /*with_bias=*/false));
+  }
+}
+
+Block GPTImpl::block(int64_t i) const {
+  return Block(std::dynamic_pointer_cast<BlockImpl>(blocks_->ptr(static_cast<size_t>(i))));
+}
+
+torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, KvCache* cache) {
+  const int64_t T = ids.size(1), past = cache ? cache->tokens() : 0;
+  require(past + T <= config_.context_length, "the sequence has ", past + T,
+          " tokens but the model's context holds ", config_.context_length);
+  const auto positions = torch::arange(past, past + T, ids.options());
+  auto x = token_embedding_(ids) + position_embedding_(positions);  // (B,T,C)
+  x = at::dropout(x, config_.dropout, is_training());
+  for (int64_t i = 0; i < config_.n_layer; ++i) {
+    x = blocks_->ptr<BlockImpl>(static_cast<size_t>(i))
+            ->forward(x, cache ? &cache->layer(i) : nullptr);
+  }
+  return final_norm_(x);
+}
+
+torch::Tensor GPTImpl::logits(const torch::Tensor& hidden) {
+  return at::linear(hidden, head_ ? head_->weight : token_embedding_->weight);
+}
+
+torch::Tensor GPTImpl::forward(const torch::Tensor& ids, KvCache* cache) {
+  return logits(hidden(ids, cache));
+}
+
+void GPTImpl::grow_vocabulary_(int64_t vocab_size) {
+  require(vocab_size >= config_.vocab_size, "the vocabulary can only grow: it has ",
+          config_.vocab_size, " tokens and ", vocab_size, " were asked for");
+  torch::NoGradGuard no_grad;
+  const auto grow = [&](torch::Tensor& weight) {
+    const auto row = weight.mean(0, /*keepdim=*/true);
+    const auto fresh = row.expand({vocab_size - weight.size(0), weight.size(1)});
+    weight.set_data(torch::cat({weight.detach(), fresh}));
+  };
+  grow(token_embedding_->weight);
+  if (head_) grow(head_->weight);
+  config_.vocab_size = vocab_size;
+}
+
+}  // namespace gptkit

@@ -1,0 +1,62 @@
+#pragma once
+// GPT-2 (Radford et al. 2019): token and learned position embeddings, pre-norm blocks, a final
+// norm, and a head that may be the token embedding itself.
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/normalization.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include "model/block.h"
+#include "model/config.h"
+#include "model/kv_cache.h"
+
+namespace gptkit {
+
+/// A table of vectors, looked up by id. Like Linear it draws nothing when constructed.
+class EmbeddingImpl : public torch::nn::Module {
+ public:
+  EmbeddingImpl(int64_t count, int64_t width);
+
+  /// ids int64 (...) -> (..., width)
+  torch::Tensor forward(const torch::Tensor& ids);
+
+  torch::Tensor weight;  // (count, width)
+};
+TORCH_MODULE(Embedding);
+
+class GPTImpl : public torch::nn::Module {
+ public:
+  /// Allocates; the weights hold nothing until initialize_ (model/init.h) or loading fills them.
+  explicit GPTImpl(const ModelConfig& config);
+
+  /// ids int64 (B,T) -> logits (B,T,V). With a cache, the ids follow the tokens it holds.
+  torch::Tensor forward(const torch::Tensor& ids, KvCache* cache = nullptr);
+  /// ids (B,T) -> the final norm's output (B,T,C), what the head reads.
+  torch::Tensor hidden(const torch::Tensor& ids, KvCache* cache = nullptr);
+  /// hidden (...,C) -> logits (...,V)
+  torch::Tensor logits(const torch::Tensor& hidden);
+
+  const ModelConfig& config() const { return config_; }
+  Embedding token_embedding() const { return token_embedding_; }
+  Embedding position_embedding() const { return position_embedding_; }
+  Block block(int64_t i) const;
+  torch::nn::LayerNorm final_norm() const { return final_norm_; }
+  Linear head() const { return head_; }  // empty when tied
+  torch::Device device() const { return token_embedding_->weight.device(); }
+
+  /// Enlarges the vocabulary: the old rows stay, the new ones are the mean of the old (so a new
+  /// token starts neither likely nor impossible). The logits of the old tokens do not change.
+  void grow_vocabulary_(int64_t vocab_size);
+
+ private:
+  ModelConfig config_;
+  Embedding token_embedding_{nullptr}, position_embedding_{nullptr};
+  torch::nn::ModuleList blocks_{nullptr};
+  torch::nn::LayerNorm final_norm_{nullptr};
+  Linear head_{nullptr};
+};
+TORCH_MODULE(GPT);
+
+}  // namespace gptkit

@@ -1,0 +1,24 @@
+#pragma once
+// y = x W^T + b. Unlike torch::nn::Linear its constructor draws no random numbers: fresh weights
+// come from model/init.h, loaded ones from a file, and neither pays for the other.
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+namespace gptkit {
+
+class LinearImpl : public torch::nn::Module {
+ public:
+  /// The weights are uninitialised memory until init or loading fills them.
+  LinearImpl(int64_t in_features, int64_t out_features, bool with_bias);
+
+  /// x (..., in) -> (..., out)
+  torch::Tensor forward(const torch::Tensor& x);
+
+  torch::Tensor weight;  // (out, in)
+  torch::Tensor bias;    // (out) or undefined
+};
+TORCH_MODULE(Linear);
+
+}  // namespace gptkit

@@ -1,0 +1,28 @@
+#pragma once
+// The position-wise feed-forward: C -> F, GELU in its tanh form (arXiv:1606.08415), F -> C.
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include "model/config.h"
+#include "model/linear.h"
+
+namespace gptkit {
+
+class MlpImpl : public torch::nn::Module {
+ public:
+  explicit MlpImpl(const ModelConfig& config);
+
+  /// x (B,T,C) -> (B,T,C)
+  torch::Tensor forward(const torch::Tensor& x);
+
+  Linear up() const { return up_; }      // (F,C)
+  Linear down() const { return down_; }  // (C,F)
+
+ private:
+  Linear up_{nullptr}, down_{nullptr};
+};
+TORCH_MODULE(Mlp);
+
+}  // namespace gptkit
