@@ -1,14 +1,16 @@
 #pragma once
 // YAML configuration. A config is an aggregate with one
-//   template <class V> void visit_fields(Section& c, V&& visit) { visit("name", c.name, "help"); ... }
+//   template <class V> void visit_fields(Section& c, V&& visit) { visit("name", c.name, "help");
+//   ... }
 // and this file does the rest: every key known, unique, typed and remembered with its origin.
 //
 // Field types: bool, int64_t, double, std::string, fs::path (relative to the file that sets it, or
 // to the working folder for --set and options), NameOrPath, std::vector<std::string>,
-// std::vector<fs::path>, std::optional of a scalar, enums with an `enum_names(E)` found by ADL that
-// returns an array of pairs {text, value}, and nested sections. A list field accepts one scalar as
-// a list of one. A section with `static constexpr const char* kShorthand = "field"` accepts a
-// scalar (or list) for itself and puts it into that field (`model: gpt2`).
+// std::vector<fs::path>, vectors of sections, std::optional of a scalar, enums with an
+// `enum_names(E)` found by ADL that returns an array of pairs {text, value}, and nested sections. A
+// list field accepts one value as a list of one. A section with `static constexpr const char*
+// kShorthand = "field"` accepts a scalar (or list) for itself and puts it into that field (`model:
+// gpt2`).
 //
 // Number grammar: integers -?(0|[1-9][0-9]*); reals that with an optional fraction and exponent.
 // No octal, hex, underscores, inf or nan. Null means: leave the default.
@@ -48,38 +50,33 @@ struct ConfigInputs {
 struct ConfigNode {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kMap;
-  bool quoted = false;                                       // a quoted scalar is text, never a number
-  std::string scalar;                                        // kScalar
-  std::vector<ConfigNode> items;                             // kList
-  std::vector<std::pair<std::string, ConfigNode>> members;   // kMap
-  std::string origin;                                        // "pretrain.yaml:12", "--set"
-  std::filesystem::path folder;                              // what relative paths are relative to
+  bool quoted = false;            // a quoted scalar is text, never a number
+  std::string scalar;             // kScalar
+  std::vector<ConfigNode> items;  // kList
+  std::vector<std::pair<std::string, ConfigNode>> members;  // kMap
+  std::string origin;                                       // "pretrain.yaml:12", "--set"
+  std::filesystem::path folder;                             // what relative paths are relative to
 };
 
 /// Reads and merges. Refuses files over 1 MiB, aliases, tags, merge keys, nesting over 64,
 /// duplicate keys (naming both lines), second documents, tabs, NUL and invalid UTF-8.
 ConfigNode read_config(const ConfigInputs& inputs);
 
+/// One YAML document as a node. `where` is the file as the person named it (origins then carry the
+/// line); `folder` is what its relative paths are relative to.
+ConfigNode parse_config(std::string_view yaml, const std::string& where,
+                        const std::filesystem::path& folder);
+
+/// Lays `from` over `into`: sections key by key, anything else replaced. Null takes a value back to
+/// its default and leaves a section alone. `model: gpt2` and `model: {...}` add up: the bare value
+/// waits under the key "" for the field that kShorthand names.
+void merge_config(ConfigNode& into, ConfigNode from);
+
+/// Text as one YAML scalar, quoted where it must be: for an override whose value is plain text.
+std::string yaml_text(std::string_view text);
+
 /// Key ("train.lr") -> origin, for the keys that were set.
 using ConfigOrigins = std::map<std::string, std::string>;
-
-namespace config_detail {
-
-/// The untemplated half of the binder; every assign fails naming origin, key, type and value.
-bool to_bool(const ConfigNode& node, const std::string& key);
-std::int64_t to_int(const ConfigNode& node, const std::string& key);
-double to_double(const ConfigNode& node, const std::string& key);
-std::string to_text(const ConfigNode& node, const std::string& key);
-std::filesystem::path to_path(const ConfigNode& node, const std::string& key);
-NameOrPath to_name_or_path(const ConfigNode& node, const std::string& key);
-[[noreturn]] void fail_choice(const ConfigNode& node, const std::string& key,
-                              const std::vector<std::string>& choices);
-/// Fails for the first member that is not a known key: "did you mean", and which program or
-/// section uses it when another one does.
-void check_known(const ConfigNode& map, const std::string& section,
-                 const std::vector<std::string>& known);
-
-}  // namespace config_detail
 
 /// Assigns what `node` sets to the fields of `config`, recursively, and records the origins.
 template <class Section>
@@ -102,3 +99,5 @@ std::string config_to_yaml(const Config& config, const ConfigOrigins* origins = 
                            bool with_help = false);
 
 }  // namespace gptkit
+
+#include "base/config_binding.h"  // IWYU pragma: export
