@@ -23,6 +23,7 @@ struct BpeModel {
   std::vector<std::pair<TokenId, TokenId>> merges;  // by rank; a pair makes the token of its bytes
   std::vector<TokenId> special;  // ids that merges never make; text unless allowed
   PreTokenPattern pattern = PreTokenPattern::kGpt2;
+  bool ignore_merges = false;  // a pre-token that is a token stays whole, made by merges or not
 
   bool operator==(const BpeModel&) const = default;
 };
@@ -52,12 +53,15 @@ class BpeTokenizer final : public Tokenizer {
   std::shared_ptr<const BpeTokenizer> with_special_tokens(std::span<const std::string> texts) const;
 
  private:
+  friend std::vector<TokenId> encode_parallel(const Tokenizer&, std::string_view, int,
+                                              SpecialTokens);
   struct Tables;
   BpeModel model_;
   std::unique_ptr<const Tables> tables_;
 };
 
-/// The ids of encode(text, special), worked out by up to `threads` threads.
+/// The ids of tokenizer.encode(text, special), worked out by up to `threads` threads when it is
+/// BPE. A text without white space is one thread's work.
 std::vector<TokenId> encode_parallel(const Tokenizer& tokenizer, std::string_view text, int threads,
                                      SpecialTokens special = SpecialTokens::kAsText);
 

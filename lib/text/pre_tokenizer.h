@@ -9,17 +9,17 @@
 
 namespace gptkit {
 
-/// The patterns known, named as in tokenizer files.
+/// The patterns known.
 enum class PreTokenPattern { kGpt2 };
 
 /// End of the pre-token that starts at `begin` (< text.size()). GPT-2's pattern:
 ///   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 std::size_t gpt2_pretoken_end(std::string_view text, std::size_t begin);
 
-/// The first position >= `from` where text may be cut so that the pre-tokens of both parts are
-/// those of the whole, whatever surrounds them; text.size() when there is none. These positions
-/// have a white-space byte (ASCII) behind and a character that is no white space before them: no
-/// pattern's pre-token holds white space after anything else, and none looks behind.
-std::size_t next_safe_cut(std::string_view text, std::size_t from);
+/// The first position >= `from` where a text may be cut so that GPT-2's pre-tokens of both parts
+/// are those of the whole, whatever surrounds them; text.size() when there is none. There an ASCII
+/// white-space byte follows a character that is none: no pre-token holds white space after
+/// anything else, the pattern never looks behind, and it looks ahead from white space only.
+std::size_t gpt2_safe_cut(std::string_view text, std::size_t from);
 
 }  // namespace gptkit

@@ -35,7 +35,8 @@ bool is_valid_utf8(std::string_view text);
 /// inside a character that may still become well-formed. What a stream may show already.
 std::size_t complete_utf8_prefix(std::string_view text);
 
-/// The text with every byte that is not part of well-formed UTF-8 replaced by U+FFFD.
+/// The text with U+FFFD for whatever is not well-formed, as many as Python's
+/// bytes.decode(errors="replace") gives: one for each cut-off character or stray byte.
 std::string replace_invalid_utf8(std::string_view text);
 
 }  // namespace gptkit

@@ -1,0 +1,281 @@
+#include "text/bpe.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "text/bpe_tables.h"
+#include "text/byte_alphabet.h"
+#include "text/hugging_face_tokenizer.h"
+
+namespace gptkit {
+
+namespace {
+
+/// A pre-token this long is cut, so that positions inside it fit 32 bits. tiktoken's ids are
+/// matched below it; the bytes come back either way.
+constexpr std::size_t kLongestPiece = std::size_t{1} << 30;
+
+constexpr const char* kEndOfText = "<|endoftext|>";
+
+/// Makes room for `more` ids, doubling, so that many small appends stay linear.
+void make_room(std::vector<TokenId>& ids, std::size_t more) {
+  const std::size_t need = ids.size() + more;
+  if (need > ids.capacity()) ids.reserve(std::max(need, 2 * ids.capacity()));
+}
+
+}  // namespace
+
+/// Where special tokens stand in a text.
+class SpecialFinder {
+ public:
+  struct Match {
+    std::size_t at = 0, bytes = 0;  // at == text.size() when there is none
+    TokenId id = -1;
+  };
+
+  void add(std::string_view text, TokenId id) {
+    auto& candidates = by_first_byte_[static_cast<unsigned char>(text[0])];
+    candidates.emplace_back(text, id);
+    std::sort(candidates.begin(), candidates.end(),
+              [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  }
+
+  /// The leftmost match at or behind `from`, the longest one there.
+  Match next(std::string_view text, std::size_t from) const {
+    for (std::size_t at = from; at < text.size(); ++at) {
+      for (const auto& [token, id] : by_first_byte_[static_cast<unsigned char>(text[at])]) {
+        if (text.substr(at).starts_with(token)) return {at, token.size(), id};
+      }
+    }
+    return {text.size(), 0, -1};
+  }
+
+ private:
+  std::array<std::vector<std::pair<std::string_view, TokenId>>, 256> by_first_byte_;
+};
+
+struct BpeTokenizer::Tables {
+  std::array<TokenId, 256> byte_ids{};
+  PairTable pairs;
+  PieceTable pieces;
+  SpecialFinder special;
+  std::unordered_map<std::string_view, TokenId> special_ids;
+
+  explicit Tables(const BpeModel& model, const std::string& where);
+
+  void encode_text(std::string_view text, std::vector<TokenId>& ids) const;
+  template <class OnText, class OnSpecial>
+  void split_at_special(std::string_view text, const OnText& on_text,
+                        const OnSpecial& on_special) const;
+
+ private:
+  void add_tokens(const BpeModel& model, const std::string& where,
+                  std::unordered_map<std::string_view, TokenId>& ids);
+  void add_merges(const BpeModel& model, const std::string& where,
+                  const std::unordered_map<std::string_view, TokenId>& ids);
+  void add_pieces(const BpeModel& model, const std::unordered_map<std::string_view, TokenId>& ids);
+};
+
+BpeTokenizer::Tables::Tables(const BpeModel& model, const std::string& where) {
+  std::unordered_map<std::string_view, TokenId> ids;
+  add_tokens(model, where, ids);
+  add_merges(model, where, ids);
+  add_pieces(model, ids);
+}
+
+/// Fills the special tokens and the bytes; `ids` gets every token that is not special.
+void BpeTokenizer::Tables::add_tokens(const BpeModel& model, const std::string& where,
+                                      std::unordered_map<std::string_view, TokenId>& ids) {
+  require(model.tokens.size() < std::size_t{1} << 31, where, ": too many tokens");
+  const auto count = static_cast<TokenId>(model.tokens.size());
+  std::vector<bool> is_special(model.tokens.size());
+  for (const TokenId id : model.special) {
+    require(id >= 0 && id < count, where, ": special token ", id, " is outside the vocabulary of ",
+            count);
+    require(!is_special[id], where, ": special token ", id, " is listed twice");
+    is_special[id] = true;
+  }
+  ids.reserve(model.tokens.size());
+  for (TokenId id = 0; id < count; ++id) {
+    const std::string& token = model.tokens[id];
+    require(!token.empty(), where, ": token ", id, " is empty");
+    const auto [it, added] = (is_special[id] ? special_ids : ids).emplace(token, id);
+    require(added, where, ": tokens ", it->second, " and ", id,
+            " are the same: ", byte_level_text(token));
+    if (is_special[id]) special.add(token, id);
+  }
+  for (int b = 0; b < 256; ++b) {
+    const char byte = static_cast<char>(b);
+    const auto it = ids.find(std::string_view(&byte, 1));
+    require(it != ids.end(), where, ": byte ", b, " ('", byte_level_text({&byte, 1}),
+            "') has no token; a byte-level vocabulary has all 256");
+    byte_ids[b] = it->second;
+  }
+}
+
+void BpeTokenizer::Tables::add_merges(const BpeModel& model, const std::string& where,
+                                      const std::unordered_map<std::string_view, TokenId>& ids) {
+  pairs = PairTable(model.merges.size());
+  for (std::size_t rank = 0; rank < model.merges.size(); ++rank) {
+    const auto [left, right] = model.merges[rank];
+    for (const TokenId id : {left, right}) {
+      require(id >= 0 && static_cast<std::size_t>(id) < model.tokens.size(), where, ": merge ",
+              rank, " names token ", id, ", outside the vocabulary of ", model.tokens.size());
+    }
+    const auto it = ids.find(model.tokens[left] + model.tokens[right]);
+    require(it != ids.end(), where, ": merge ", rank, " makes '",
+            byte_level_text(model.tokens[left] + model.tokens[right]),
+            "', which is not in the vocabulary");
+    const Merge merge{static_cast<std::uint32_t>(rank), it->second};
+    require(pairs.insert(left, right, merge), where, ": merge ", rank, " ('",
+            byte_level_text(model.tokens[left]), "' '", byte_level_text(model.tokens[right]),
+            "') is listed twice");
+  }
+}
+
+/// The tokens that their own bytes encode to: a pre-token found among them needs no merging.
+void BpeTokenizer::Tables::add_pieces(const BpeModel& model,
+                                      const std::unordered_map<std::string_view, TokenId>& ids) {
+  pieces = PieceTable(ids.size());
+  std::vector<TokenId> merged;
+  for (TokenId id = 0; id < static_cast<TokenId>(model.tokens.size()); ++id) {
+    const std::string& token = model.tokens[id];
+    const auto it = ids.find(token);
+    if (it == ids.end() || it->second != id) continue;  // special
+    merged.clear();
+    if (!model.ignore_merges) merge_piece(token, byte_ids, pairs, merged);
+    if (model.ignore_merges || merged.size() == 1) pieces.insert(token, id);
+  }
+}
+
+void BpeTokenizer::Tables::encode_text(std::string_view text, std::vector<TokenId>& ids) const {
+  make_room(ids, text.size() / 3);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(gpt2_pretoken_end(text, begin), begin + kLongestPiece);
+    const std::string_view piece = text.substr(begin, end - begin);
+    const TokenId id = pieces.find(piece, text);
+    if (id >= 0) {
+      ids.push_back(id);
+    } else {
+      merge_piece(piece, byte_ids, pairs, ids);
+    }
+    begin = end;
+  }
+}
+
+template <class OnText, class OnSpecial>
+void BpeTokenizer::Tables::split_at_special(std::string_view text, const OnText& on_text,
+                                            const OnSpecial& on_special) const {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto match = special.next(text, begin);
+    if (match.at > begin) on_text(text.substr(begin, match.at - begin));
+    if (match.bytes > 0) on_special(match.id);
+    begin = match.at + match.bytes;
+  }
+}
+
+BpeTokenizer::BpeTokenizer(BpeModel model, const std::string& where)
+    : model_(std::move(model)), tables_(std::make_unique<const Tables>(model_, where)) {}
+
+BpeTokenizer::~BpeTokenizer() = default;
+
+void BpeTokenizer::encode_append(std::string_view text, std::vector<TokenId>& ids,
+                                 SpecialTokens special) const {
+  if (special == SpecialTokens::kAsText) return tables_->encode_text(text, ids);
+  tables_->split_at_special(
+      text, [&](std::string_view part) { tables_->encode_text(part, ids); },
+      [&](TokenId id) { ids.push_back(id); });
+}
+
+std::string BpeTokenizer::token_bytes(TokenId id) const {
+  require(contains(id), "token id ", id, " is outside the vocabulary, 0 to ", vocab_size() - 1);
+  return model_.tokens[id];
+}
+
+std::string BpeTokenizer::decode(std::span<const TokenId> ids) const {
+  std::string text;
+  text.reserve(ids.size() * 4);
+  for (const TokenId id : ids) {
+    if (!contains(id)) token_bytes(id);  // fails
+    text += model_.tokens[id];
+  }
+  return text;
+}
+
+std::int64_t BpeTokenizer::vocab_size() const {
+  return static_cast<std::int64_t>(model_.tokens.size());
+}
+
+std::optional<TokenId> BpeTokenizer::special_id(std::string_view text) const {
+  const auto it = tables_->special_ids.find(text);
+  if (it == tables_->special_ids.end()) return std::nullopt;
+  return it->second;
+}
+
+std::optional<TokenId> BpeTokenizer::end_of_text() const { return special_id(kEndOfText); }
+
+void BpeTokenizer::save(const std::filesystem::path& folder) const {
+  write_hugging_face_tokenizer(model_, folder);
+}
+
+std::shared_ptr<const BpeTokenizer> BpeTokenizer::with_special_tokens(
+    std::span<const std::string> texts) const {
+  BpeModel model = model_;
+  for (const std::string& text : texts) {
+    const auto first_added = model.tokens.begin() + vocab_size();
+    if (special_id(text) ||
+        std::find(first_added, model.tokens.end(), text) != model.tokens.end()) {
+      continue;
+    }
+    model.special.push_back(static_cast<TokenId>(model.tokens.size()));
+    model.tokens.push_back(text);
+  }
+  return std::make_shared<BpeTokenizer>(std::move(model), "added special tokens");
+}
+
+std::vector<TokenId> encode_parallel(const Tokenizer& tokenizer, std::string_view text, int threads,
+                                     SpecialTokens special) {
+  constexpr std::size_t kChunk = std::size_t{1} << 20;
+  const auto* bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer);
+  if (!bpe || threads <= 1 || text.size() < 2 * kChunk) return tokenizer.encode(text, special);
+
+  struct Part {
+    std::string_view text;
+    std::vector<TokenId> ids;  // a special token's id from the start, or its text's
+  };
+  std::vector<Part> parts;
+  const auto add_text = [&](std::string_view whole) {
+    while (!whole.empty()) {
+      const std::size_t end = gpt2_safe_cut(whole, kChunk);
+      parts.push_back({whole.substr(0, end), {}});
+      whole.remove_prefix(end);
+    }
+  };
+  if (special == SpecialTokens::kAsText) {
+    add_text(text);
+  } else {
+    bpe->tables_->split_at_special(text, add_text, [&](TokenId id) {
+      parts.push_back({{}, {id}});
+    });
+  }
+  parallel_for(parts.size(), threads,
+               [&](std::size_t i) { bpe->tables_->encode_text(parts[i].text, parts[i].ids); });
+
+  std::vector<TokenId> ids;
+  std::size_t total = 0;
+  for (const Part& part : parts) total += part.ids.size();
+  ids.reserve(total);
+  for (Part& part : parts) {
+    ids.insert(ids.end(), part.ids.begin(), part.ids.end());
+    part.ids = {};
+  }
+  return ids;
+}
+
+}  // namespace gptkit

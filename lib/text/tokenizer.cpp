@@ -1,0 +1,48 @@
+#include "text/tokenizer.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "text/hugging_face_tokenizer.h"
+
+namespace gptkit {
+
+std::string Tokenizer::decode(std::span<const TokenId> ids) const {
+  std::string text;
+  for (const TokenId id : ids) text += token_bytes(id);
+  return text;
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
+  std::vector<TokenId> ids;
+  encode_append(text, ids, special);
+  return ids;
+}
+
+namespace {
+
+std::shared_ptr<const Tokenizer> load_folder(const fs::path& folder) {
+  if (auto bpe = load_hugging_face_tokenizer(folder)) return bpe;
+  fail(folder.string(),
+       ": no tokenizer in this folder; expected tokenizer.json, or vocab.json and ",
+       "merges.txt, or tokenizer.model, word_tokenizer.json or character_tokenizer.json");
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& name_or_path) {
+  const fs::path path = name_or_path;
+  if (name_or_path == "gpt2" && !fs::exists(path)) {
+    const fs::path folder = gptkit_home() / "gpt2";
+    auto bpe = fs::is_directory(folder) ? load_hugging_face_tokenizer(folder) : nullptr;
+    require(bpe != nullptr, "tokenizer gpt2: no vocab.json and merges.txt in ", folder.string(),
+            "; run 'bash third_party/setup.sh --tokenizer gpt2', or set GPTKIT_HOME");
+    return bpe;
+  }
+  require(fs::exists(path), "tokenizer '", name_or_path,
+          "' not found: expected gpt2, a folder with tokenizer files, or a .model file");
+  if (fs::is_directory(path)) return load_folder(path);
+  fail(name_or_path,
+       ": not a tokenizer: expected gpt2, a folder with tokenizer files, or a .model ", "file");
+}
+
+}  // namespace gptkit
