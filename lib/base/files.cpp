@@ -31,7 +31,7 @@ constexpr std::size_t kBuffer = std::size_t{1} << 18;
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kLock = ".lock";
 
-std::string shown(const fs::path& path) { return "'" + printable(path.string(), 400) + "'"; }
+std::string shown(const fs::path& path) { return concat("'", printable(path.string(), 400), "'"); }
 
 std::string reason(int code) { return std::generic_category().message(code); }
 
