@@ -1,0 +1,24 @@
+# cmake --install: headers, static libraries, and the files behind find_package(gptkit).
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/gptkit)
+
+# Installed programs find the LibTorch they were built with.
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON PARENT_SCOPE)
+
+get_property(libraries GLOBAL PROPERTY GPTKIT_LIBRARIES)
+install(TARGETS ${libraries} EXPORT gptkit-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+foreach(library ${libraries})
+  string(REPLACE "gptkit_" "" folder ${library})
+  if(IS_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
+    install(DIRECTORY ${folder} DESTINATION include/gptkit FILES_MATCHING PATTERN "*.h")
+  endif()
+endforeach()
+
+configure_package_config_file(gptkit-config.cmake.in gptkit-config.cmake INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(gptkit-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(EXPORT gptkit-targets NAMESPACE gptkit:: DESTINATION ${package_folder})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/gptkit-config.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/gptkit-config-version.cmake
+              ${PROJECT_SOURCE_DIR}/third_party/dependencies.cmake
+        DESTINATION ${package_folder})
