@@ -36,8 +36,7 @@ struct CorpusTokens {
 CorpusTokens load_corpus(const CorpusOptions& options, const Tokenizer& tokenizer);
 
 /// Tokenizes text into a folder of shards with its meta.json, in constant memory, with progress.
-/// The folder appears whole or not at all; fails when it already exists. Returns the counts only
-/// in the summary.
+/// The folder appears whole or not at all; fails when it already exists.
 struct EncodeSummary {
   std::int64_t documents = 0, characters = 0, bytes = 0;
   std::int64_t train_tokens = 0, validation_tokens = 0;

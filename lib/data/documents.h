@@ -23,14 +23,13 @@ std::vector<std::filesystem::path> expand_inputs(const std::vector<std::filesyst
 
 /// Calls visit for each document, in order, holding one file mapped at a time. Empty documents are
 /// passed over. Fails for a file with NUL bytes (it is no text), a bad line of JSON (naming
-/// file:line) and when no document is left. Text that is not UTF-8 is passed on after one warning.
+/// file:line) and when no document is left.
 void for_each_document(const std::vector<std::filesystem::path>& files,
                        const std::function<void(const Document&)>& visit);
 
-/// Unicode code points; bytes that are not valid UTF-8 are counted by their lead bytes.
+/// Unicode code points: the bytes that do not continue one.
 std::int64_t count_characters(std::string_view text);
-/// The byte offset of the n-th code point (text.size() from the end on).
+/// The byte offset of the n-th code point; text.size() from the end on.
 std::size_t character_offset(std::string_view text, std::int64_t n);
-bool is_valid_utf8(std::string_view text);
 
 }  // namespace gptkit

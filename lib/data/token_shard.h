@@ -96,7 +96,7 @@ class ShardWriter {
   void write(std::span<const TokenId> tokens);
   void finish();  ///< commits the last shard; without it that one leaves nothing behind
 
-  std::int64_t tokens() const { return tokens_; }
+  std::int64_t tokens() const { return tokens_ + in_shard_; }
   const std::vector<std::string>& names() const { return names_; }
 
  private:
