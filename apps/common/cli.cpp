@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 
 namespace gptkit {
 namespace {
@@ -265,6 +266,13 @@ void check_values_given(CLI::App& app, const std::vector<std::string>& arguments
   fail(error.what(), help);
 }
 
+void add_version_flag(CLI::App& app) {
+  app.set_version_flag("--version", std::string(GPTKIT_VERSION), "print the version and exit");
+  for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    add_version_flag(*sub);
+  }
+}
+
 std::int64_t parse_integer(const std::string& text, bool& ok) {
   const bool negative = text.starts_with('-');
   const auto digits = std::string_view(text).substr(negative);
@@ -293,6 +301,8 @@ int run_app(const char* name, const std::function<void()>& body) {
     return 0;
   } catch (const Error& error) {
     return report(name, error.what(), error.exit_code());
+  } catch (const Stopped& stopped) {
+    return report(name, stopped.what(), stopped.exit_code());
   } catch (const std::bad_alloc&) {
     return report(name, "out of memory; use smaller sizes or a machine with more memory", 1);
   } catch (const std::exception& error) {
@@ -305,6 +315,7 @@ int run_app(const char* name, const std::function<void()>& body) {
 
 void parse(CLI::App& app, int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  add_version_flag(app);
   try {
     app.parse(argc, argv);
     check_values_given(app, arguments);
@@ -322,7 +333,6 @@ void parse(CLI::App& app, int argc, char** argv) {
 
 void add_basic_options(CLI::App& app, CommonOptions& options, bool json) {
   options.threads = default_threads();
-  app.set_version_flag("--version", std::string(GPTKIT_VERSION), "print the version and exit");
   app.add_flag_callback(
       "-q,--quiet",
       [&options] {

@@ -1,6 +1,7 @@
 #pragma once
 // What every program shares: options read strictly, errors in one line and one place, exit codes
-// 0 (done), 1 (failed while running) and 2 (wrong options, config or input file).
+// 0 (done), 1 (failed while running), 2 (wrong options, config or input file) and 128 + signal
+// (stopped after saving).
 //
 //   int main(int argc, char** argv) {
 //     return gptkit::run_app("tokenize", [&] {
@@ -26,8 +27,8 @@ namespace gptkit {
 /// went away (`| head`) ends the program quietly with 0. SIGPIPE is ignored from here on.
 int run_app(const char* name, const std::function<void()>& body);
 
-/// Reads the options. --help and --version print and leave the body of run_app with exit code 0;
-/// anything wrong is an Error that names the option and suggests the one meant.
+/// Reads the options. --help and --version (added here) print and leave the body of run_app with
+/// exit code 0; anything wrong is an Error that names the option and suggests the one meant.
 void parse(CLI::App& app, int argc, char** argv);
 
 /// What all programs understand.
@@ -40,8 +41,8 @@ struct CommonOptions {
   bool print_config = false, quiet = false, json = false;
 };
 
-/// -q/--quiet --threads --version, and --json with `json`: for programs without a configuration.
-/// --quiet takes effect while parsing.
+/// -q/--quiet, --threads, and --json with `json`: for programs without a configuration. --quiet
+/// takes effect while parsing.
 void add_basic_options(CLI::App& app, CommonOptions& options, bool json = true);
 
 /// The basic options and -c/--config -s/--set --seed --device --print-config.

@@ -1,0 +1,104 @@
+// tokenize: learn a tokenizer, turn text into token ids and back.
+//   tokenize train --algorithm bpe --vocab-size 8000 --out my-tokenizer corpus.txt
+//   tokenize encode --tokenizer my-tokenizer < text.txt | tokenize decode --tokenizer my-tokenizer
+
+#include "data/tokenize.h"
+
+#include <iostream>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "common/cli.h"
+#include "data/corpus.h"
+
+namespace {
+
+using namespace gptkit;
+
+struct Options {
+  CommonOptions common;
+  TokenizerTraining training;
+  EncodeInput input;
+  CorpusOptions shards;
+  std::string tokenizer, out;
+  bool allow_special = false;
+  std::int64_t shard_tokens = 100'000'000;
+};
+
+void print(std::string_view text) { std::cout << text; }
+
+void train(Options& o) {
+  o.training.threads = o.common.threads;
+  const auto tokenizer = train_tokenizer(o.training);
+  save_tokenizer(*tokenizer, o.out);
+  log_info("learned ", format_count(tokenizer->vocab_size()), " tokens, written to ", o.out);
+  if (o.common.json) {
+    print(dump_json(OrderedJson{{"vocab_size", tokenizer->vocab_size()}, {"out", o.out}}) + "\n");
+  }
+}
+
+void encode(Options& o, const Tokenizer& tokenizer) {
+  if (o.out.empty()) return encode_as_text(tokenizer, o.input, o.common.json, print);
+  require(!o.input.lines, "--lines does not go with --out; give one document a line as .jsonl");
+  require(!o.input.files.empty(), "--out needs files: it reads its input twice");
+  o.shards.train.assign(o.input.files.begin(), o.input.files.end());
+  o.shards.allow_special = o.allow_special;
+  const auto done = encode_to_shards(o.shards, tokenizer, o.out, o.shard_tokens);
+  log_info("wrote ", format_count(done.train_tokens), " training and ",
+           format_count(done.validation_tokens), " validation tokens to ", o.out);
+}
+
+void add_input(CLI::App& command, Options& o) {
+  command.add_flag("--allow-special", o.allow_special, "special tokens in the text are tokens");
+  command.add_flag("--lines", o.input.lines, "every input line is a document");
+  command.add_option("FILE", o.input.files, "files, folders, .jsonl; - or none: standard input");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_app("tokenize", [&] {
+    Options o;
+    CLI::App app("Learn a tokenizer, turn text into token ids and back.", "tokenize");
+    app.require_subcommand(1);
+    auto& training = *app.add_subcommand("train", "learn a tokenizer from text");
+    auto& encoding = *app.add_subcommand("encode", "text to token ids, or to token shards");
+    auto& decoding = *app.add_subcommand("decode", "token ids on standard input to text");
+    auto& counting = *app.add_subcommand("count", "tokens, bytes per token, vocabulary use");
+
+    training.add_option("--algorithm", o.training.algorithm, "bpe, unigram, word or char")
+        ->required()
+        ->check(CLI::IsMember({"bpe", "unigram", "word", "char"}));
+    training.add_option("--vocab-size", o.training.vocab_size, "tokens, special ones included")
+        ->check(integer_in(1, 1 << 24));
+    training.add_flag("--unknown,!--no-unknown", o.training.unknown,
+                      "word, char: with <|unk|>, or refuse what is unknown");
+    training.add_option("--out", o.out, "folder to write")->required();
+    training.add_option("FILE", o.training.inputs, "files, folders, .jsonl")->required();
+    for (auto* command : {&encoding, &decoding, &counting}) {
+      command->add_option("--tokenizer", o.tokenizer, "gpt2, a folder, or a .model file")
+          ->required();
+    }
+    add_input(encoding, o);
+    add_input(counting, o);
+    encoding.add_option("--out", o.out, "write token shards to this new folder");
+    encoding
+        .add_option("--validation", o.shards.validation_fraction, "part that goes to val-*.bin")
+        ->check(real_in(0, 0.99));
+    encoding.add_option("--shard-tokens", o.shard_tokens, "tokens in one shard, at most")
+        ->check(integer_in(1, std::int64_t{1} << 40));
+    for (auto* command : {&training, &encoding, &decoding, &counting}) {
+      add_basic_options(*command, o.common);
+    }
+    parse(app, argc, argv);
+
+    if (training) return train(o);
+    const auto tokenizer = load_tokenizer(o.tokenizer);
+    o.input.special = o.allow_special ? SpecialTokens::kAllow : SpecialTokens::kAsText;
+    o.input.threads = o.common.threads;
+    if (encoding) encode(o, *tokenizer);
+    if (decoding) decode_to_text(*tokenizer, o.common.json, print);
+    if (counting) print(describe(count_tokens(*tokenizer, o.input), o.common.json));
+  });
+}
