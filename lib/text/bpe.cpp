@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cstring>
-#include <limits>
+#include <atomic>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -69,12 +67,21 @@ struct BpeTokenizer::Tables {
 
   explicit Tables(const BpeModel& model, const std::string& where);
 
+  const std::uint32_t serial = next_serial();  // whose a RecentPieces entry is
+
   void encode_text(std::string_view text, std::vector<TokenId>& ids) const;
   template <class OnText, class OnSpecial>
   void split_at_special(std::string_view text, const OnText& on_text,
                         const OnSpecial& on_special) const;
 
  private:
+  static std::uint32_t next_serial() {
+    static std::atomic<std::uint32_t> last = 0;
+    return ++last;
+  }
+  void encode_long(std::string_view piece, std::vector<TokenId>& ids) const;
+  void encode_short(std::string_view piece, const ShortPiece& key, RecentPieces& recent,
+                    std::vector<TokenId>& ids) const;
   void add_tokens(const BpeModel& model, const std::string& where,
                   std::unordered_map<std::string_view, TokenId>& ids);
   void add_merges(const BpeModel& model, const std::string& where,
@@ -155,18 +162,48 @@ void BpeTokenizer::Tables::add_pieces(const BpeModel& model,
 }
 
 void BpeTokenizer::Tables::encode_text(std::string_view text, std::vector<TokenId>& ids) const {
+  static thread_local RecentPieces recent;
   make_room(ids, text.size() / 3);
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(gpt2_pretoken_end(text, begin), begin + kLongestPiece);
     const std::string_view piece = text.substr(begin, end - begin);
-    const TokenId id = pieces.find(piece, text);
-    if (id >= 0) {
-      ids.push_back(id);
+    if (piece.size() > ShortPiece::kLongest) {
+      encode_long(piece, ids);
     } else {
-      merge_piece(piece, byte_ids, pairs, ids);
+      encode_short(piece, ShortPiece::of(piece, text), recent, ids);
     }
     begin = end;
   }
+}
+
+void BpeTokenizer::Tables::encode_long(std::string_view piece, std::vector<TokenId>& ids) const {
+  const TokenId id = pieces.find_long(piece);
+  if (id >= 0) {
+    ids.push_back(id);
+  } else {
+    merge_piece(piece, byte_ids, pairs, ids);
+  }
+}
+
+void BpeTokenizer::Tables::encode_short(std::string_view piece, const ShortPiece& key,
+                                        RecentPieces& recent, std::vector<TokenId>& ids) const {
+  const std::uint64_t hash = key.hash();
+  RecentPieces::Entry& entry = recent.entry(hash);
+  if (entry.key == key && entry.owner == serial) {
+    for (std::uint32_t i = 0; i < entry.count; ++i) ids.push_back(entry.ids[i]);
+    return;
+  }
+  const std::size_t before = ids.size();
+  const TokenId id = pieces.find(key, hash);
+  if (id >= 0) {
+    ids.push_back(id);
+  } else {
+    merge_piece(piece, byte_ids, pairs, ids);
+  }
+  const std::size_t count = ids.size() - before;
+  if (count > RecentPieces::kMostIds) return;
+  entry = {key, serial, static_cast<std::uint32_t>(count), {}};
+  std::copy(ids.end() - static_cast<std::ptrdiff_t>(count), ids.end(), entry.ids.begin());
 }
 
 template <class OnText, class OnSpecial>

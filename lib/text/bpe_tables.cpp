@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <functional>
 
 namespace gptkit {
-
-static_assert(std::endian::native == std::endian::little, "ShortPiece masks little-endian words");
 
 namespace {
 
@@ -15,21 +12,6 @@ namespace {
 int slot_bits(std::size_t count) {
   return std::max(4, static_cast<int>(std::bit_width(2 * count)));
 }
-
-/// Words of which the first n bytes are ones: low for n = 0..15, high for n = 0..15.
-struct Masks {
-  std::array<std::uint64_t, 16> low{}, high{};
-};
-
-constexpr Masks kMasks = [] {
-  Masks masks;
-  for (std::size_t n = 0; n < 16; ++n) {
-    for (std::size_t byte = 0; byte < n; ++byte) {
-      (byte < 8 ? masks.low : masks.high)[n] |= std::uint64_t{0xFF} << byte % 8 * 8;
-    }
-  }
-  return masks;
-}();
 
 /// Pieces up to this length are merged by scanning an array, longer ones through a heap.
 constexpr std::size_t kScanLimit = 64;
@@ -135,17 +117,6 @@ bool PairTable::insert(TokenId left, TokenId right, Merge merge) {
   }
   slots_[i] = {key, merge};
   return true;
-}
-
-ShortPiece ShortPiece::of(std::string_view piece, std::string_view text) {
-  std::array<std::uint64_t, 2> words{};
-  const std::size_t n = piece.size();
-  if (static_cast<std::size_t>(text.data() + text.size() - piece.data()) >= sizeof(words)) {
-    std::memcpy(words.data(), piece.data(), sizeof(words));
-  } else {
-    std::memcpy(words.data(), piece.data(), n);
-  }
-  return {words[0] & kMasks.low[n], (words[1] & kMasks.high[n]) | std::uint64_t{n} << 56};
 }
 
 PieceTable::PieceTable(std::size_t count)
