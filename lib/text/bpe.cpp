@@ -114,7 +114,7 @@ void BpeTokenizer::Tables::add_tokens(const BpeModel& model, const std::string& 
     require(!token.empty(), where, ": token ", id, " is empty");
     const auto [it, added] = (is_special[id] ? special_ids : ids).emplace(token, id);
     require(added, where, ": tokens ", it->second, " and ", id,
-            " are the same: ", byte_level_text(token));
+            " are the same: ", printable(byte_level_text(token)));
     if (is_special[id]) special.add(token, id);
   }
   for (int b = 0; b < 256; ++b) {
@@ -137,12 +137,12 @@ void BpeTokenizer::Tables::add_merges(const BpeModel& model, const std::string& 
     }
     const auto it = ids.find(model.tokens[left] + model.tokens[right]);
     require(it != ids.end(), where, ": merge ", rank, " makes '",
-            byte_level_text(model.tokens[left] + model.tokens[right]),
+            printable(byte_level_text(model.tokens[left] + model.tokens[right])),
             "', which is not in the vocabulary");
     const Merge merge{static_cast<std::uint32_t>(rank), it->second};
     require(pairs.insert(left, right, merge), where, ": merge ", rank, " ('",
-            byte_level_text(model.tokens[left]), "' '", byte_level_text(model.tokens[right]),
-            "') is listed twice");
+            printable(byte_level_text(model.tokens[left])), "' '",
+            printable(byte_level_text(model.tokens[right])), "') is listed twice");
   }
 }
 

@@ -19,7 +19,7 @@ constexpr const char* kEndOfText = "<|endoftext|>";
 /// The type of a component (`pre_tokenizer`, `decoder` ...), "none" when absent.
 std::string type_of(const Json& file, const std::string& key, const std::string& where) {
   if (!file.contains(key) || file[key].is_null()) return "none";
-  return json_string(file[key], "type", where + ": " + key);
+  return printable(json_string(file[key], "type", where + ": " + key));
 }
 
 struct AddedToken {
@@ -50,17 +50,18 @@ void read_vocabulary(const Json& object, const std::string& where, RawTokenizer&
   require(object.is_object(), where, ": the vocabulary is not a JSON object of token: id");
   raw.vocabulary.reserve(object.size());
   for (const auto& [token, id] : object.items()) {
-    raw.vocabulary.emplace(token, checked_id(id, concat(where, ": token '", token, "'")));
+    raw.vocabulary.emplace(token,
+                           checked_id(id, concat(where, ": token '", printable(token), "'")));
   }
 }
 
 /// Refuses what Hugging Face would match in another way than a plain special token.
 void check_added_flags(const Json& token, const std::string& text, const std::string& where) {
   for (const char* flag : {"single_word", "lstrip", "rstrip"}) {
-    require(!json_bool(token, flag, where, false), where, ": added token '", text, "' has ", flag,
-            ", which is not supported");
+    require(!json_bool(token, flag, where, false), where, ": added token '", printable(text),
+            "' has ", flag, ", which is not supported");
   }
-  require(json_bool(token, "special", where, true), where, ": added token '", text,
+  require(json_bool(token, "special", where, true), where, ": added token '", printable(text),
           "' is not special (it would be found in any text), which is not supported");
 }
 
@@ -72,15 +73,16 @@ BpeModel assemble(const RawTokenizer& raw, const std::string& vocab_where,
   for (const auto& [token, id] : raw.vocabulary) largest = std::max(largest, id);
   for (const AddedToken& token : raw.added) largest = std::max(largest, token.id);
   const std::size_t most = raw.vocabulary.size() + raw.added.size();
-  require(static_cast<std::size_t>(largest + 1) <= most, vocab_where, ": the largest id is ",
-          largest, " but there are only ", most, " tokens; ids must be 0, 1, 2 ... without gaps");
+  const std::size_t count = static_cast<std::size_t>(largest) + 1;
+  require(count <= most, vocab_where, ": the largest id is ", largest, " but there are only ", most,
+          " tokens; ids must be 0, 1, 2 ... without gaps");
 
   BpeModel model;
-  model.tokens.resize(static_cast<std::size_t>(largest + 1));
+  model.tokens.resize(count);
   for (const AddedToken& token : raw.added) {
     std::string& place = model.tokens[token.id];
-    require(place.empty(), vocab_where, ": id ", token.id, " is both '", place, "' and '",
-            token.text, "'");
+    require(place.empty(), vocab_where, ": id ", token.id, " is both '", printable(place),
+            "' and '", printable(token.text), "'");
     require(!token.text.empty(), vocab_where, ": added token ", token.id, " is empty");
     const auto it = raw.vocabulary.find(token.text);
     require(it == raw.vocabulary.end() || it->second == token.id, vocab_where, ": added token '",
@@ -94,9 +96,9 @@ BpeModel assemble(const RawTokenizer& raw, const std::string& vocab_where,
     const bool special = std::binary_search(model.special.begin(), model.special.end(), id);
     if (special && place == token) continue;
     require(place.empty(), vocab_where, ": id ", id, " is given to two tokens, one of them '",
-            token, "'");
+            printable(token), "'");
     const auto bytes = byte_level_bytes(token);
-    require(bytes && !bytes->empty(), vocab_where, ": token '", token, "' (id ", id,
+    require(bytes && !bytes->empty(), vocab_where, ": token '", printable(token), "' (id ", id,
             ") is not in GPT-2's byte alphabet; only byte-level BPE is supported");
     place = *bytes;
     ids.emplace(token, id);
@@ -111,12 +113,12 @@ BpeModel assemble(const RawTokenizer& raw, const std::string& vocab_where,
   for (std::size_t rank = 0; rank < raw.merges.size(); ++rank) {
     const auto& [left, right] = raw.merges[rank];
     for (const std::string& part : {left, right, left + right}) {
-      require(ids.contains(part), merge_place(raw, merges_where, rank), ": '", part, "' of '", left,
-              " ", right, "' is not in the vocabulary");
+      require(ids.contains(part), merge_place(raw, merges_where, rank), ": '", printable(part),
+              "' of '", printable(left + ' ' + right), "' is not in the vocabulary");
     }
     const auto& pair = model.merges.emplace_back(ids.at(left), ids.at(right));
     require(seen.insert(static_cast<std::uint64_t>(pair.first) << 32 | pair.second).second,
-            merge_place(raw, merges_where, rank), ": '", left, " ", right,
+            merge_place(raw, merges_where, rank), ": '", printable(left + ' ' + right),
             "' is listed a second time");
   }
   return model;
@@ -165,11 +167,11 @@ void read_merges_list(const Json& list, const std::string& where, RawTokenizer& 
 
 void check_model(const Json& model, const std::string& where) {
   const std::string type = json_string(model, "type", where, "BPE");
-  require(type == "BPE", where, ": unsupported tokenizer type ", type,
+  require(type == "BPE", where, ": unsupported tokenizer type ", printable(type),
           "; expected BPE (a SentencePiece model is read from its .model file)");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const std::string value = json_string(model, key, where, "");
-    require(value.empty(), where, ": ", key, " '", value, "' is not supported");
+    require(value.empty(), where, ": ", key, " '", printable(value), "' is not supported");
   }
   require(json_number(model, "dropout", where, 0) == 0, where, ": BPE dropout is not supported");
 }
@@ -249,7 +251,7 @@ class NamedSpecialTokens {
   void read_folder(const fs::path& folder) {
     if (const auto file = read(folder / "added_tokens.json")) {
       for (const auto& [text, id] : file->items()) {
-        add(text, checked_id(id, "added_tokens.json: '" + text + "'"));
+        add(text, checked_id(id, "added_tokens.json: '" + printable(text) + "'"));
       }
     }
     if (const auto file = read(folder / "tokenizer_config.json")) {
@@ -275,7 +277,7 @@ class NamedSpecialTokens {
     const Json& tokens = file["added_tokens_decoder"];
     require(tokens.is_object(), where, ": added_tokens_decoder is not an object");
     for (const auto& [id, token] : tokens.items()) {
-      const std::string place = concat(where, ": added_tokens_decoder[", id, "]");
+      const std::string place = concat(where, ": added_tokens_decoder[", printable(id), "]");
       require(token.is_object(), place, ": expected an object");
       const std::string text = json_string(token, "content", place);
       check_added_flags(token, text, where);

@@ -2,7 +2,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/character.h"
 #include "text/hugging_face_tokenizer.h"
+#include "text/sentencepiece.h"
+#include "text/word.h"
 
 namespace gptkit {
 
@@ -21,8 +24,18 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens spec
 namespace {
 
 std::shared_ptr<const Tokenizer> load_folder(const fs::path& folder) {
+  // First: beside a SentencePiece model, tokenizer.json is that model in another form.
+  if (const fs::path file = folder / kSentencePieceFile; fs::exists(file)) {
+    return load_sentencepiece(file);
+  }
   if (auto bpe = load_hugging_face_tokenizer(folder)) return bpe;
-  fail(folder.string(),
+  if (const fs::path file = folder / kWordTokenizerFile; fs::exists(file)) {
+    return load_word_tokenizer(file);
+  }
+  if (const fs::path file = folder / kCharacterTokenizerFile; fs::exists(file)) {
+    return load_character_tokenizer(file);
+  }
+  fail(printable(folder.string()),
        ": no tokenizer in this folder; expected tokenizer.json, or vocab.json and ",
        "merges.txt, or tokenizer.model, word_tokenizer.json or character_tokenizer.json");
 }
@@ -38,9 +51,10 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& name_or_path)
             "; run 'bash third_party/setup.sh --tokenizer gpt2', or set GPTKIT_HOME");
     return bpe;
   }
-  require(fs::exists(path), "tokenizer '", name_or_path,
+  require(fs::exists(path), "tokenizer '", printable(name_or_path),
           "' not found: expected gpt2, a folder with tokenizer files, or a .model file");
   if (fs::is_directory(path)) return load_folder(path);
+  if (path.extension() == ".model") return load_sentencepiece(path);
   fail(name_or_path,
        ": not a tokenizer: expected gpt2, a folder with tokenizer files, or a .model ", "file");
 }
