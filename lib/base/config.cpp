@@ -163,7 +163,8 @@ class Builder : public YAML::EventHandler {
   ConfigNode& make(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                    Kind kind) {
     check_properties(mark, tag, anchor);
-    require(!expecting_key(), place(mark), ": a key must be a plain text");
+    require(!expecting_key(), place(mark),
+            ": a key must be a plain text; is a bracket or a quote left open?");
     ConfigNode* node = &root_;
     if (!open_.empty() && open_.back().node->kind == Kind::kList) {
       node = &open_.back().node->items.emplace_back();
@@ -192,16 +193,22 @@ class Builder : public YAML::EventHandler {
 
 ConfigNode parse(std::string_view yaml, const std::string& where, bool with_lines,
                  const fs::path& folder) {
-  std::istringstream stream(clean_text(yaml, where));
+  // yaml-cpp lets a quote that is never closed swallow the rest of a file; the mark of the end of a
+  // document makes it an error.
+  std::string text = clean_text(yaml, where);
+  text += text.empty() || text.ends_with('\n') ? "...\n" : "\n...\n";
+  std::istringstream stream(text);
   Builder builder(where, with_lines, folder);
   try {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    if (error.msg.starts_with("the referenced anchor"))
-      Builder::fail_alias(builder.place(error.mark));
-    fail(builder.place(error.mark), ": invalid YAML: ", printable(error.msg));
+    const std::string place = builder.place(error.mark);
+    if (error.msg.starts_with("the referenced anchor")) Builder::fail_alias(place);
+    const bool open_quote =
+        error.msg == YAML::ErrorMsg::EOF_IN_SCALAR || error.msg == YAML::ErrorMsg::DOC_IN_SCALAR;
+    fail(place, ": invalid YAML: ", open_quote ? "a quote is not closed" : printable(error.msg));
   }
   return builder.take();
 }

@@ -39,8 +39,10 @@ struct TrackedIterator {
   bool operator==(const TrackedIterator& other) const { return at == other.at; }
 };
 
-std::string place(std::string_view text, const char* at) {
-  const auto before = text.substr(0, static_cast<std::size_t>(at - text.data()));
+/// The place of the last character that was read.
+std::string place(std::string_view text, const char* reached) {
+  const auto read = static_cast<std::size_t>(reached - text.data());
+  const auto before = text.substr(0, read > 0 ? read - 1 : 0);
   std::size_t line = 1, column = 1;
   for (const char c : before) {
     column = c == '\n' ? 1 : column + 1;
