@@ -47,6 +47,9 @@ if(NOT TARGET gptkit::sentencepiece_library)
 endif()
 
 if(GPTKIT_TORCH)
+  # LibTorch's CMake files ask for kineto, a static library that its packages do not carry, and warn.
+  # Our targets link the target `torch`, so whatever answers here is not linked.
+  set(kineto_LIBRARY torch CACHE INTERNAL "")
   find_package(Torch 2.9 QUIET)  # named by the user: Torch_DIR, CMAKE_PREFIX_PATH
   if(NOT Torch_FOUND)            # what setup.sh found or unpacked
     if(DEFINED ENV{GPTKIT_HOME})
