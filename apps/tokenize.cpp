@@ -72,8 +72,9 @@ int main(int argc, char** argv) {
         ->check(CLI::IsMember({"bpe", "unigram", "word", "char"}));
     training.add_option("--vocab-size", o.training.vocab_size, "tokens, special ones included")
         ->check(integer_in(1, 1 << 24));
-    training.add_flag("--unknown,!--no-unknown", o.training.unknown,
-                      "word, char: with <|unk|>, or refuse what is unknown");
+    const auto unknown = [&](bool wanted) { return [&o, wanted] { o.training.unknown = wanted; }; };
+    training.add_flag_callback("--unknown", unknown(true), "char: with <|endoftext|> and <|unk|>");
+    training.add_flag_callback("--no-unknown", unknown(false), "word: refuse what is unknown");
     training.add_option("--out", o.out, "folder to write")->required();
     training.add_option("FILE", o.training.inputs, "files, folders, .jsonl")->required();
     for (auto* command : {&encoding, &decoding, &counting}) {

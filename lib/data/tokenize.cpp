@@ -172,7 +172,7 @@ std::shared_ptr<const Tokenizer> train_byte_level(const std::vector<fs::path>& f
   PretokenCounts counts(options.special_tokens);
   for_each_document(files,
                     [&](const Document& document) { counts.add(document.text, training.threads); });
-  Progress progress("learning", options.vocab_size, "tokens");
+  Progress progress("learning", options.vocab_size - std::ssize(options.special_tokens), "tokens");
   auto model = train_bpe(counts, options, [&](std::int64_t made) { progress.update(made); });
   progress.finish();
   if (std::ssize(model.tokens) < options.vocab_size) {

@@ -29,6 +29,12 @@ std::shared_ptr<const Tokenizer> load_folder(const fs::path& folder) {
     return load_sentencepiece(file);
   }
   if (auto bpe = load_hugging_face_tokenizer(folder)) return bpe;
+  const auto has = [&](const char* name) { return fs::exists(folder / name); };
+  if (has(kWordTokenizerFile)) return load_word_tokenizer(folder / kWordTokenizerFile);
+  if (has(kCharacterTokenizerFile)) {
+    return load_character_tokenizer(folder / kCharacterTokenizerFile);
+  }
+  if (has(kSentencePieceFile)) return load_sentencepiece(folder / kSentencePieceFile);
   if (const fs::path file = folder / kWordTokenizerFile; fs::exists(file)) {
     return load_word_tokenizer(file);
   }
@@ -54,6 +60,7 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& name_or_path)
   require(fs::exists(path), "tokenizer '", printable(name_or_path),
           "' not found: expected gpt2, a folder with tokenizer files, or a .model file");
   if (fs::is_directory(path)) return load_folder(path);
+  if (path.extension() == ".model") return load_sentencepiece(path);
   if (path.extension() == ".model") return load_sentencepiece(path);
   fail(name_or_path,
        ": not a tokenizer: expected gpt2, a folder with tokenizer files, or a .model ", "file");

@@ -27,8 +27,8 @@ inline constexpr const char* kUnknownToken = "<|unk|>";
 using TokenCounts = std::unordered_map<std::string, std::int64_t>;
 
 struct WordListOptions {
-  std::optional<std::int64_t> vocab_size;  // the most frequent ones only; none: all of them
-  bool special_tokens = true;              // <|endoftext|> and <|unk|>
+  std::optional<std::int64_t> vocab_size = {};  // the most frequent ones only; none: all of them
+  bool special_tokens = true;                   // <|endoftext|> and <|unk|>
 };
 
 class WordList {
