@@ -145,6 +145,10 @@ class Builder {
 
 template <class Document>
 Document parse(std::string_view text, const std::string& where) {
+  // nlohmann-json takes a NUL for the end, and would let anything follow it.
+  if (const auto nul = text.find('\0'); nul != text.npos) {
+    fail(where, ": invalid JSON at ", place(text, text.data() + nul + 1), ": a NUL byte");
+  }
   Document root;
   Builder<Document> builder(text, where, root);
   const TrackedIterator begin{text.data(), builder.reached()};

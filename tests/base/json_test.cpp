@@ -36,6 +36,13 @@ TEST(Json, ErrorsSayWhere) {
   }
 }
 
+TEST(Json, NothingHidesBehindANul) {
+  expect_refused(std::string_view("{}\0", 3),
+                 "x.json: invalid JSON at line 1, column 3: a NUL byte");
+  expect_refused(std::string_view("\"\0\"", 3), "a NUL byte");
+  EXPECT_EQ(parse_json("\"\\u0000\"", "x"), std::string("\0", 1));
+}
+
 TEST(Json, ADeepNestIsRefusedAndOneOfSixtyFourIsNot) {
   const auto nest = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');

@@ -1,0 +1,52 @@
+#pragma once
+// What every weight format comes down to: a name, a dtype, a shape and where the bytes lie.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gptkit {
+
+enum class DType {
+  kFloat64,
+  kFloat32,
+  kFloat16,
+  kBFloat16,
+  kInt64,
+  kInt32,
+  kInt16,
+  kInt8,
+  kUInt8,
+  kBool,
+};
+
+/// "float32", "bfloat16" ...: PyTorch's names.
+std::string_view name(DType dtype);
+std::size_t bytes_per_element(DType dtype);
+
+/// What a tensor is, before it has a place in a file.
+struct TensorSpec {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  std::vector<std::int64_t> shape;
+  bool operator==(const TensorSpec&) const = default;
+};
+
+/// A tensor in a file: row-major, little-endian, `offset` from the start of the file.
+struct TensorInfo {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  std::vector<std::int64_t> shape;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// The bytes that a tensor of this shape fills. Fails, beginning with `what`, for more than 64
+/// dimensions, a negative one, or a size that 63 bits cannot hold (zeros left aside, so that no
+/// stride overflows either).
+std::uint64_t tensor_bytes(DType dtype, const std::vector<std::int64_t>& shape,
+                           std::string_view what);
+
+}  // namespace gptkit
