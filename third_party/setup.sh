@@ -32,7 +32,8 @@ usage: bash third_party/setup.sh [--cuda [VARIANT]]
        bash third_party/setup.sh [--tokenizer gpt2] [--data NAME] [--weights NAME]
 
 Alone it makes the machine able to build gptkit: system packages (apt-get, as root or with sudo),
-a CMake >= 3.25 and LibTorch. Run it as often as you like: what is there is left alone.
+LibTorch, and where CMake is older than 3.25 a newer one from PyPI, linked into /usr/local/bin.
+Run it as often as you like: what is there is left alone.
 
   --cuda [VARIANT]   LibTorch for NVIDIA GPUs; VARIANT as in its file name (default $cuda_variant)
   --tokenizer gpt2   GPT-2's vocabulary and merges      -> \$GPTKIT_HOME/gpt2/
@@ -224,6 +225,7 @@ setup_system() {
 setup_cmake() {
   local version tool bin=$home/cmake/cmake/data/bin
   version=$(cmake --version | awk 'NR == 1 { print $3 }')
+  [[ -n $version ]] || die "$(command -v cmake) does not tell its version; is it CMake?"
   at_least "$version" 3.25 && return 0
   if [[ ! -x $bin/cmake ]]; then
     say "CMake is $version; installing a newer one from PyPI"
