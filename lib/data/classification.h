@@ -26,13 +26,14 @@ constexpr auto enum_names(Balance) {
   }};
 }
 
+/// The test rows are what the two fractions leave of train, when neither part has files of its own.
 struct ClassificationOptions {
-  std::vector<std::filesystem::path> train;       // labelled files
-  std::vector<std::filesystem::path> validation;  // empty: a fraction of train
-  std::vector<std::filesystem::path> test;        // empty: the rest of train, when it is split
-  TableOptions table;
-  std::vector<std::string> labels;   // class 0, 1, ...; empty: those of train, sorted
-  Balance balance = Balance::kNone;  // of the train files
+  std::vector<std::filesystem::path> train = {};       // labelled files
+  std::vector<std::filesystem::path> validation = {};  // empty: a fraction of train
+  std::vector<std::filesystem::path> test = {};
+  TableOptions table = {};
+  std::vector<std::string> labels = {};  // class 0, 1, ...; empty: those of train, sorted
+  Balance balance = Balance::kNone;      // of the train files
   double train_fraction = 0.7, validation_fraction = 0.1;
   std::uint32_t seed = 123;  // NumPy's, of sampling and shuffling
 };

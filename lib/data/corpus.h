@@ -15,13 +15,13 @@ namespace gptkit {
 
 enum class SplitBy { kCharacters, kTokens };
 
+/// Inputs are text files, folders and globs; or token shards (.bin) and folders of them, not both.
 struct CorpusOptions {
-  std::vector<std::filesystem::path> train;       // text files, folders, globs; or shards (.bin) or
-                                                  // folders of them (then all must be)
-  std::vector<std::filesystem::path> validation;  // the same; empty: a fraction of train, or the
-                                                  // val-* shards of a folder of shards
-  double validation_fraction = 0.1;               // 0: none
-  SplitBy split_by = SplitBy::kCharacters;        // shards are always cut by tokens
+  std::vector<std::filesystem::path> train = {};
+  // Empty: the val-* shards of a folder of shards, else a fraction of train.
+  std::vector<std::filesystem::path> validation = {};
+  double validation_fraction = 0.1;         // 0: none
+  SplitBy split_by = SplitBy::kCharacters;  // shards are always cut by tokens
   bool allow_special = false;  // "<|endoftext|>" in the text becomes the token; else ordinary text
 };
 

@@ -20,10 +20,11 @@ struct InstructionRow {
   std::int64_t row = 0;  // in its file, from 0
 };
 
+/// Without validation files, train is cut in order into train, test and validation rows.
 struct InstructionOptions {
-  std::vector<std::filesystem::path> train;
-  std::vector<std::filesystem::path> validation;  // empty: the last part of train
-  std::vector<std::filesystem::path> test;  // empty: the middle part of train, when it is split
+  std::vector<std::filesystem::path> train = {};
+  std::vector<std::filesystem::path> validation = {};
+  std::vector<std::filesystem::path> test = {};
   double train_fraction = 0.85, test_fraction = 0.1;
 };
 

@@ -45,16 +45,16 @@ class DelimitedParser {
     ++line_;
   }
 
-  /// Passes over a line of blanks; of another line, over the blanks it begins with (as pandas
-  /// does).
+  /// Passes over a line that holds nothing but blanks.
   bool skip_blank_line() {
-    while (at_ < text_.size() && text_[at_] != delimiter_ &&
-           (text_[at_] == ' ' || text_[at_] == '\t')) {
-      ++at_;
+    std::size_t end = at_;
+    while (end < text_.size() && text_[end] != delimiter_ &&
+           (text_[end] == ' ' || text_[end] == '\t')) {
+      ++end;
     }
-    if (at_ == text_.size()) return true;
-    if (!at_line_end()) return false;
-    take_line_end();
+    if (end < text_.size() && text_[end] != '\n' && text_[end] != '\r') return false;
+    at_ = end;
+    if (at_ < text_.size()) take_line_end();
     return true;
   }
 

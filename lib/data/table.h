@@ -27,7 +27,7 @@ constexpr auto enum_names(TableHeader) {
 /// read. Empty names: the columns "text" and "label" where the file has them (in any case), else
 /// the label first and the text second, as in SMSSpamCollection.
 struct TableOptions {
-  std::string text_column, label_column;
+  std::string text_column = {}, label_column = {};
   TableHeader header = TableHeader::kAuto;  // auto: a header when a column is named, not numbered
   bool quotes = true;                       // false: a double quote is a character like any other
 };
