@@ -317,6 +317,7 @@ void AtomicFile::write(std::string_view bytes) {
 }
 
 void AtomicFile::write_at(std::uint64_t offset, std::string_view bytes) {
+  flush();
   while (!bytes.empty()) {
     const ssize_t n = uninterrupted(
         [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });

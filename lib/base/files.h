@@ -46,7 +46,7 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view bytes);
-  /// Writes at a place of its own, unbuffered; leaves alone where write() goes on.
+  /// Writes at a place of its own; the next write() goes on where the last one ended.
   void write_at(std::uint64_t offset, std::string_view bytes);
   std::uint64_t bytes_written() const { return written_; }  ///< by write()
   void commit();

@@ -150,6 +150,17 @@ TEST(AtomicFile, GathersSmallAndPassesLargeWrites) {
   EXPECT_EQ(read_file(folder / "x"), want);
 }
 
+TEST(AtomicFile, WritesAtAPlaceBetweenOtherWrites) {
+  const ScratchFolder folder;
+  AtomicFile file(folder / "x");
+  file.write("hello");
+  file.write_at(1, "EL");
+  file.write_at(8, "end");
+  file.write(" or");
+  file.commit();
+  EXPECT_EQ(read_file(folder / "x"), "hELlo orend");
+}
+
 TEST(AtomicFile, AFullDiskIsARuntimeErrorAndKeepsTheOldFile) {
   const ScratchFolder folder;
   put(folder / "x", "old");
