@@ -307,8 +307,10 @@ CorpusTokens load_corpus(const CorpusOptions& options, const Tokenizer& tokenize
   if (any_shards(options.train)) return load_shards(options, tokenizer);
   const auto files = expand_inputs(options.train);
   if (any_shards(files)) return load_shards(options, tokenizer);
-  require(!any_shards(options.validation), options.validation.front().string(),
-          ": the validation data are token shards but the training data are text; give both alike");
+  if (any_shards(options.validation)) {
+    fail(options.validation.front().string(),
+         ": the validation data are token shards but the training data are text; give both alike");
+  }
   return load_text(options, files, tokenizer);
 }
 

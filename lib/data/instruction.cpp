@@ -155,8 +155,9 @@ InstructionDataset::InstructionDataset(const std::vector<InstructionRow>& rows,
     if (length > limit) ++truncated_;
     examples_.push_back(std::move(example));
   }
-  require(!examples_.empty(), "each of ", rows.size(), " prompts is longer than the limit of ",
-          limit, " tokens, which leaves no answer to learn from; raise the context length");
+  require(!rows.empty(), "no instruction rows");
+  require(!examples_.empty(), "each of ", rows.size(), " prompts fills the limit of ", limit,
+          " tokens, which leaves no answer to learn from; raise the limit (context length)");
 }
 
 Batch InstructionDataset::collate(std::span<const std::int64_t> indices) const {

@@ -1,0 +1,100 @@
+#include "data/loader.h"
+
+#include "data/data_support.h"
+#include "data/random_order.h"
+
+namespace gptkit {
+namespace {
+
+using testing::ElementsAre;
+
+/// Example i is the number i.
+class Numbers : public Dataset {
+ public:
+  explicit Numbers(std::int64_t size) : size_(size) {}
+  std::int64_t size() const override { return size_; }
+  Batch collate(std::span<const std::int64_t> indices) const override {
+    return {.rows = std::ssize(indices), .columns = 1, .inputs = {indices.begin(), indices.end()}};
+  }
+
+ private:
+  std::int64_t size_;
+};
+
+Loader loader(std::int64_t size, const LoaderOptions& options) {
+  return {std::make_shared<Numbers>(size), options};
+}
+
+std::vector<std::vector<std::int64_t>> rest_of_epoch(Loader& loader) {
+  std::vector<std::vector<std::int64_t>> batches;
+  while (auto batch = loader.next()) batches.push_back(batch->inputs);
+  return batches;
+}
+
+TEST(Loader, GoesThroughTheExamplesInOrder) {
+  auto numbers = loader(5, {.batch_size = 2});
+  EXPECT_EQ(numbers.batches(), 3);
+  EXPECT_FALSE(numbers.next()) << "no epoch has begun";
+  numbers.start_epoch();
+  EXPECT_THAT(rest_of_epoch(numbers),
+              ElementsAre(ElementsAre(0, 1), ElementsAre(2, 3), ElementsAre(4)));
+}
+
+TEST(Loader, DropsTheIncompleteLastBatchWhenAsked) {
+  auto numbers = loader(5, {.batch_size = 2, .drop_last = true});
+  EXPECT_EQ(numbers.batches(), 2);
+  numbers.start_epoch();
+  EXPECT_EQ(rest_of_epoch(numbers).size(), 2u);
+}
+
+TEST(Loader, ShufflesAsPyTorchsRandomSamplerDoes) {
+  auto numbers = loader(10, {.batch_size = 4, .shuffle = true});
+  numbers.start_epoch(123);
+  EXPECT_THAT(rest_of_epoch(numbers),
+              ElementsAre(ElementsAre(2, 0, 8, 1), ElementsAre(3, 7, 4, 9), ElementsAre(5, 6)));
+  numbers.start_epoch(5);
+  EXPECT_THAT(numbers.next()->inputs, ElementsAre(1, 4, 9, 6));
+}
+
+TEST(Loader, ContinuesWhereItStood) {
+  const LoaderOptions options{.batch_size = 3, .shuffle = true};
+  auto uninterrupted = loader(20, options);
+  uninterrupted.start_epoch(1);
+  rest_of_epoch(uninterrupted);
+  uninterrupted.start_epoch(2);
+  uninterrupted.next();
+  const auto state = uninterrupted.state();
+  EXPECT_EQ(state, (LoaderState{.epoch = 2, .batch = 1, .seed = 2}));
+
+  auto resumed = loader(20, options);
+  resumed.restore(state);
+  EXPECT_EQ(rest_of_epoch(resumed), rest_of_epoch(uninterrupted));
+  EXPECT_EQ(resumed.state(), uninterrupted.state());
+}
+
+TEST(Loader, RefusesAPositionOfOtherData) {
+  auto numbers = loader(4, {.batch_size = 2});
+  test::expect_error([&] { numbers.restore({.epoch = 1, .batch = 3, .seed = 0}); },
+                     "cannot continue at batch 3 of epoch 1: an epoch has 2 batches");
+}
+
+TEST(Loader, RanksShareAnEpochEvenly) {
+  std::vector<std::vector<std::int64_t>> all;
+  for (std::int64_t rank = 0; rank < 2; ++rank) {
+    auto numbers = loader(11, {.batch_size = 2, .rank = rank, .ranks = 2});
+    EXPECT_EQ(numbers.batches(), 3);
+    numbers.start_epoch();
+    for (const auto& batch : rest_of_epoch(numbers)) all.push_back(batch);
+  }
+  EXPECT_THAT(all, ElementsAre(ElementsAre(0, 1), ElementsAre(4, 5), ElementsAre(8, 9),
+                               ElementsAre(2, 3), ElementsAre(6, 7), ElementsAre(10)));
+}
+
+TEST(Loader, RefusesToGiveNoBatchAtAll) {
+  test::expect_error([] { loader(3, {.batch_size = 4, .drop_last = true}); },
+                     "3 examples in batches of 4");
+  test::expect_error([] { loader(3, {.batch_size = 0}); }, "batch size 0 must be at least 1");
+}
+
+}  // namespace
+}  // namespace gptkit
