@@ -21,6 +21,9 @@ constexpr std::size_t kLongestPiece = std::size_t{1} << 30;
 
 constexpr const char* kEndOfText = "<|endoftext|>";
 
+/// A token's bytes for a message.
+std::string shown(std::string_view bytes) { return printable(byte_level_text(bytes)); }
+
 /// Makes room for `more` ids, doubling, so that many small appends stay linear.
 void make_room(std::vector<TokenId>& ids, std::size_t more) {
   const std::size_t need = ids.size() + more;
@@ -113,14 +116,15 @@ void BpeTokenizer::Tables::add_tokens(const BpeModel& model, const std::string& 
     const std::string& token = model.tokens[id];
     require(!token.empty(), where, ": token ", id, " is empty");
     const auto [it, added] = (is_special[id] ? special_ids : ids).emplace(token, id);
-    require(added, where, ": tokens ", it->second, " and ", id,
-            " are the same: ", printable(byte_level_text(token)));
+    if (!added) {
+      fail(where, ": tokens ", it->second, " and ", id, " are the same: ", shown(token));
+    }
     if (is_special[id]) special.add(token, id);
   }
   for (int b = 0; b < 256; ++b) {
     const char byte = static_cast<char>(b);
     const auto it = ids.find(std::string_view(&byte, 1));
-    require(it != ids.end(), where, ": byte ", b, " ('", byte_level_text({&byte, 1}),
+    require(it != ids.end(), where, ": byte ", b, " ('", shown({&byte, 1}),
             "') has no token; a byte-level vocabulary has all 256");
     byte_ids[b] = it->second;
   }
@@ -135,14 +139,15 @@ void BpeTokenizer::Tables::add_merges(const BpeModel& model, const std::string& 
       require(id >= 0 && static_cast<std::size_t>(id) < model.tokens.size(), where, ": merge ",
               rank, " names token ", id, ", outside the vocabulary of ", model.tokens.size());
     }
-    const auto it = ids.find(model.tokens[left] + model.tokens[right]);
-    require(it != ids.end(), where, ": merge ", rank, " makes '",
-            printable(byte_level_text(model.tokens[left] + model.tokens[right])),
-            "', which is not in the vocabulary");
-    const Merge merge{static_cast<std::uint32_t>(rank), it->second};
-    require(pairs.insert(left, right, merge), where, ": merge ", rank, " ('",
-            printable(byte_level_text(model.tokens[left])), "' '",
-            printable(byte_level_text(model.tokens[right])), "') is listed twice");
+    const std::string made = model.tokens[left] + model.tokens[right];
+    const auto it = ids.find(made);
+    if (it == ids.end()) {
+      fail(where, ": merge ", rank, " makes '", shown(made), "', which is not in the vocabulary");
+    }
+    if (!pairs.insert(left, right, {static_cast<std::uint32_t>(rank), it->second})) {
+      fail(where, ": merge ", rank, " ('", shown(model.tokens[left]), "' '",
+           shown(model.tokens[right]), "') is listed twice");
+    }
   }
 }
 

@@ -40,18 +40,23 @@ std::string merge_place(const RawTokenizer& raw, const std::string& where, std::
   return concat(where, ":", raw.merge_lines[rank]);
 }
 
-TokenId checked_id(const Json& value, const std::string& what) {
-  const std::int64_t id = json_to_int(value, what);
-  require(id >= 0 && id < std::int64_t{1} << 31, what, ": id ", id, " is not a token id");
+/// `what` makes the words for a message; a vocabulary has too many ids to make them for each.
+template <class What>
+TokenId checked_id(const Json& value, const What& what) {
+  constexpr std::int64_t kEnd = std::int64_t{1} << 31;
+  const std::int64_t id =
+      value.is_number_integer() ? value.get<std::int64_t>() : json_to_int(value, what());
+  if (id < 0 || id >= kEnd) fail(what(), ": id ", id, " is not a token id");
   return static_cast<TokenId>(id);
 }
 
 void read_vocabulary(const Json& object, const std::string& where, RawTokenizer& raw) {
   require(object.is_object(), where, ": the vocabulary is not a JSON object of token: id");
   raw.vocabulary.reserve(object.size());
-  for (const auto& [token, id] : object.items()) {
-    raw.vocabulary.emplace(token,
-                           checked_id(id, concat(where, ": token '", printable(token), "'")));
+  for (auto it = object.begin(); it != object.end(); ++it) {
+    const std::string& token = it.key();
+    const auto what = [&] { return concat(where, ": token '", printable(token), "'"); };
+    raw.vocabulary.emplace(token, checked_id(it.value(), what));
   }
 }
 
@@ -65,10 +70,65 @@ void check_added_flags(const Json& token, const std::string& text, const std::st
           "' is not special (it would be found in any text), which is not supported");
 }
 
+/// Puts the added tokens, which are the special ones, into their places.
+void place_added_tokens(const RawTokenizer& raw, const std::string& where, BpeModel& model) {
+  for (const AddedToken& token : raw.added) {
+    std::string& place = model.tokens[token.id];
+    require(place.empty(), where, ": id ", token.id, " is both '", printable(place), "' and '",
+            printable(token.text), "'");
+    require(!token.text.empty(), where, ": added token ", token.id, " is empty");
+    const auto it = raw.vocabulary.find(token.text);
+    require(it == raw.vocabulary.end() || it->second == token.id, where, ": added token '",
+            printable(token.text), "' has id ", token.id, " and, in the vocabulary, another");
+    place = token.text;
+    model.special.push_back(token.id);
+  }
+  std::sort(model.special.begin(), model.special.end());
+}
+
+bool is_special(const BpeModel& model, TokenId id) {
+  return std::binary_search(model.special.begin(), model.special.end(), id);
+}
+
+void place_vocabulary(const RawTokenizer& raw, const std::string& where, BpeModel& model) {
+  for (const auto& [token, id] : raw.vocabulary) {
+    std::string& place = model.tokens[id];
+    if (place == token && is_special(model, id)) continue;
+    if (!place.empty()) {
+      fail(where, ": id ", id, " is given to two tokens, one of them '", printable(token), "'");
+    }
+    auto bytes = byte_level_bytes(token);
+    if (!bytes || bytes->empty()) {
+      fail(where, ": token '", printable(token), "' (id ", id,
+           ") is not in GPT-2's byte alphabet; only byte-level BPE is supported");
+    }
+    place = std::move(*bytes);
+  }
+}
+
+void look_up_merges(const RawTokenizer& raw, const std::string& where, BpeModel& model) {
+  model.merges.reserve(raw.merges.size());
+  std::unordered_set<std::uint64_t> seen;
+  for (std::size_t rank = 0; rank < raw.merges.size(); ++rank) {
+    const auto& [left, right] = raw.merges[rank];
+    const auto id_of = [&, &left = left, &right = right](const std::string& part) {
+      const auto it = raw.vocabulary.find(part);
+      if (it != raw.vocabulary.end() && !is_special(model, it->second)) return it->second;
+      fail(merge_place(raw, where, rank), ": '", printable(part), "' of '",
+           printable(left + ' ' + right), "' is not in the vocabulary");
+    };
+    const auto& pair = model.merges.emplace_back(id_of(left), id_of(right));
+    id_of(left + right);
+    if (!seen.insert(static_cast<std::uint64_t>(pair.first) << 32 | pair.second).second) {
+      fail(merge_place(raw, where, rank), ": '", printable(left + ' ' + right),
+           "' is listed a second time");
+    }
+  }
+}
+
 /// Decodes the vocabulary, places everything by id and looks the merges up.
 BpeModel assemble(const RawTokenizer& raw, const std::string& vocab_where,
                   const std::string& merges_where) {
-  std::unordered_map<std::string, TokenId> ids;
   TokenId largest = -1;
   for (const auto& [token, id] : raw.vocabulary) largest = std::max(largest, id);
   for (const AddedToken& token : raw.added) largest = std::max(largest, token.id);
@@ -79,48 +139,13 @@ BpeModel assemble(const RawTokenizer& raw, const std::string& vocab_where,
 
   BpeModel model;
   model.tokens.resize(count);
-  for (const AddedToken& token : raw.added) {
-    std::string& place = model.tokens[token.id];
-    require(place.empty(), vocab_where, ": id ", token.id, " is both '", printable(place),
-            "' and '", printable(token.text), "'");
-    require(!token.text.empty(), vocab_where, ": added token ", token.id, " is empty");
-    const auto it = raw.vocabulary.find(token.text);
-    require(it == raw.vocabulary.end() || it->second == token.id, vocab_where, ": added token '",
-            token.text, "' has id ", token.id, " and, in the vocabulary, another");
-    place = token.text;
-    model.special.push_back(token.id);
-  }
-  std::sort(model.special.begin(), model.special.end());
-  for (const auto& [token, id] : raw.vocabulary) {
-    std::string& place = model.tokens[id];
-    const bool special = std::binary_search(model.special.begin(), model.special.end(), id);
-    if (special && place == token) continue;
-    require(place.empty(), vocab_where, ": id ", id, " is given to two tokens, one of them '",
-            printable(token), "'");
-    const auto bytes = byte_level_bytes(token);
-    require(bytes && !bytes->empty(), vocab_where, ": token '", printable(token), "' (id ", id,
-            ") is not in GPT-2's byte alphabet; only byte-level BPE is supported");
-    place = *bytes;
-    ids.emplace(token, id);
-  }
-  for (std::size_t id = 0; id < model.tokens.size(); ++id) {
+  place_added_tokens(raw, vocab_where, model);
+  place_vocabulary(raw, vocab_where, model);
+  for (std::size_t id = 0; id < count; ++id) {
     require(!model.tokens[id].empty(), vocab_where, ": id ", id,
             " has no token; ids must be 0, 1, 2 ... without gaps");
   }
-
-  model.merges.reserve(raw.merges.size());
-  std::unordered_set<std::uint64_t> seen;
-  for (std::size_t rank = 0; rank < raw.merges.size(); ++rank) {
-    const auto& [left, right] = raw.merges[rank];
-    for (const std::string& part : {left, right, left + right}) {
-      require(ids.contains(part), merge_place(raw, merges_where, rank), ": '", printable(part),
-              "' of '", printable(left + ' ' + right), "' is not in the vocabulary");
-    }
-    const auto& pair = model.merges.emplace_back(ids.at(left), ids.at(right));
-    require(seen.insert(static_cast<std::uint64_t>(pair.first) << 32 | pair.second).second,
-            merge_place(raw, merges_where, rank), ": '", printable(left + ' ' + right),
-            "' is listed a second time");
-  }
+  look_up_merges(raw, merges_where, model);
   return model;
 }
 
@@ -140,8 +165,10 @@ void read_merges_text(std::string_view text, const std::string& where, RawTokeni
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
     auto merge = split_merge(line);
-    require(merge.has_value(), where, ":", line_number,
-            ": expected two tokens with one blank between them, found '", printable(line, 60), "'");
+    if (!merge) {
+      fail(where, ":", line_number, ": expected two tokens with one blank between them, found '",
+           printable(line, 60), "'");
+    }
     raw.merges.push_back(std::move(*merge));
     raw.merge_lines.push_back(line_number);
   }
@@ -151,16 +178,15 @@ void read_merges_text(std::string_view text, const std::string& where, RawTokeni
 void read_merges_list(const Json& list, const std::string& where, RawTokenizer& raw) {
   require(list.is_array(), where, ": model.merges is not a list");
   for (const Json& item : list) {
-    const std::string place = concat(where, ": merge ", raw.merges.size());
-    if (item.is_array()) {
-      require(item.size() == 2 && item[0].is_string() && item[1].is_string(), place,
-              ": expected two tokens");
-      raw.merges.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
-    } else {
-      auto merge =
-          item.is_string() ? split_merge(item.get_ref<const std::string&>()) : std::nullopt;
-      require(merge.has_value(), place, ": expected two tokens with one blank between them");
+    if (item.is_string()) {
+      auto merge = split_merge(item.get_ref<const std::string&>());
+      require(merge.has_value(), where, ": merge ", raw.merges.size(),
+              ": expected two tokens with one blank between them");
       raw.merges.push_back(std::move(*merge));
+    } else {
+      require(item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string(),
+              where, ": merge ", raw.merges.size(), ": expected two tokens");
+      raw.merges.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
     }
   }
 }
@@ -220,7 +246,7 @@ std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& w
     const std::string text = json_string(token, "content", place);
     require(token.contains("id"), place, ": 'id' is missing");
     check_added_flags(token, text, where);
-    added.push_back({text, checked_id(token["id"], place + ": id")});
+    added.push_back({text, checked_id(token["id"], [&] { return place + ": id"; })});
   }
   return added;
 }
@@ -251,7 +277,7 @@ class NamedSpecialTokens {
   void read_folder(const fs::path& folder) {
     if (const auto file = read(folder / "added_tokens.json")) {
       for (const auto& [text, id] : file->items()) {
-        add(text, checked_id(id, "added_tokens.json: '" + printable(text) + "'"));
+        add(text, checked_id(id, [&] { return "added_tokens.json: '" + printable(text) + "'"; }));
       }
     }
     if (const auto file = read(folder / "tokenizer_config.json")) {
@@ -281,7 +307,7 @@ class NamedSpecialTokens {
       require(token.is_object(), place, ": expected an object");
       const std::string text = json_string(token, "content", place);
       check_added_flags(token, text, where);
-      add(text, checked_id(parse_json(id, place), place));
+      add(text, checked_id(parse_json(id, place), [&] { return place; }));
     }
   }
 
