@@ -23,7 +23,6 @@ struct Options {
   CorpusOptions shards;
   std::string tokenizer, out;
   bool allow_special = false;
-  std::int64_t shard_tokens = 100'000'000;
 };
 
 void print(std::string_view text) { std::cout << text; }
@@ -31,10 +30,10 @@ void print(std::string_view text) { std::cout << text; }
 void train(Options& o) {
   o.training.threads = o.common.threads;
   const auto tokenizer = train_tokenizer(o.training);
-  save_tokenizer(*tokenizer, o.out);
-  log_info("learned ", format_count(tokenizer->vocab_size()), " tokens, written to ", o.out);
   if (o.common.json) {
-    print(dump_json(OrderedJson{{"vocab_size", tokenizer->vocab_size()}, {"out", o.out}}) + "\n");
+    print(dump_json(OrderedJson{{"vocab_size", tokenizer->vocab_size()},
+                                {"out", o.training.out.string()}}) +
+          "\n");
   }
 }
 
@@ -44,15 +43,9 @@ void encode(Options& o, const Tokenizer& tokenizer) {
   require(!o.input.files.empty(), "--out needs files: it reads its input twice");
   o.shards.train.assign(o.input.files.begin(), o.input.files.end());
   o.shards.allow_special = o.allow_special;
-  const auto done = encode_to_shards(o.shards, tokenizer, o.out, o.shard_tokens);
+  const auto done = encode_to_shards(o.shards, tokenizer, o.out);
   log_info("wrote ", format_count(done.train_tokens), " training and ",
            format_count(done.validation_tokens), " validation tokens to ", o.out);
-}
-
-void add_input(CLI::App& command, Options& o) {
-  command.add_flag("--allow-special", o.allow_special, "special tokens in the text are tokens");
-  command.add_flag("--lines", o.input.lines, "every input line is a document");
-  command.add_option("FILE", o.input.files, "files, folders, .jsonl; - or none: standard input");
 }
 
 }  // namespace
@@ -75,20 +68,23 @@ int main(int argc, char** argv) {
     const auto unknown = [&](bool wanted) { return [&o, wanted] { o.training.unknown = wanted; }; };
     training.add_flag_callback("--unknown", unknown(true), "char: with <|endoftext|> and <|unk|>");
     training.add_flag_callback("--no-unknown", unknown(false), "word: refuse what is unknown");
-    training.add_option("--out", o.out, "folder to write")->required();
+    training.add_option("--out", o.training.out, "folder to write")->required();
     training.add_option("FILE", o.training.inputs, "files, folders, .jsonl")->required();
     for (auto* command : {&encoding, &decoding, &counting}) {
       command->add_option("--tokenizer", o.tokenizer, "gpt2, a folder, or a .model file")
           ->required();
     }
-    add_input(encoding, o);
-    add_input(counting, o);
+    for (auto* command : {&encoding, &counting}) {
+      command->add_flag("--allow-special", o.allow_special,
+                        "special tokens in the text are tokens");
+      command->add_flag("--lines", o.input.lines, "every input line is a document");
+      command->add_option("FILE", o.input.files,
+                          "files, folders, .jsonl; - or none: standard input");
+    }
     encoding.add_option("--out", o.out, "write token shards to this new folder");
     encoding
         .add_option("--validation", o.shards.validation_fraction, "part that goes to val-*.bin")
         ->check(real_in(0, 0.99));
-    encoding.add_option("--shard-tokens", o.shard_tokens, "tokens in one shard, at most")
-        ->check(integer_in(1, std::int64_t{1} << 40));
     for (auto* command : {&training, &encoding, &decoding, &counting}) {
       add_basic_options(*command, o.common);
     }

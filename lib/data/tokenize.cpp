@@ -56,9 +56,10 @@ class DocumentEncoder {
   }
 
   /// How much of `text`, more of which may follow, can be encoded now; 0: not enough is there.
-  std::size_t safe_prefix(std::string_view text) const {
+  /// `searched` bytes of it are known to hold no place to cut.
+  std::size_t safe_prefix(std::string_view text, std::size_t searched = 0) const {
     if (!cuttable_ || text.size() < 2 * kBatchBytes) return 0;
-    const std::size_t cut = gpt2_safe_cut(text, kBatchBytes);
+    const std::size_t cut = gpt2_safe_cut(text, std::max(kBatchBytes, searched));
     return cut < text.size() ? cut : 0;
   }
 
@@ -124,11 +125,12 @@ std::int64_t encode_stream(int descriptor, const std::string& where, bool lines,
   };
   std::vector<char> buffer(kReadBytes);
   while (const std::size_t n = read_some(descriptor, buffer, where)) {
+    const std::size_t searched = text.size();
     text.append(buffer.data(), n);
     bytes += static_cast<std::int64_t>(n);
     if (lines) {
       if (std::memchr(buffer.data(), '\n', n)) take_lines();
-    } else if (const std::size_t cut = encoder.safe_prefix(text)) {
+    } else if (const std::size_t cut = encoder.safe_prefix(text, searched)) {
       encoder.add_part(std::string_view(text).substr(0, cut), /*last=*/false);
       text.erase(0, cut);
     }
@@ -169,6 +171,7 @@ std::string document_name(const Document& document) {
 std::shared_ptr<const Tokenizer> train_byte_level(const std::vector<fs::path>& files,
                                                   const TokenizerTraining& training) {
   const BpeTrainingOptions options{.vocab_size = *training.vocab_size};
+  validate(options);
   PretokenCounts counts(options.special_tokens);
   for_each_document(files,
                     [&](const Document& document) { counts.add(document.text, training.threads); });
@@ -194,21 +197,26 @@ std::shared_ptr<const Tokenizer> train_listed(const std::vector<fs::path>& files
   return word ? train_word_tokenizer(counts, options) : train_character_tokenizer(counts, options);
 }
 
-}  // namespace
-
-std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& training) {
-  require(!training.inputs.empty(), "no text to learn from is given");
-  const auto files = expand_inputs(training.inputs);
-  if (training.algorithm == "word" || training.algorithm == "char") {
-    return train_listed(files, training);
+/// An existing folder is fine while no tokenizer is in it.
+void check_free(const fs::path& folder) {
+  if (!fs::exists(folder)) return;
+  require(fs::is_directory(folder), folder.string(), ": is a file; name a folder to write to");
+  for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt", kSentencePieceFile,
+                           kWordTokenizerFile, kCharacterTokenizerFile}) {
+    require(!fs::exists(folder / name), folder.string(), ": holds a tokenizer already (", name,
+            "); name another folder or remove that one");
   }
-  require(training.vocab_size.has_value(), "algorithm ", training.algorithm,
-          " needs a vocabulary size, --vocab-size N");
-  require(!training.unknown, "algorithm ", training.algorithm,
-          " knows every byte: --unknown and --no-unknown are for word and char");
-  if (training.algorithm == "bpe") return train_byte_level(files, training);
-  require(training.algorithm == "unigram", "unknown algorithm '", training.algorithm,
-          "'; expected bpe, unigram, word or char");
+}
+
+void save_tokenizer(const Tokenizer& tokenizer, const fs::path& folder) {
+  if (fs::exists(folder)) return tokenizer.save(folder);
+  AtomicDirectory output(folder);
+  tokenizer.save(output.path());
+  output.commit();
+}
+
+std::shared_ptr<const Tokenizer> train_pieces(const std::vector<fs::path>& files,
+                                              const TokenizerTraining& training) {
   SentencePieceText text;
   for_each_document(
       files, [&](const Document& document) { text.add(document.text, document_name(document)); });
@@ -217,19 +225,30 @@ std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& traini
                              {.vocab_size = *training.vocab_size, .threads = training.threads});
 }
 
-void save_tokenizer(const Tokenizer& tokenizer, const fs::path& folder) {
-  if (!fs::exists(folder)) {
-    AtomicDirectory output(folder);
-    tokenizer.save(output.path());
-    return output.commit();
-  }
-  require(fs::is_directory(folder), folder.string(), ": is a file; name a folder to write to");
-  for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt", kSentencePieceFile,
-                           kWordTokenizerFile, kCharacterTokenizerFile}) {
-    require(!fs::exists(folder / name), folder.string(), ": holds a tokenizer already (", name,
-            "); name another folder or remove that one");
-  }
-  tokenizer.save(folder);
+std::shared_ptr<const Tokenizer> learn(const std::vector<fs::path>& files,
+                                       const TokenizerTraining& training) {
+  const std::string& algorithm = training.algorithm;
+  if (algorithm == "word" || algorithm == "char") return train_listed(files, training);
+  require(training.vocab_size.has_value(), "algorithm ", algorithm,
+          " needs a vocabulary size, --vocab-size N");
+  require(!training.unknown, "algorithm ", algorithm,
+          " knows every byte: --unknown and --no-unknown are for word and char");
+  if (algorithm == "bpe") return train_byte_level(files, training);
+  if (algorithm == "unigram") return train_pieces(files, training);
+  fail("unknown algorithm '", algorithm, "'; expected bpe, unigram, word or char");
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& training) {
+  require(!training.inputs.empty(), "no text to learn from is given");
+  check_free(training.out);
+  const auto files = expand_inputs(training.inputs);
+  const auto tokenizer = learn(files, training);
+  save_tokenizer(*tokenizer, training.out);
+  log_info("learned ", format_count(tokenizer->vocab_size()), " tokens, written to ",
+           training.out.string());
+  return tokenizer;
 }
 
 void encode_as_text(const Tokenizer& tokenizer, const EncodeInput& input, bool json,
@@ -302,10 +321,14 @@ void decode_to_text(const Tokenizer& tokenizer, bool json, const TextSink& out) 
 TokenCount count_tokens(const Tokenizer& tokenizer, const EncodeInput& input) {
   TokenCount count{.vocab_size = tokenizer.vocab_size()};
   std::vector<bool> used(static_cast<std::size_t>(count.vocab_size));
+  const auto unknown = tokenizer.special_id(kUnknownToken);
   DocumentEncoder encoder(tokenizer, input.special, input.threads, [&](auto ids, bool last) {
     count.tokens += std::ssize(ids);
     count.documents += last;
-    for (const TokenId id : ids) used[static_cast<std::size_t>(id)] = true;
+    for (const TokenId id : ids) {
+      used[static_cast<std::size_t>(id)] = true;
+      count.unknown += id == unknown;
+    }
   });
   count.bytes = encode_input(input, encoder);
   count.vocab_used = std::count(used.begin(), used.end(), true);
@@ -321,6 +344,7 @@ std::string describe(const TokenCount& c, bool json) {
     return dump_json(OrderedJson{{"documents", c.documents},
                                  {"bytes", c.bytes},
                                  {"tokens", c.tokens},
+                                 {"unknown_tokens", c.unknown},
                                  {"bytes_per_token", ratio},
                                  {"vocab_used", c.vocab_used},
                                  {"vocab_size", c.vocab_size},
@@ -328,9 +352,9 @@ std::string describe(const TokenCount& c, bool json) {
            "\n";
   }
   return concat("documents        ", c.documents, "\nbytes            ", c.bytes,
-                "\ntokens           ", c.tokens, "\nbytes per token  ", ratio,
-                "\nvocabulary use   ", c.vocab_used, " of ", c.vocab_size, " (", 100 * use,
-                " %)\n");
+                "\ntokens           ", c.tokens, "\nunknown tokens   ", c.unknown,
+                "\nbytes per token  ", ratio, "\nvocabulary use   ", c.vocab_used, " of ",
+                c.vocab_size, " (", 100 * use, " %)\n");
 }
 
 }  // namespace gptkit

@@ -21,15 +21,14 @@ struct TokenizerTraining {
   std::optional<std::int64_t> vocab_size;  // needed by bpe and unigram; a limit for word and char
   std::optional<bool> unknown;             // word and char: <|endoftext|> and <|unk|>, or refuse
                                            // what is unknown; none: word with, char without
-  std::vector<std::filesystem::path> inputs;
+  std::vector<std::filesystem::path> inputs;  // files, folders, `.jsonl` (see documents.h)
+  std::filesystem::path out;                  // folder to save to: a new one, which appears whole,
+                                              // or one that holds no tokenizer yet
   int threads = 1;
 };
 
-/// Learns from files, folders and `.jsonl` (see documents.h).
+/// Learns and saves a tokenizer. What can be wrong with the options fails before the work begins.
 std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& training);
-
-/// Saves into a new folder, which appears whole, or into one that holds no tokenizer yet.
-void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder);
 
 /// Takes results, piece by piece.
 using TextSink = std::function<void(std::string_view)>;
@@ -51,6 +50,7 @@ void decode_to_text(const Tokenizer& tokenizer, bool json, const TextSink& out);
 
 struct TokenCount {
   std::int64_t documents = 0, bytes = 0, tokens = 0;
+  std::int64_t unknown = 0;  // tokens that are <|unk|>: text that would not come back
   std::int64_t vocab_used = 0, vocab_size = 0;  // different tokens that occurred, of all
 };
 TokenCount count_tokens(const Tokenizer& tokenizer, const EncodeInput& input);

@@ -235,18 +235,23 @@ void PretokenCounts::add(std::string_view text, int threads) {
   bytes_ += static_cast<std::int64_t>(text.size());
 }
 
-BpeModel train_bpe(const PretokenCounts& counts, const BpeTrainingOptions& options,
-                   const std::function<void(std::int64_t)>& progress) {
+void validate(const BpeTrainingOptions& options) {
   const auto n_special = static_cast<std::int64_t>(options.special_tokens.size());
   require(options.vocab_size >= 256 + n_special, "vocabulary size ", options.vocab_size,
           " is too small for a byte-level BPE: 256 bytes and ", n_special,
           " special tokens need at least ", 256 + n_special);
   require(options.vocab_size <= std::numeric_limits<TokenId>::max() / 2, "vocabulary size ",
           options.vocab_size, " is too large");
+}
+
+BpeModel train_bpe(const PretokenCounts& counts, const BpeTrainingOptions& options,
+                   const std::function<void(std::int64_t)>& progress) {
+  validate(options);
   require(!counts.empty(), "there is no text to learn a vocabulary from");
 
   Learner learner(counts, options.min_count);
-  const auto wanted = static_cast<std::size_t>(options.vocab_size - n_special);
+  const auto wanted =
+      static_cast<std::size_t>(options.vocab_size - std::ssize(options.special_tokens));
   while (learner.n_tokens() < wanted && learner.step()) {
     if (progress) progress(static_cast<std::int64_t>(learner.n_tokens()));
   }

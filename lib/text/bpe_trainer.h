@@ -22,6 +22,9 @@ struct BpeTrainingOptions {
   std::vector<std::string> special_tokens = {"<|endoftext|>"};
 };
 
+/// Fails when the vocabulary has no room for the bytes and the special tokens.
+void validate(const BpeTrainingOptions& options);
+
 /// How often each GPT-2 pre-token occurs in the texts seen so far. Memory grows with the number of
 /// different pre-tokens, not with the texts.
 class PretokenCounts {

@@ -76,8 +76,8 @@ WordList WordList::load(const std::filesystem::path& file, std::string_view form
   const std::int64_t version = json_int(json, "version", where);
   require(version == 1, where, ": version ", version,
           ", this program reads 1; it was written by a newer one");
-  return WordList(string_list(json, "tokens", where), string_list(json, "special_tokens", where),
-                  where);
+  auto tokens = string_list(json, "tokens", where);
+  return WordList(std::move(tokens), string_list(json, "special_tokens", where), where);
 }
 
 void WordList::save(const std::filesystem::path& file, std::string_view format) const {

@@ -152,8 +152,8 @@ TEST_F(Tokenize, SaysWhatItCouldNotLearn) {
   expect_failure(tokenize({"train", "--algorithm", "bpe", "--vocab-size", "200", "--out",
                            path("none"), sample()}),
                  2, "tokenize", "at least 257");
-  expect_failure(tokenize({"train", "--algorithm", "unigram", "--vocab-size", "100000", "--out",
-                           path("none"), sample()}),
+  expect_failure(tokenize({"train", "--algorithm", "unigram", "-q", "--vocab-size", "100000",
+                           "--out", path("none"), sample()}),
                  2, "tokenize", "Vocabulary size");
   EXPECT_FALSE(fs::exists(path("none")));
 }

@@ -40,7 +40,7 @@ TEST(Character, TurnsTheUnknownIntoItsTokenWhenItHasOne) {
 
 TEST(Character, ComesBackFromItsFile) {
   ScratchFolder folder;
-  const auto tokenizer = learn(std::string("\"\\\n\t\x01\0z\u2028", 9), {.special_tokens = true});
+  const auto tokenizer = learn(std::string("\"\\\n\t\x01\0z\u2028", 10), {.special_tokens = true});
   tokenizer->save(folder.path());
   const auto loaded = load_tokenizer(folder.path().string());
   EXPECT_EQ(loaded->algorithm(), "char");

@@ -6,6 +6,8 @@
 namespace gptkit::test {
 namespace {
 
+constexpr TokenId kVocab = 420;
+
 std::string sample_text() {
   std::string text;
   for (int i = 0; i < 300; ++i) {
@@ -15,7 +17,7 @@ std::string sample_text() {
 }
 
 std::shared_ptr<const Tokenizer> learn(
-    std::string_view text, std::int64_t vocab_size = 340,
+    std::string_view text, std::int64_t vocab_size = kVocab,
     SentencePieceOptions::Algorithm algorithm = SentencePieceOptions::Algorithm::kUnigram) {
   SentencePieceText lines;
   lines.add(text, "text");
@@ -47,13 +49,13 @@ TEST(SentencePiece, LosesNothingOfAnyText) {
 }
 
 TEST(SentencePiece, LearnsBothAlgorithms) {
-  const auto bpe = learn(sample_text(), 340, SentencePieceOptions::Algorithm::kBpe);
+  const auto bpe = learn(sample_text(), kVocab, SentencePieceOptions::Algorithm::kBpe);
   EXPECT_EQ(bpe->algorithm(), "bpe");
   EXPECT_EQ(model().algorithm(), "unigram");
+  EXPECT_EQ(bpe->encode("The quick brown fox\n").size(), 5u);
   for (const Tokenizer* tokenizer : {bpe.get(), &model()}) {
-    EXPECT_EQ(tokenizer->vocab_size(), 340);
+    EXPECT_EQ(tokenizer->vocab_size(), kVocab);
     const auto ids = tokenizer->encode("The quick brown fox\n");
-    EXPECT_LT(ids.size(), 12u);
     EXPECT_EQ(tokenizer->decode(ids), "The quick brown fox\n");
   }
 }
@@ -74,7 +76,7 @@ TEST(SentencePiece, ComesBackFromItsFile) {
   model().save(folder.path());
   const auto loaded = load_tokenizer((folder / kSentencePieceFile).string());
   EXPECT_EQ(loaded->encode(sample_text()), model().encode(sample_text()));
-  EXPECT_EQ(load_tokenizer(folder.path().string())->vocab_size(), 340);
+  EXPECT_EQ(load_tokenizer(folder.path().string())->vocab_size(), kVocab);
 }
 
 TEST(SentencePiece, PassesTheTrainersComplaintsOnInOneLine) {
@@ -106,8 +108,8 @@ TEST(SentencePiece, CutsLongLinesForTraining) {
 }
 
 TEST(SentencePiece, RefusesIdsOutsideTheVocabulary) {
-  for (const TokenId id : {-1, 340, 2147483647}) {
-    expect_error([&] { model().token_bytes(id); }, "is outside the vocabulary, 0 to 339");
+  for (const TokenId id : {-1, kVocab, 2147483647}) {
+    expect_error([&] { model().token_bytes(id); }, "is outside the vocabulary, 0 to 419");
   }
 }
 
