@@ -13,7 +13,6 @@
 #include "data/corpus.h"
 
 namespace {
-
 using namespace gptkit;
 
 struct Options {
