@@ -317,6 +317,8 @@ CorpusTokens load_corpus(const CorpusOptions& options, const Tokenizer& tokenize
 EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& tokenizer,
                                const fs::path& folder, std::int64_t max_shard_tokens) {
   check_options(options);
+  require(options.split_by == SplitBy::kCharacters,
+          "shards are written in one pass, so their validation part is cut by characters only");
   require(!fs::exists(folder), folder.string(), ": already exists; name a new folder");
   const auto files = expand_inputs(options.train);
   for (const auto& file : files) {

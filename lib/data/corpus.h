@@ -3,9 +3,12 @@
 // new shards. The validation part is the end of the corpus: documents in order, cut at
 // int((1 - fraction) * characters), each part tokenized by itself, as the book does it.
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "data/token_shard.h"
@@ -14,6 +17,13 @@
 namespace gptkit {
 
 enum class SplitBy { kCharacters, kTokens };
+
+constexpr auto enum_names(SplitBy) {
+  return std::array<std::pair<std::string_view, SplitBy>, 2>{{
+      {"characters", SplitBy::kCharacters},
+      {"tokens", SplitBy::kTokens},
+  }};
+}
 
 /// Inputs are text files, folders and globs; or token shards (.bin) and folders of them, not both.
 struct CorpusOptions {
@@ -35,12 +45,14 @@ struct CorpusTokens {
 /// are joined by the tokenizer's end-of-text token when it has one.
 CorpusTokens load_corpus(const CorpusOptions& options, const Tokenizer& tokenizer);
 
-/// Tokenizes text into a folder of shards with its meta.json, in constant memory, with progress.
-/// The folder appears whole or not at all; fails when it already exists.
 struct EncodeSummary {
   std::int64_t documents = 0, characters = 0, bytes = 0;
   std::int64_t train_tokens = 0, validation_tokens = 0;
 };
+
+/// Tokenizes text into a folder of shards with its meta.json, in constant memory, with progress.
+/// The folder appears whole or not at all; fails when it already exists. The cut
+/// is by characters.
 EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& tokenizer,
                                const std::filesystem::path& folder,
                                std::int64_t max_shard_tokens = 100'000'000);

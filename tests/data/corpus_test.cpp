@@ -1,5 +1,10 @@
 #include "data/corpus.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
+#include <iterator>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "data/data_support.h"
@@ -121,6 +126,24 @@ TEST_F(Corpus, WritesNoFolderThatIsThereAndLeavesNoneBehindAFailure) {
   EXPECT_FALSE(fs::exists(folder_ / "out"));
   fs::create_directory(folder_ / "out");
   expect_error([&] { encode_to_shards(options, tokenizer_, folder_ / "out"); }, "already exists");
+}
+
+TEST_F(Corpus, AFullDiskIsARuntimeErrorAndLeavesNoFolder) {
+  test::write(folder_ / "in/a.txt", std::string(5'000'000, 'x'));
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old_limit{};
+  getrlimit(RLIMIT_FSIZE, &old_limit);
+  const rlimit small{1'000'000, old_limit.rlim_max};  // writes beyond it fail, as on a full disk
+  setrlimit(RLIMIT_FSIZE, &small);
+  try {
+    encode_to_shards({.train = {folder_ / "in/a.txt"}}, tokenizer_, folder_ / "out");
+    ADD_FAILURE() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Error::Kind::kRuntime) << error.what();
+  }
+  setrlimit(RLIMIT_FSIZE, &old_limit);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_THAT(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
 }
 
 TEST_F(Corpus, RefusesShardsOfAnotherTokenizer) {
