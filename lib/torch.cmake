@@ -20,3 +20,11 @@ function(gptkit_use_torch_headers target)
     target_precompile_headers(${target} REUSE_FROM gptkit_torch_headers)
   endif()
 endfunction()
+
+# The same for a program: executables are compiled with -fPIE, the header with -fPIC.
+function(gptkit_use_torch_headers_in_program target)
+  if(NOT GPTKIT_SANITIZE)
+    target_compile_options(${target} PRIVATE -fPIC)
+    target_precompile_headers(${target} REUSE_FROM gptkit_torch_headers)
+  endif()
+endfunction()

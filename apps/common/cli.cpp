@@ -348,13 +348,19 @@ void add_basic_options(CLI::App& app, CommonOptions& options, bool json) {
   }
 }
 
-void add_common_options(CLI::App& app, CommonOptions& options, bool json) {
+void add_config_options(CLI::App& app, CommonOptions& options, bool json) {
   app.add_option("-c,--config", options.config_files, "YAML file; may repeat, the later wins")
       ->allow_extra_args(false)
       ->type_name("FILE");
   app.add_option("-s,--set", options.sets, "set one key of the config, a.b=value; may repeat")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");
+  app.add_flag("--print-config", options.print_config, "print the resolved config and exit");
+  add_basic_options(app, options, json);
+}
+
+void add_common_options(CLI::App& app, CommonOptions& options, bool json) {
+  add_config_options(app, options, json);
   app.add_option("--seed", options.seed, "seed of every random draw; -1: a new one each run")
       ->check(integer_in(-1, std::numeric_limits<std::int64_t>::max()))
       ->type_name("N");
@@ -362,8 +368,6 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool json) {
       ->check(device_name())
       ->type_name("DEVICE")
       ->capture_default_str();
-  app.add_flag("--print-config", options.print_config, "print the resolved config and exit");
-  add_basic_options(app, options, json);
 }
 
 int default_threads() {

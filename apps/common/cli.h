@@ -45,7 +45,10 @@ struct CommonOptions {
 /// takes effect while parsing.
 void add_basic_options(CLI::App& app, CommonOptions& options, bool json = true);
 
-/// The basic options and -c/--config -s/--set --seed --device --print-config.
+/// The basic options and -c/--config -s/--set --print-config.
+void add_config_options(CLI::App& app, CommonOptions& options, bool json = true);
+
+/// The config options and --seed --device.
 void add_common_options(CLI::App& app, CommonOptions& options, bool json = true);
 
 /// $OMP_NUM_THREADS when set (refused unless it is a number from 1 to 1024), else the physical

@@ -1,0 +1,37 @@
+// finetune-classify: a pretrained GPT and labelled texts become a text classifier.
+//   finetune-classify -c configs/quickstart/classify.yaml --out runs/spam
+
+#include <iostream>
+
+#include "common/training.h"
+#include "tasks/finetune_classify.h"
+
+int main(int argc, char** argv) {
+  return gptkit::run_app("finetune-classify", [&] {
+    gptkit::TrainingOptions options;
+    CLI::App app(
+        "Finetune a pretrained GPT into a text classifier (spam or not, for example).\n"
+        "Labelled texts: TSV, CSV or JSONL with a label and a text column.\n\n"
+        "  finetune-classify --model runs/mine/model --out runs/spam \\\n"
+        "                    --set data.train=messages.tsv",
+        "finetune-classify");
+    gptkit::add_training_options(app, options);
+    gptkit::parse(app, argc, argv);
+
+    const auto request = gptkit::to_request(app, options, "model");
+    if (options.common.print_config) {
+      gptkit::ConfigOrigins origins;
+      const auto config = gptkit::load_finetune_classify_config(request.inputs, origins);
+      std::cout << gptkit::config_to_yaml(config, &origins);
+      return;
+    }
+    const auto summary = gptkit::run_finetune_classify(request);
+    gptkit::print_run(summary.run, summary.train, options.common.json, {{"report", summary.report}});
+    if (options.common.json) return;
+    for (const auto& [split, report] : summary.report.items()) {
+      std::cout << split << " accuracy  " << report.at("accuracy").get<double>() << " on "
+                << report.at("rows") << " texts\n";
+    }
+    std::cout << "report   " << (summary.run / "report.json").string() << '\n';
+  });
+}

@@ -1,0 +1,88 @@
+#include "eval/classification_report.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/error.h"
+
+namespace gptkit {
+
+namespace {
+
+double ratio(int64_t part, int64_t whole) {
+  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
+}
+
+template <class... Values>
+std::string formatted(const char* format, Values... values) {
+  char text[256];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
+
+}  // namespace
+
+ClassificationReport classification_report(const std::vector<int64_t>& truth,
+                                           const std::vector<int64_t>& predicted,
+                                           const std::vector<std::string>& labels) {
+  require(truth.size() == predicted.size() && !truth.empty(), "a report needs rows with a truth and ",
+          "a prediction each; there are ", truth.size(), " and ", predicted.size());
+  const size_t n = labels.size();
+  ClassificationReport report;
+  report.rows = static_cast<int64_t>(truth.size());
+  report.confusion.assign(n, std::vector<int64_t>(n, 0));
+  for (size_t i = 0; i < truth.size(); ++i) {
+    ++report.confusion.at(static_cast<size_t>(truth[i])).at(static_cast<size_t>(predicted[i]));
+  }
+  int64_t right = 0;
+  for (size_t c = 0; c < n; ++c) {
+    int64_t support = 0, chosen = 0;
+    for (size_t other = 0; other < n; ++other) {
+      support += report.confusion[c][other];
+      chosen += report.confusion[other][c];
+    }
+    const int64_t hits = report.confusion[c][c];
+    right += hits;
+    report.classes.push_back({labels[c], support, ratio(hits, chosen), ratio(hits, support),
+                              ratio(2 * hits, chosen + support)});
+  }
+  report.accuracy = ratio(right, report.rows);
+  return report;
+}
+
+OrderedJson to_json(const ClassificationReport& report) {
+  OrderedJson json = {{"rows", report.rows}, {"accuracy", report.accuracy}};
+  for (const auto& figures : report.classes) {
+    json["classes"][figures.label] = {{"precision", figures.precision},
+                                      {"recall", figures.recall},
+                                      {"f1", figures.f1},
+                                      {"rows", figures.support}};
+  }
+  json["confusion"] = report.confusion;
+  return json;
+}
+
+std::string to_text(const ClassificationReport& report) {
+  size_t width = 10;
+  for (const auto& figures : report.classes) width = std::max(width, figures.label.size() + 2);
+  const int w = static_cast<int>(width);
+  std::string text = formatted("accuracy %.4f on %lld rows\n\n", report.accuracy,
+                               static_cast<long long>(report.rows));
+  text += formatted("%-*s %10s %10s %10s %8s\n", w, "class", "precision", "recall", "F1", "rows");
+  for (const auto& figures : report.classes) {
+    text += formatted("%-*s %10.4f %10.4f %10.4f %8lld\n", w, figures.label.c_str(),
+                      figures.precision, figures.recall, figures.f1,
+                      static_cast<long long>(figures.support));
+  }
+  text += formatted("\n%-*s", w, "truth \\ predicted");
+  for (const auto& figures : report.classes) text += formatted(" %10s", figures.label.c_str());
+  for (size_t truth = 0; truth < report.classes.size(); ++truth) {
+    text += formatted("\n%-*s", std::max(w, 17), report.classes[truth].label.c_str());
+    for (const int64_t count : report.confusion[truth]) {
+      text += formatted(" %10lld", static_cast<long long>(count));
+    }
+  }
+  return text + "\n";
+}
+
+}  // namespace gptkit

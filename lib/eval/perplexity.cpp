@@ -1,0 +1,76 @@
+#include "eval/perplexity.h"
+
+#include <ATen/ops/cross_entropy_loss.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/error.h"
+#include "base/progress.h"
+
+namespace gptkit {
+
+namespace {
+
+constexpr int64_t kIgnored = -100;
+
+/// One window: inputs [begin, begin + length), targets one further; those before `from` count not.
+struct Window {
+  int64_t begin, length, from;
+};
+
+std::vector<Window> windows_of(int64_t tokens, int64_t context, int64_t stride) {
+  std::vector<Window> windows;
+  for (int64_t predicted = 1; predicted < tokens;) {
+    const int64_t end = predicted == 1 ? std::min(tokens - 1, context)
+                                       : std::min(tokens - 1, predicted - 1 + stride);
+    const int64_t begin = std::max<int64_t>(0, end - context);
+    windows.push_back({begin, end - begin, predicted});
+    predicted = end + 1;
+  }
+  return windows;
+}
+
+}  // namespace
+
+Perplexity measure_perplexity(GPT gpt, const TokenStream& tokens,
+                              const PerplexityOptions& options) {
+  const int64_t most = gpt->config().context_length;
+  const int64_t context = options.context > 0 ? options.context : most;
+  const int64_t stride = options.stride > 0 ? options.stride : context;
+  require(context <= most, "context ", context, " is longer than the model's ", most);
+  require(stride <= context, "stride ", stride, " is longer than the window of ", context);
+  require(tokens.size() >= 2, "the text has ", tokens.size(),
+          " token(s); at least 2 are needed to predict one");
+  const auto windows = windows_of(tokens.size(), context, stride);
+
+  double total = 0;
+  Progress progress("perplexity", static_cast<int64_t>(windows.size()), "windows");
+  for (size_t i = 0; i < windows.size();) {
+    // A batch holds neighbours of the same length: all but the last windows of a text.
+    const int64_t T = windows[i].length;
+    std::vector<int64_t> inputs, targets;
+    int64_t B = 0;
+    for (; B < options.batch_size && i < windows.size() && windows[i].length == T; ++B, ++i) {
+      const auto& window = windows[i];
+      std::vector<int64_t> ids(static_cast<size_t>(T + 1));
+      tokens.copy(window.begin, ids);
+      inputs.insert(inputs.end(), ids.begin(), ids.end() - 1);
+      for (int64_t t = 1; t <= T; ++t) {
+        targets.push_back(window.begin + t >= window.from ? ids[static_cast<size_t>(t)] : kIgnored);
+      }
+    }
+    const auto ids = torch::from_blob(inputs.data(), {B, T}, torch::kInt64).to(gpt->device());
+    const auto wanted = torch::from_blob(targets.data(), {B * T}, torch::kInt64).to(gpt->device());
+    const auto logits = gpt(ids).flatten(0, 1).to(torch::kFloat32);  // (B*T,V)
+    total += at::cross_entropy_loss(logits, wanted, {}, at::Reduction::Sum, kIgnored).item<double>();
+    progress.update(static_cast<int64_t>(i));
+  }
+  const int64_t predicted = tokens.size() - 1;
+  const double loss = total / static_cast<double>(predicted);
+  return {predicted, loss, std::exp(loss)};
+}
+
+}  // namespace gptkit

@@ -1,0 +1,54 @@
+#pragma once
+// Continuing a prompt: the prompt in one pass, then one token at a time through the key/value cache.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "infer/sampler.h"
+#include "weights/bundle.h"
+
+namespace gptkit {
+
+struct GenerationConfig {
+  SamplingConfig sampling;
+  int64_t max_new_tokens = 200;
+  std::vector<std::string> stop;  // texts at which generation ends; they are not part of it
+  bool stop_at_end_of_text = true;
+  uint64_t seed = 123;
+};
+
+/// Fails naming the option that is out of range.
+void validate(const GenerationConfig& config);
+
+enum class FinishReason {
+  kLength,   ///< max_new_tokens
+  kStop,     ///< end-of-text or a stop text
+  kContext,  ///< the model's context is full
+};
+const char* to_string(FinishReason reason);
+
+struct Generation {
+  std::string text;                // of the new tokens, without the stop text
+  std::vector<TokenId> token_ids;  // the new ones, without end-of-text
+  FinishReason finish_reason = FinishReason::kLength;
+  int64_t prompt_tokens = 0;
+  double prefill_seconds = 0, decode_seconds = 0;
+  double tokens_per_second() const;  // of decoding
+};
+
+/// Called with each new piece of text; pieces end at character boundaries of UTF-8 and never
+/// contain the beginning of a stop text. Returning false ends the generation (kStop).
+using OnText = std::function<bool(std::string_view)>;
+
+/// Continues `prompt`. Fails when the prompt is empty or does not leave room for one token; a
+/// generation that would exceed the context ends with kContext.
+Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
+                    const GenerationConfig& config, const OnText& on_text = {});
+
+/// How many bytes at the end of `text` are the beginning of a UTF-8 character that is not finished.
+size_t incomplete_utf8_suffix(std::string_view text);
+
+}  // namespace gptkit

@@ -1,0 +1,103 @@
+#include "tasks/common.h"
+
+#include <ATen/Context.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <charconv>
+#include <random>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "train/trainer.h"
+
+namespace gptkit {
+
+TaskRequest with_run_folder(TaskRequest request, const std::string& program) {
+  auto& files = request.inputs.files;
+  if (request.out.empty()) {
+    const auto name = files.empty() ? program : files.back().stem().string();
+    request.out = fs::path("runs") / name;
+  }
+  if (request.mode == RunMode::kResume && files.empty()) {
+    const auto saved = request.out / "config.yaml";
+    require(fs::exists(saved), request.out.string(),
+            ": no run to resume (there is no config.yaml); name the run folder with --out");
+    files.push_back(saved);
+  }
+  return request;
+}
+
+void seed_everything(int64_t& seed) {
+  if (seed == -1) seed = static_cast<int64_t>(std::random_device{}());
+  require(seed >= 0, "seed: ", seed, " is out of range; expected 0 or more, or -1 for a new one");
+  torch::manual_seed(static_cast<uint64_t>(seed));
+}
+
+torch::Tensor language_model_loss(GPT& gpt, const Batch& batch) {
+  const auto ids = to_tensor(batch.inputs, {batch.rows, batch.columns}, gpt->device());
+  const auto targets = to_tensor(batch.targets, {batch.rows * batch.columns}, gpt->device());
+  const auto logits = gpt(ids).flatten(0, 1);  // (B*T,V)
+  return at::cross_entropy_loss(logits, targets, /*weight=*/{}, at::Reduction::Mean, kNoLoss);
+}
+
+int64_t count_targets(const Batch& batch) {
+  return std::count_if(batch.targets.begin(), batch.targets.end(),
+                       [](int64_t target) { return target != kNoLoss; });
+}
+
+Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
+                                std::shared_ptr<const Dataset> validation,
+                                const TrainConfig& config) {
+  const auto loss = [&](const Batch& batch) {
+    return language_model_loss(gpt, batch).item<double>();
+  };
+  LoaderOptions options{.batch_size = config.micro_batch_size, .shuffle = true, .drop_last = true};
+  Metrics metrics;
+  metrics.emplace_back("train_loss", mean_over_batches(train, options, config.eval_batches, loss));
+  if (!validation) return metrics;
+  options.shuffle = options.drop_last = false;
+  metrics.emplace_back("val_loss",
+                       mean_over_batches(validation, options, config.eval_batches, loss));
+  return metrics;
+}
+
+void write_sample(const LanguageModel& model, const SampleConfig& config, const std::string& when,
+                  const std::filesystem::path& run) {
+  if (config.prompt.empty()) return;
+  GenerationConfig generation;
+  generation.sampling = {.temperature = config.temperature, .top_k = config.top_k};
+  generation.max_new_tokens = config.max_new_tokens;
+  auto text = config.prompt + generate(model, model.tokenizer->encode(config.prompt), generation).text;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  append_line(run / "samples.txt", when + ": " + text);
+  log_info("  ", text);
+}
+
+TokenId require_end_of_text(const Tokenizer& tokenizer) {
+  const auto end = tokenizer.end_of_text();
+  require(end.has_value(), "the model's tokenizer has no end-of-text token, which this task needs "
+                           "to end and pad its texts; train one with <|endoftext|>");
+  return *end;
+}
+
+std::vector<std::filesystem::path> to_paths(const std::vector<NameOrPath>& inputs) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& input : inputs) paths.emplace_back(input.text);
+  return paths;
+}
+
+ValidationSplit parse_validation(const std::vector<NameOrPath>& validation) {
+  if (validation.empty()) return {};
+  double fraction = 0;
+  const auto& text = validation.front().text;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), fraction);
+  const bool is_number = error == std::errc() && stop == text.data() + text.size();
+  if (!is_number) return {0, to_paths(validation)};
+  require(validation.size() == 1 && fraction >= 0 && fraction < 1, "data.validation: ", text,
+          " is out of range; expected a fraction of at least 0 and less than 1, or files");
+  return {fraction, {}};
+}
+
+}  // namespace gptkit

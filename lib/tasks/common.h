@@ -1,0 +1,84 @@
+#pragma once
+// What the training tasks share: their common settings, and the language model's loss.
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "data/batch.h"
+#include "data/loader.h"
+#include "infer/generator.h"
+#include "train/config.h"
+#include "train/metrics.h"
+#include "train/run_folder.h"
+#include "weights/bundle.h"
+
+namespace gptkit {
+
+/// Text written now and then during training, so that people see the model learn.
+struct SampleConfig {
+  std::string prompt;
+  int64_t max_new_tokens = 50;
+  double temperature = 0;
+  int64_t top_k = 0;
+  bool every_evaluation = false;
+};
+
+template <class Visitor>
+void visit_fields(SampleConfig& c, Visitor&& visit) {
+  visit("prompt", c.prompt, "text to continue after each epoch; empty: none");
+  visit("max_new_tokens", c.max_new_tokens, "length of the sample");
+  visit("temperature", c.temperature, "0 is greedy");
+  visit("top_k", c.top_k, "sample from the k most likely tokens; 0: from all");
+  visit("every_evaluation", c.every_evaluation, "at every evaluation instead of every epoch");
+}
+
+/// What a training program was asked for.
+struct TaskRequest {
+  ConfigInputs inputs;
+  std::filesystem::path out;  ///< the run folder; empty: runs/<name of the config>
+  RunMode mode = RunMode::kNew;
+  int threads = 0;
+  bool print_config = false;
+};
+
+/// The run folder of a request; a resumed run without a config of its own uses the folder's.
+TaskRequest with_run_folder(TaskRequest request, const std::string& program);
+
+/// Seeds LibTorch's default generator (and the CUDA ones). -1 draws a seed and stores it.
+void seed_everything(int64_t& seed);
+
+/// The mean cross entropy over the targets that are not kNoLoss.
+torch::Tensor language_model_loss(GPT& gpt, const Batch& batch);
+/// How many targets count.
+int64_t count_targets(const Batch& batch);
+
+/// The book's evaluate_model: train_loss and val_loss over `batches` batches each, drawn as
+/// PyTorch's loaders draw.
+Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
+                                std::shared_ptr<const Dataset> validation,
+                                const TrainConfig& config);
+
+/// Appends "step ...: text" to samples.txt and logs it.
+void write_sample(const LanguageModel& model, const SampleConfig& config, const std::string& when,
+                  const std::filesystem::path& run);
+
+/// The token that ends a document; fails, saying why it is needed, when there is none.
+TokenId require_end_of_text(const Tokenizer& tokenizer);
+
+/// Paths of a config's list of inputs.
+std::vector<std::filesystem::path> to_paths(const std::vector<NameOrPath>& inputs);
+
+/// `validation: 0.1` (a fraction) or a list of files.
+struct ValidationSplit {
+  double fraction = 0;
+  std::vector<std::filesystem::path> files;
+};
+ValidationSplit parse_validation(const std::vector<NameOrPath>& validation);
+
+
+}  // namespace gptkit

@@ -1,0 +1,160 @@
+#include "tasks/finetune_instruct.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "model/device.h"
+
+namespace gptkit {
+
+namespace {
+
+class InstructTask : public TrainingTask {
+ public:
+  InstructTask(LanguageModel model, std::shared_ptr<const Dataset> train,
+               std::shared_ptr<const Dataset> validation, std::string fingerprint,
+               const FinetuneInstructConfig& config, fs::path run)
+      : model_(std::move(model)),
+        train_(std::move(train)),
+        validation_(std::move(validation)),
+        fingerprint_(std::move(fingerprint)),
+        config_(config),
+        run_(std::move(run)) {}
+
+  torch::nn::Module& model() override { return *model_.gpt; }
+  std::shared_ptr<const Dataset> train_data() const override { return train_; }
+  std::string data_fingerprint() const override { return fingerprint_; }
+  torch::Tensor loss(const Batch& batch) override { return language_model_loss(model_.gpt, batch); }
+  int64_t loss_terms(const Batch& batch) const override { return count_targets(batch); }
+
+  Metrics evaluate() override {
+    return evaluate_language_model(model_.gpt, train_, validation_, config_.train);
+  }
+
+  Metrics end_epoch(int64_t epoch) override {
+    if (config_.sample.prompt.empty()) return {};
+    GenerationConfig generation;
+    generation.sampling = {.temperature = config_.sample.temperature, .top_k = config_.sample.top_k};
+    generation.max_new_tokens = config_.sample.max_new_tokens;
+    const auto text = answer(model_, {config_.sample.prompt, ""}, generation).text;
+    append_line(run_ / "samples.txt", concat("epoch ", epoch + 1, ": ", config_.sample.prompt,
+                                             " -> ", text));
+    log_info("  ", config_.sample.prompt, " -> ", text);
+    return {};
+  }
+
+ private:
+  LanguageModel model_;
+  std::shared_ptr<const Dataset> train_, validation_;
+  std::string fingerprint_;
+  const FinetuneInstructConfig& config_;
+  fs::path run_;
+};
+
+std::string fingerprint(const std::vector<InstructionRow>& rows) {
+  std::string all;
+  for (const auto& row : rows) {
+    all.append(row.prompt.instruction + '\0' + row.prompt.input + '\0' + row.output + '\n');
+  }
+  return sha256_hex(all).substr(0, 16);
+}
+
+/// The book's instruction-data-with-response.json: the test rows and what the model answers.
+int64_t write_responses(const LanguageModel& model, const std::vector<InstructionRow>& rows,
+                        const ResponsesConfig& config, const fs::path& path) {
+  const auto all = static_cast<int64_t>(rows.size());
+  const int64_t count = config.count < 0 ? all : std::min(config.count, all);
+  GenerationConfig generation;
+  generation.max_new_tokens = config.max_new_tokens;
+  OrderedJson answers = OrderedJson::array();
+  Progress progress("answering", count, "instructions");
+  for (int64_t i = 0; i < count; ++i) {
+    const auto& row = rows[static_cast<size_t>(i)];
+    answers.push_back({{"instruction", row.prompt.instruction},
+                       {"input", row.prompt.input},
+                       {"output", row.output},
+                       {"model_response", answer(model, row.prompt, generation).text}});
+    progress.update(i + 1);
+  }
+  write_file_atomic(path, dump_json(answers, 4) + "\n");
+  return count;
+}
+
+}  // namespace
+
+FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
+                                                     ConfigOrigins& origins) {
+  FinetuneInstructConfig config;
+  origins = load_config(config, inputs);
+  validate(config.train);
+  const auto& split = config.data.split;
+  require(split.size() >= 2 && split.size() <= 3 && split[0] > 0 && split[1] >= 0 &&
+              split[0] + split[1] <= 1,
+          "data.split: expected two shares, for training and testing, together at most 1 (the rest "
+          "validates)");
+  require(config.instruct.max_tokens >= 0, "instruct.max_tokens: ", config.instruct.max_tokens,
+          " is out of range; expected 0 (the model's context) or more");
+  require(config.instruct.dropout >= 0 && config.instruct.dropout < 1, "instruct.dropout: ",
+          config.instruct.dropout, " is out of range; expected at least 0 and less than 1");
+  require(config.responses.count >= -1, "responses.count: ", config.responses.count,
+          " is out of range; expected 0 or more, or -1 for all");
+  return config;
+}
+
+Generation answer(const LanguageModel& model, const PromptFields& request,
+                  const GenerationConfig& config, const OnText& on_text) {
+  const auto style = model.prompt_style;
+  auto settings = config;
+  if (const auto marker = stop_marker(style); !marker.empty()) settings.stop.emplace_back(marker);
+  const auto prompt = format_prompt(style, request) + response_opening(style);
+  auto result = generate(model, encode_prompt(*model.tokenizer, prompt), settings, on_text);
+  result.text = extract_response(style, result.text);
+  return result;
+}
+
+FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
+  const auto request = with_run_folder(wanted, "finetune-instruct");
+  ConfigOrigins origins;
+  auto config = load_finetune_instruct_config(request.inputs, origins);
+  require(!config.data.train.empty(),
+          "data.train: no instructions; name a file in the config or with --set data.train=FILE");
+  const auto device = resolve_device(config.device);
+  set_threads(request.threads);
+  seed_everything(config.seed);
+
+  auto model = load_language_model(config.model.text, config.instruct.dropout);
+  model.prompt_style = config.instruct.prompt_style;
+  const auto data = load_instructions({.train = config.data.train,
+                                       .validation = config.data.validation,
+                                       .test = config.data.test,
+                                       .train_fraction = config.data.split.at(0),
+                                       .test_fraction = config.data.split.at(1)});
+  const int64_t context = model.gpt->config().context_length;
+  const int64_t limit = config.instruct.max_tokens > 0 ? config.instruct.max_tokens : context;
+  require(limit <= context, "instruct.max_tokens: ", limit, " is longer than the model's context of ",
+          context);
+  const InstructionDatasetOptions options{.style = config.instruct.prompt_style,
+                                          .mask_prompt = config.instruct.mask_prompt,
+                                          .allowed_max_length = limit,
+                                          .pad_id = require_end_of_text(*model.tokenizer)};
+  const auto train_set = std::make_shared<InstructionDataset>(data.train, *model.tokenizer, options);
+  const auto validation_set =
+      std::make_shared<InstructionDataset>(data.validation, *model.tokenizer, options);
+
+  const RunFolder run(request.out, request.mode);
+  run.write_config(config_to_yaml(config));
+  log_info("instructions: ", data.train.size(), " to train, ", data.validation.size(),
+           " to validate, ", data.test.size(), " to test; ", data.skipped_empty,
+           " without an answer skipped, ", train_set->truncated(), " cut to ", limit, " tokens");
+  model.gpt->to(device);
+  seed_everything(config.seed);
+  InstructTask task(model, train_set, validation_set, fingerprint(data.train), config, run.path());
+  FinetuneInstructSummary summary{train(task, config.train, run), run.path()};
+  model.gpt->eval();
+  run.write_model([&](const fs::path& folder) { save_language_model(folder, model); });
+  summary.responses =
+      write_responses(model, data.test, config.responses, run.path() / "responses.json");
+  return summary;
+}
+
+}  // namespace gptkit

@@ -1,0 +1,150 @@
+#include "tasks/pretrain.h"
+
+#include "base/log.h"
+#include "base/progress.h"
+#include "data/windows.h"
+#include "model/device.h"
+#include "model/init.h"
+
+namespace gptkit {
+
+namespace {
+
+class PretrainTask : public TrainingTask {
+ public:
+  PretrainTask(LanguageModel model, std::shared_ptr<const Dataset> train,
+               std::shared_ptr<const Dataset> validation, std::string fingerprint,
+               const PretrainConfig& config, fs::path run)
+      : model_(std::move(model)),
+        train_(std::move(train)),
+        validation_(std::move(validation)),
+        fingerprint_(std::move(fingerprint)),
+        config_(config),
+        run_(std::move(run)) {}
+
+  torch::nn::Module& model() override { return *model_.gpt; }
+  std::shared_ptr<const Dataset> train_data() const override { return train_; }
+  std::string data_fingerprint() const override { return fingerprint_; }
+  torch::Tensor loss(const Batch& batch) override { return language_model_loss(model_.gpt, batch); }
+  int64_t loss_terms(const Batch& batch) const override { return count_targets(batch); }
+
+  Metrics evaluate() override {
+    auto metrics = evaluate_language_model(model_.gpt, train_, validation_, config_.train);
+    if (config_.sample.every_evaluation) write_sample(model_, config_.sample, "evaluation", run_);
+    return metrics;
+  }
+
+  Metrics end_epoch(int64_t epoch) override {
+    if (!config_.sample.every_evaluation) {
+      write_sample(model_, config_.sample, concat("epoch ", epoch + 1), run_);
+    }
+    return {};
+  }
+
+ private:
+  LanguageModel model_;
+  std::shared_ptr<const Dataset> train_, validation_;
+  std::string fingerprint_;
+  const PretrainConfig& config_;
+  fs::path run_;
+};
+
+/// The tokenizer's vocabulary decides unless the config does; then the model must have room.
+void settle_vocabulary(PretrainConfig& config, const ConfigOrigins& origins,
+                       const Tokenizer& tokenizer) {
+  if (!origins.contains("model.vocab_size") && config.model.preset.empty()) {
+    config.model.vocab_size = tokenizer.vocab_size();
+  }
+  require(config.model.vocab_size >= tokenizer.vocab_size(), "model.vocab_size ",
+          config.model.vocab_size, " is smaller than the tokenizer's ", tokenizer.vocab_size(),
+          " tokens; leave it out, or choose the tokenizer that belongs to it");
+}
+
+LanguageModel starting_model(PretrainConfig& config, const ConfigOrigins& origins) {
+  LanguageModel model;
+  if (config.model.from.empty()) {
+    model.tokenizer = load_tokenizer(config.tokenizer.text);
+    settle_vocabulary(config, origins, *model.tokenizer);
+    model.gpt = GPT(config.model);
+    initialize_(model.gpt);
+    return model;
+  }
+  model = load_language_model(config.model.from.text, config.model.dropout);
+  require(!origins.contains("model.context_length") ||
+              config.model.context_length <= model.gpt->config().context_length,
+          "model.context_length ", config.model.context_length, " is longer than the ",
+          model.gpt->config().context_length, " of ", config.model.from.text);
+  return model;
+}
+
+}  // namespace
+
+PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins) {
+  PretrainConfig first;
+  load_config(first, inputs);
+  PretrainConfig config;
+  if (!first.model.preset.empty()) {
+    static_cast<ModelConfig&>(config.model) = model_preset(first.model.preset);
+  }
+  origins = load_config(config, inputs);
+  validate(static_cast<const ModelConfig&>(config.model));
+  validate(config.train);
+  parse_validation(config.data.validation);
+  require(config.data.stride >= 0, "data.stride: ", config.data.stride,
+          " is out of range; expected 0 (the context length) or more");
+  return config;
+}
+
+std::string describe(const PretrainConfig& config, const ConfigOrigins& origins) {
+  const auto parameters = parameter_count(config.model);
+  const double flops = forward_flops(config.model, 1, config.model.context_length);
+  // Weights, gradients and AdamW's two moments, in float32.
+  const double training = 16.0 * static_cast<double>(parameters);
+  return concat("# ", format_count(parameters), " parameters: ", format_bytes(4.0 * static_cast<double>(parameters)),
+                " of weights, ", format_bytes(training), " while training, without activations\n# ",
+                flops, " FLOPs to run ", config.model.context_length, " tokens forward, ", 3 * flops,
+                " to train on them\n", config_to_yaml(config, &origins));
+}
+
+PretrainSummary run_pretrain(const TaskRequest& wanted) {
+  const auto request = with_run_folder(wanted, "pretrain");
+  ConfigOrigins origins;
+  auto config = load_pretrain_config(request.inputs, origins);
+  require(!config.data.train.empty(),
+          "data.train: no training text; name files in the config or with --set data.train=FILE");
+  const auto device = resolve_device(config.device);
+  set_threads(request.threads);
+
+  seed_everything(config.seed);
+  auto model = starting_model(config, origins);
+  const auto context = origins.contains("model.context_length") || config.model.from.empty()
+                           ? config.model.context_length
+                           : model.gpt->config().context_length;
+  const auto validation = parse_validation(config.data.validation);
+  const auto corpus = load_corpus({.train = config.data.train,
+                                   .validation = validation.files,
+                                   .validation_fraction = validation.fraction,
+                                   .split_by = config.data.split_by,
+                                   .allow_special = config.data.allow_special},
+                                  *model.tokenizer);
+  const WindowOptions windows{context, config.data.stride > 0 ? config.data.stride : context};
+  const auto train_set = std::make_shared<WindowDataset>(corpus.train, windows, "training text");
+  std::shared_ptr<const Dataset> validation_set;
+  if (corpus.validation.size() > 0) {
+    validation_set = std::make_shared<WindowDataset>(corpus.validation, windows, "validation text");
+  }
+
+  const RunFolder run(request.out, request.mode);
+  run.write_config(config_to_yaml(config));
+  log_info("model: ", format_count(parameter_count(model.gpt->config())), " parameters; text: ",
+           format_count(corpus.train.size()), " training and ", format_count(corpus.validation.size()),
+           " validation tokens; windows of ", context, " tokens");
+  model.gpt->to(device);
+  PretrainTask task(model, train_set, validation_set, corpus.train.fingerprint(), config, run.path());
+  const auto summary = train(task, config.train, run);
+  model.gpt->eval();
+  run.write_model([&](const fs::path& folder) { save_language_model(folder, model); });
+  return {summary, run.path()};
+}
+
+}  // namespace gptkit

@@ -1,0 +1,82 @@
+#pragma once
+// Pretraining: a GPT learns to predict the next token of raw text, from scratch or from a model.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/corpus.h"
+#include "model/config.h"
+#include "tasks/common.h"
+#include "train/config.h"
+#include "train/trainer.h"
+
+namespace gptkit {
+
+/// `model:` of pretraining: a preset and changes to it, or (as a bare name) a model to go on from.
+struct PretrainModelConfig : ModelConfig {
+  static constexpr const char* kShorthand = "from";
+  NameOrPath from;
+  std::string preset;
+};
+
+template <class Visitor>
+void visit_fields(PretrainModelConfig& c, Visitor&& visit) {
+  visit("from", c.from, "a model folder or name to go on from; empty: from scratch");
+  visit("preset", c.preset, "gpt2, gpt2-medium, gpt2-large or gpt2-xl, for what is not set below");
+  visit_fields(static_cast<ModelConfig&>(c), visit);
+}
+
+struct PretrainDataConfig {
+  std::vector<std::filesystem::path> train;
+  std::vector<NameOrPath> validation = {{"0.1"}};
+  SplitBy split_by = SplitBy::kCharacters;
+  int64_t stride = 0;
+  bool allow_special = false;
+};
+
+template <class Visitor>
+void visit_fields(PretrainDataConfig& c, Visitor&& visit) {
+  visit("train", c.train, "text files, .jsonl, folders, globs, or token shards");
+  visit("validation", c.validation, "a fraction of train's end, or files; 0: none");
+  visit("split_by", c.split_by, "cut that fraction by characters (the book) or tokens");
+  visit("stride", c.stride, "tokens from one window to the next; 0: the context length");
+  visit("allow_special", c.allow_special, "<|endoftext|> in the text becomes that token");
+}
+
+struct PretrainConfig {
+  int64_t seed = 123;
+  std::string device = "auto";
+  NameOrPath tokenizer = {"gpt2"};
+  PretrainModelConfig model;
+  PretrainDataConfig data;
+  TrainConfig train;
+  SampleConfig sample;
+};
+
+template <class Visitor>
+void visit_fields(PretrainConfig& c, Visitor&& visit) {
+  visit("seed", c.seed, "of weights, order and dropout; -1: a new one");
+  visit("device", c.device, "auto, cpu, cuda or cuda:N");
+  visit("tokenizer", c.tokenizer, "gpt2, a folder or a .model file; a model to go on from has its own");
+  visit("model", c.model, "shape of the network");
+  visit("data", c.data, "what to learn from");
+  visit("train", c.train, "how");
+  visit("sample", c.sample, "text written while learning");
+}
+
+/// The config of a request: preset first, then what the files and options set. Validated.
+PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins);
+
+/// The resolved YAML with origins and, as comments, the model's parameters, memory and FLOPs.
+std::string describe(const PretrainConfig& config, const ConfigOrigins& origins);
+
+struct PretrainSummary {
+  TrainSummary train;
+  std::filesystem::path run;
+};
+
+/// Trains and leaves the model in <out>/model.
+PretrainSummary run_pretrain(const TaskRequest& request);
+
+}  // namespace gptkit

@@ -1,0 +1,143 @@
+#include "train/checkpoint.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "weights/tensor_map.h"
+
+namespace gptkit {
+
+namespace {
+
+constexpr const char* kPrefix = "step-";
+
+std::string folder_name(int64_t steps_done) {
+  char name[32];
+  std::snprintf(name, sizeof name, "%s%08lld", kPrefix, static_cast<long long>(steps_done));
+  return name;
+}
+
+/// The checkpoint folders, oldest first.
+std::vector<fs::path> checkpoints(const fs::path& run) {
+  std::vector<fs::path> found;
+  if (!fs::is_directory(run / "checkpoints")) return found;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints")) {
+    const auto name = entry.path().filename().string();
+    const bool digits = name.starts_with(kPrefix) && name.size() >= 13 &&
+                        std::all_of(name.begin() + 5, name.end(), ::isdigit);
+    if (digits && entry.is_directory()) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+    return std::pair(a.string().size(), a) < std::pair(b.string().size(), b);
+  });
+  return found;
+}
+
+Json to_json(const TrainState& state) {
+  Json last = Json::array();
+  for (const auto& [name, value] : state.last_step) last.push_back({name, value});
+  return {{"version", 1},
+          {"steps_done", state.steps_done},
+          {"tokens", state.tokens},
+          {"seconds", state.seconds},
+          {"epoch", state.loader.epoch},
+          {"batch", state.loader.batch},
+          // Text: a uint64 is beyond what every JSON reader keeps exact.
+          {"epoch_seed", std::to_string(state.loader.seed)},
+          {"last_step", last},
+          {"fingerprint", state.fingerprint}};
+}
+
+TrainState from_json(const Json& json, const std::string& where) {
+  require(json_int(json, "version", where) == 1, where,
+          ": written by another version of gptkit; expected version 1");
+  TrainState state;
+  state.steps_done = json_int(json, "steps_done", where);
+  state.tokens = json_int(json, "tokens", where);
+  state.seconds = json_number(json, "seconds", where);
+  state.loader.epoch = json_int(json, "epoch", where);
+  state.loader.batch = json_int(json, "batch", where);
+  state.loader.seed = std::stoull(json_string(json, "epoch_seed", where));
+  for (const auto& item : json.at("last_step")) {
+    state.last_step.emplace_back(item.at(0).get<std::string>(), item.at(1).get<double>());
+  }
+  state.fingerprint = json_string(json, "fingerprint", where);
+  return state;
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const AdamW& optimizer,
+                     const TrainState& state, int64_t keep) {
+  fs::create_directories(run / "checkpoints");
+  const auto target = run / "checkpoints" / folder_name(state.steps_done);
+  AtomicDirectory folder(target);
+  save_tensors(folder.path() / "model.safetensors", tensors_of(module));
+  auto tensors = optimizer.state();
+  tensors.emplace_back("generator", state.generator);
+  save_tensors(folder.path() / "optimizer.safetensors", tensors);
+  write_file_atomic(folder.path() / "state.json", dump_json(to_json(state), 2) + "\n");
+  write_manifest(folder.path());
+  folder.commit(/*replace=*/true);
+
+  const auto all = checkpoints(run);
+  const auto surplus = static_cast<int64_t>(all.size()) - keep;
+  for (int64_t i = 0; i < surplus; ++i) {
+    // A half-removed folder would be taken for a damaged one: it loses its name first.
+    const auto doomed = all[static_cast<size_t>(i)];
+    const fs::path aside = doomed.string() + ".tmp-removed";
+    fs::rename(doomed, aside);
+    fs::remove_all(aside);
+  }
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& run) {
+  auto all = checkpoints(run);
+  std::reverse(all.begin(), all.end());
+  for (const auto& folder : all) {
+    try {
+      verify_manifest(folder);
+      return folder;
+    } catch (const Error& error) {
+      log_warning(error.what(), "; trying the checkpoint before it");
+    }
+  }
+  return std::nullopt;
+}
+
+TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module,
+                           AdamW& optimizer) {
+  const auto where = (checkpoint / "state.json").string();
+  auto state = from_json(parse_json(read_file(checkpoint / "state.json"), where), where);
+  copy_into(module, TensorMap({checkpoint / "model.safetensors"}));
+
+  torch::NoGradGuard no_grad;
+  const TensorMap map({checkpoint / "optimizer.safetensors"});
+  std::vector<std::pair<std::string, std::vector<int64_t>>> wanted;
+  const auto own = optimizer.state();
+  for (const auto& [name, tensor] : own) wanted.emplace_back(name, tensor.sizes().vec());
+  check_tensors(map, wanted, [](const std::string& name) { return name == "generator"; });
+  for (auto [name, tensor] : own) tensor.copy_(map.at(name));
+  optimizer.set_steps(state.steps_done);
+  state.generator = map.at("generator").clone();
+  return state;
+}
+
+torch::Tensor generator_state() { return at::detail::getDefaultCPUGenerator().get_state(); }
+
+void set_generator_state(const torch::Tensor& state) {
+  auto generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(state);
+}
+
+uint64_t draw_seed() {
+  return static_cast<uint64_t>(torch::empty({}, torch::kInt64).random_().item<int64_t>());
+}
+
+}  // namespace gptkit

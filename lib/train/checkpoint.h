@@ -1,0 +1,51 @@
+#pragma once
+// A checkpoint: everything a run needs to go on as if it had never stopped. A folder
+// `checkpoints/step-XXXXXXXX` (steps done) that exists whole or not at all:
+//
+//   model.safetensors      parameters and buffers under their registered names
+//   optimizer.safetensors  exp_avg/NAME, exp_avg_sq/NAME, and `generator`: LibTorch's CPU state
+//   state.json             counters, data position, what the last step measured
+//   manifest.json          SHA-256 of each of these: a changed byte is noticed, by name
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "base/files.h"
+#include "data/loader.h"
+#include "train/metrics.h"
+#include "train/optimizer.h"
+
+namespace gptkit {
+
+/// The state of a run right after the update of its last step, before that step's evaluation.
+struct TrainState {
+  int64_t steps_done = 0;
+  int64_t tokens = 0;
+  double seconds = 0;       ///< spent training, over all processes of this run
+  LoaderState loader;
+  Metrics last_step;        ///< loss, grad_norm ... of step steps_done - 1
+  torch::Tensor generator;  ///< of the default CPU generator, uint8
+  std::string fingerprint;  ///< of the training data
+};
+
+/// Writes it and removes all but the newest `keep`. Fails (kRuntime) leaving the older ones alone.
+void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const AdamW& optimizer,
+                     const TrainState& state, int64_t keep);
+
+/// The newest checkpoint of a run that is whole; those that are not are named in a warning.
+std::optional<fs::path> newest_checkpoint(const fs::path& run);
+
+/// Fills module and optimizer; fails naming a file whose bytes changed or a tensor that differs.
+TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module, AdamW& optimizer);
+
+/// The default CPU generator's state, and setting it.
+torch::Tensor generator_state();
+void set_generator_state(const torch::Tensor& state);
+
+/// One int64 from the default CPU generator, as PyTorch's DataLoader and RandomSampler draw it.
+uint64_t draw_seed();
+
+}  // namespace gptkit

@@ -1,0 +1,64 @@
+#pragma once
+// The `train:` section, shared by every training program.
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+namespace gptkit {
+
+/// The learning rate after warm-up, down to min_lr at the last step.
+enum class Schedule { kConstant, kLinear, kCosine };
+constexpr auto enum_names(Schedule) {
+  return std::array{std::pair{"constant", Schedule::kConstant},
+                    std::pair{"linear", Schedule::kLinear}, std::pair{"cosine", Schedule::kCosine}};
+}
+
+struct TrainConfig {
+  int64_t epochs = 1;
+  int64_t max_steps = 0;
+  int64_t micro_batch_size = 8;
+  int64_t global_batch_size = 0;
+  double lr = 3e-4;
+  double min_lr = 0;
+  Schedule schedule = Schedule::kCosine;
+  int64_t warmup_steps = 0;
+  double weight_decay = 0.1;
+  bool decay_all = false;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double clip = 1.0;
+  int64_t eval_every = 100;
+  int64_t eval_batches = 5;
+  int64_t checkpoint_every = 500;
+  int64_t keep_checkpoints = 2;
+
+  int64_t batch_size() const { return global_batch_size > 0 ? global_batch_size : micro_batch_size; }
+  bool operator==(const TrainConfig&) const = default;
+};
+
+template <class Visitor>
+void visit_fields(TrainConfig& c, Visitor&& visit) {
+  visit("epochs", c.epochs, "passes over the training data");
+  visit("max_steps", c.max_steps, "stop after this many steps; 0: the epochs decide");
+  visit("micro_batch_size", c.micro_batch_size, "sequences that go through the model at once");
+  visit("global_batch_size", c.global_batch_size, "sequences per step; 0: the micro batch");
+  visit("lr", c.lr, "peak learning rate");
+  visit("min_lr", c.min_lr, "learning rate of the last step (linear, cosine)");
+  visit("schedule", c.schedule, "constant, linear or cosine");
+  visit("warmup_steps", c.warmup_steps, "steps of linear warm-up");
+  visit("weight_decay", c.weight_decay, "AdamW's decay");
+  visit("decay_all", c.decay_all, "decay biases and norms too, as the book does");
+  visit("beta1", c.beta1, "AdamW's decay of the mean");
+  visit("beta2", c.beta2, "AdamW's decay of the square");
+  visit("clip", c.clip, "largest gradient norm; 0 is off");
+  visit("eval_every", c.eval_every, "steps between evaluations; 0: only at the end");
+  visit("eval_batches", c.eval_batches, "batches per evaluation; 0: all");
+  visit("checkpoint_every", c.checkpoint_every, "steps between checkpoints; 0: only on a signal");
+  visit("keep_checkpoints", c.keep_checkpoints, "newest checkpoints kept");
+}
+
+/// Fails naming the key that is out of range.
+void validate(const TrainConfig& config);
+
+}  // namespace gptkit

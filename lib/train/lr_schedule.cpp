@@ -1,0 +1,56 @@
+#include "train/lr_schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+
+namespace gptkit {
+
+double learning_rate(const TrainConfig& c, int64_t step, int64_t total_steps) {
+  if (step < c.warmup_steps) {
+    return c.lr * static_cast<double>(step + 1) / static_cast<double>(c.warmup_steps + 1);
+  }
+  const double span = static_cast<double>(std::max<int64_t>(1, total_steps - 1 - c.warmup_steps));
+  const double done = std::min(1.0, static_cast<double>(step - c.warmup_steps) / span);
+  switch (c.schedule) {
+    case Schedule::kConstant: return c.lr;
+    case Schedule::kLinear: return c.lr + (c.min_lr - c.lr) * done;
+    case Schedule::kCosine:
+      return c.min_lr + (c.lr - c.min_lr) * 0.5 * (1 + std::cos(std::numbers::pi * done));
+  }
+  return c.lr;
+}
+
+void validate(const TrainConfig& c) {
+  const auto at_least = [](const char* name, auto value, auto low) {
+    require(value >= low, "train.", name, ": ", value, " is out of range; expected at least ", low);
+  };
+  at_least("epochs", c.epochs, int64_t{1});
+  at_least("max_steps", c.max_steps, int64_t{0});
+  at_least("micro_batch_size", c.micro_batch_size, int64_t{1});
+  at_least("global_batch_size", c.global_batch_size, int64_t{0});
+  at_least("warmup_steps", c.warmup_steps, int64_t{0});
+  at_least("weight_decay", c.weight_decay, 0.0);
+  at_least("clip", c.clip, 0.0);
+  at_least("eval_every", c.eval_every, int64_t{0});
+  at_least("eval_batches", c.eval_batches, int64_t{0});
+  at_least("checkpoint_every", c.checkpoint_every, int64_t{0});
+  at_least("keep_checkpoints", c.keep_checkpoints, int64_t{1});
+  require(c.micro_batch_size <= 1 << 20, "train.micro_batch_size: ", c.micro_batch_size,
+          " is out of range; expected at most ", 1 << 20);
+  require(c.global_batch_size == 0 || c.global_batch_size % c.micro_batch_size == 0,
+          "train.global_batch_size: ", c.global_batch_size,
+          " is not a multiple of micro_batch_size ", c.micro_batch_size);
+  require(c.lr > 0 && c.lr <= 1e3, "train.lr: ", c.lr,
+          " is out of range; expected more than 0 (typical: 1e-5 to 1e-2)");
+  require(c.min_lr >= 0 && c.min_lr <= c.lr, "train.min_lr: ", c.min_lr,
+          " is out of range; expected 0 to lr ", c.lr);
+  for (const auto& [name, beta] : {std::pair{"beta1", c.beta1}, std::pair{"beta2", c.beta2}}) {
+    require(beta >= 0 && beta < 1, "train.", name, ": ", beta,
+            " is out of range; expected at least 0 and less than 1");
+  }
+}
+
+}  // namespace gptkit
