@@ -57,8 +57,8 @@ class Table {
   void ids(const std::string& figure, const std::vector<int64_t>& published,
            const std::vector<TokenId>& measured) {
     std::string wanted, found;
-    for (const auto id : published) wanted += " " + std::to_string(id);
-    for (const auto id : measured) found += " " + std::to_string(id);
+    for (const auto id : published) wanted += concat(id, ' ');
+    for (const auto id : measured) found += concat(id, ' ');
     row(figure, wanted, found, wanted == found);
   }
   void skipped(const std::string& figure, const std::string& why) { line(figure, "", why, "skipped"); }
@@ -216,7 +216,7 @@ void chapter5_untrained(Table& table, const std::shared_ptr<const Tokenizer>& gp
   torch::NoGradGuard no_grad;
   GenerationConfig ten;
   ten.max_new_tokens = 10;
-  table.text("ch 5: untrained text", "rentingetic wasnم refres RexMeCHicular stren",
+  table.text("ch 5: untrained text", " rentingetic wasnم refres RexMeCHicular stren",
              generate({model, gpt2}, gpt2->encode("Every effort moves you"), ten).text);
 
   const auto corpus = load_corpus({.train = {story}}, *gpt2);
@@ -249,7 +249,8 @@ void chapter5_training(Table& table, const fs::path& tokenizer, const fs::path& 
   request.out = scratch / "run";
   run_pretrain(request);
 
-  for (const auto& row : MetricsLog(request.out / "metrics.jsonl", 1 << 20).rows()) {
+  const MetricsLog metrics(request.out / "metrics.jsonl", 1 << 20);
+  for (const auto& row : metrics.rows()) {
     const auto step = row.at("step").get<int64_t>();
     if (step % 5 != 0 || !row.contains("val_loss")) continue;
     table.number(concat("ch 5: training loss, step ", step), published[step / 5][0],
@@ -294,12 +295,14 @@ void chapter5_sampling(Table& table) {
 }
 
 void chapter6(Table& table, const Tokenizer& gpt2, const fs::path& messages) {
-  const auto data = load_classification({.train = {messages},
-                                         .table = {.text_column = "1",
-                                                   .label_column = "0",
-                                                   .header = TableHeader::kNone},
-                                         .labels = {"ham", "spam"},
-                                         .balance = Balance::kSmallest});
+  ClassificationOptions options;
+  options.train = {messages};
+  options.table.label_column = "0";
+  options.table.text_column = "1";
+  options.table.header = TableHeader::kNone;
+  options.labels = {"ham", "spam"};
+  options.balance = Balance::kSmallest;
+  const auto data = load_classification(options);
   table.count("ch 6: rows", 5572, data.rows);
   std::vector<LabelledText> all = data.train;
   all.insert(all.end(), data.validation.begin(), data.validation.end());
