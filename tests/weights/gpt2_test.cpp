@@ -43,7 +43,7 @@ GPT golden_model(const std::string& name) {
 
 class Golden : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Gpt2, Golden, testing::Values("gpt2-tiny", "gpt2-tiny-untied"),
-                         [](const auto& info) { return info.index == 0 ? "Tied" : "Untied"; });
+                         [](const auto& instance) { return instance.index == 0 ? "Tied" : "Untied"; });
 
 TEST_P(Golden, LogitsLossAndGradientsMatchTransformers) {
   auto model = golden_model(GetParam());
@@ -144,7 +144,7 @@ TEST(Gpt2Names, RefusesConfigurationsThatComputeSomethingElse) {
 
 std::shared_ptr<const Tokenizer> letters() {
   TokenCounts counts;
-  count_characters_of("the quick brown fox jumps over lazy dogs", counts);
+  count_each_character("the quick brown fox jumps over lazy dogs", "test", counts);
   return train_character_tokenizer(counts, {.special_tokens = true});
 }
 
