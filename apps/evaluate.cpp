@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     auto* perplexity = app.add_subcommand(
         "perplexity",
-        "How well a model predicts texts: mean loss per token, perplexity, bits per byte.\n\n"
+        "How well a model predicts texts: mean loss per token, perplexity, bits per character.\n\n"
         "  evaluate perplexity --model runs/mine/model book.txt");
     perplexity->add_option("files", files, "text files, folders, globs, or token shards")
         ->required()

@@ -66,14 +66,14 @@ CXX=$(bash third_party/setup.sh --compiler)
 export CXX
 step "Configure the optimised build." cmake --preset release
 step "Build the programs into $bin; the first time takes some minutes." cmake --build --preset release -j "$jobs" \
-  --target tokenize pretrain generate finetune-classify classify finetune-instruct
+  --target tokenize pretrain generate finetune-classify classify finetune-instruct evaluate
 
 step "Learn a byte-level BPE tokenizer of 2,048 tokens from the stories." \
   $bin/tokenize train --algorithm bpe --vocab-size 2048 --out "$out/tokenizer" --overwrite configs/quickstart/stories.txt
 step "Pretrain a small GPT on the stories: it learns to predict the next token, and its loss falls." \
   $bin/pretrain -c configs/quickstart/pretrain.yaml --out "$out/pretrain" --overwrite
 step "Let it go on with a sentence: the words are the stories', the sense is what so small a model has." \
-  $bin/generate --model "$out/pretrain/model" --prompt "Once upon a time" --max-new-tokens 40 --temperature 0
+  $bin/generate --model "$out/pretrain/model" --prompt "The old lighthouse" --max-new-tokens 60 --temperature 0.5
 step "Finetune it into a classifier that tells spam from ordinary messages." \
   $bin/finetune-classify -c configs/quickstart/classify.yaml --out "$out/classify" --overwrite
 step "Classify messages: label, probability, text." \

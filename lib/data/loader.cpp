@@ -25,9 +25,8 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
   require(options.ranks > 0 && options.rank >= 0 && options.rank < options.ranks, "rank ",
           options.rank, " is not one of ", options.ranks, " processes");
   batches_ = count_batches(dataset_->size(), options);
-  require(batches_ > 0, "no batch for each of ", options.ranks, " process(es): ", dataset_->size(),
-          " examples in batches of ", options.batch_size,
-          options.drop_last ? " without the incomplete last one" : "",
+  require(batches_ > 0, "too little data: ", dataset_->size(), " examples do not fill a batch of ",
+          options.batch_size, options.ranks > 1 ? concat(" for each of ", options.ranks, " processes") : "",
           "; use smaller batches or more data");
 }
 

@@ -12,15 +12,14 @@ namespace gptkit {
 namespace {
 
 constexpr std::array kOurFiles = {"config.yaml", "run.log",     "metrics.jsonl",
-                                  "loss.svg",    "samples.txt", "accuracy.svg",
-                                  "responses.json", "report.json"};
+                                  "loss.svg",    "samples.txt", "responses.json",
+                                  "report.json"};
 constexpr std::array kOurFolders = {"checkpoints", "model"};
 
 const std::set<std::string> kMayChange = {
     "device",        "epochs",       "max_steps",        "eval_every",
     "eval_batches",  "prompt",       "max_new_tokens",   "checkpoint_every",
-    "temperature",   "top_k",        "keep_checkpoints", "evaluate_all",
-    "responses"};
+    "temperature",   "top_k",        "keep_checkpoints", "count"};
 
 fs::path prepared(const fs::path& path, RunMode mode) {
   std::error_code error;
@@ -67,8 +66,10 @@ void RunFolder::write_config(const std::string& yaml) const {
   const auto file = path_ / "config.yaml";
   if (resuming() && fs::exists(file)) {
     std::istringstream before(read_file(file)), now(yaml);
-    for (std::string old_line, new_line; std::getline(now, new_line);) {
+    while (before && now) {
+      std::string old_line, new_line;
       std::getline(before, old_line);
+      std::getline(now, new_line);
       if (old_line == new_line) continue;
       require(kMayChange.contains(key_of(new_line)) && key_of(new_line) == key_of(old_line),
               file.string(), ": the run was started with '", without_blanks(old_line),

@@ -1,0 +1,85 @@
+// The architecture as a test: every include in lib/ points down the table of lib/README.md.
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+
+#include "support/support.h"
+
+namespace gptkit {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::map<std::string, std::set<std::string>> kMayInclude = {
+    {"base", {}},
+    {"text", {"base"}},
+    {"formats", {"base"}},
+    {"data", {"text", "base"}},
+    {"model", {"base"}},
+    {"weights", {"model", "formats", "text", "base"}},
+    {"infer", {"weights", "model", "text", "base"}},
+    {"train", {"data", "weights", "model", "text", "base"}},
+    {"eval", {"data", "weights", "model", "text", "base"}},
+    {"tasks", {"train", "infer", "eval", "data", "weights", "model", "formats", "text", "base"}}};
+
+/// Libraries that only one layer may see.
+const std::map<std::string, std::string> kOwner = {
+    {"yaml-cpp", "base"}, {"nlohmann", "base"}, {"sentencepiece_", "text"}, {"CLI", "apps"}};
+
+/// Calls check(folder, file, included path) for every include of every source in lib/.
+template <class Check>
+void for_each_include(Check&& check) {
+  const std::regex include(R"re(^\s*#include [<"]([^>"]+)[>"])re");
+  const fs::path lib = fs::path(GPTKIT_SOURCE_DIR) / "lib";
+  for (const auto& entry : fs::recursive_directory_iterator(lib)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string folder = fs::relative(entry.path(), lib).begin()->string();
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      std::smatch match;
+      if (std::regex_search(line, match, include)) check(folder, entry.path(), match[1].str());
+    }
+  }
+}
+
+TEST(Layering, EveryIncludePointsDownwards) {
+  int seen = 0;
+  for_each_include([&](const std::string& folder, const fs::path& file, const std::string& what) {
+    const auto target = what.substr(0, what.find('/'));
+    if (!kMayInclude.contains(folder) || !kMayInclude.contains(target) || target == folder) return;
+    ++seen;
+    EXPECT_TRUE(kMayInclude.at(folder).contains(target)) << file << " includes " << what;
+  });
+  EXPECT_GT(seen, 50) << "the test looked at nothing";
+}
+
+TEST(Layering, EveryFolderOfTheLibraryIsInTheTable) {
+  for (const auto& entry : fs::directory_iterator(fs::path(GPTKIT_SOURCE_DIR) / "lib")) {
+    if (!entry.is_directory()) continue;
+    EXPECT_TRUE(kMayInclude.contains(entry.path().filename())) << entry;
+  }
+}
+
+TEST(Layering, LowerLayersDoNotSeeLibTorch) {
+  for_each_include([&](const std::string& folder, const fs::path& file, const std::string& what) {
+    const bool torch_free = folder == "base" || folder == "text" || folder == "formats" || folder == "data";
+    const bool torch = what.starts_with("torch/") || what.starts_with("ATen/") || what.starts_with("c10/");
+    EXPECT_FALSE(torch_free && torch) << file << " includes " << what;
+  });
+}
+
+TEST(Layering, EachLibraryHasOneOwner) {
+  for_each_include([&](const std::string& folder, const fs::path& file, const std::string& what) {
+    for (const auto& [library, owner] : kOwner) {
+      if (!what.starts_with(library)) continue;
+      EXPECT_EQ(folder, owner) << file << " includes " << what;
+    }
+  });
+}
+
+}  // namespace
+}  // namespace gptkit
