@@ -20,7 +20,7 @@ case ${1:-} in
 esac
 texts=("$@")
 if [[ ${#texts[@]} == 0 ]]; then
-  texts=("You have won a free prize! Reply now to claim your cash" "Are we still meeting for lunch tomorrow?")
+  texts=("Congratulations! You have won a 500 pounds voucher. Text WIN to 10342 now to claim your prize" "Are we still meeting for lunch tomorrow?")
 fi
 
 caller=$PWD

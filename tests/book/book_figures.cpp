@@ -85,9 +85,17 @@ class Table {
   int misses_ = 0;
 };
 
+/// $GPTKIT_TEST_DATA, `shared/data` beside the checkout, or what setup.sh --data fetched.
 fs::path data_folder() {
   if (const char* set = std::getenv("GPTKIT_TEST_DATA")) return set;
-  return fs::path(GPTKIT_SOURCE_DIR).parent_path() / "shared" / "data";
+  const auto beside = fs::path(GPTKIT_SOURCE_DIR).parent_path() / "shared" / "data";
+  return fs::exists(beside) ? beside : gptkit_home() / "data";
+}
+
+/// GPT-2's vocabulary or merges: beside the data, or what setup.sh --tokenizer gpt2 fetched.
+fs::path tokenizer_file(const fs::path& data, const std::string& name) {
+  const auto beside = data / ("gpt2-" + name);
+  return fs::exists(beside) ? beside : gptkit_home() / "gpt2" / name;
 }
 
 std::vector<int64_t> wide(const std::vector<TokenId>& ids) { return {ids.begin(), ids.end()}; }
@@ -323,16 +331,18 @@ void chapter6(Table& table, const Tokenizer& gpt2, const fs::path& messages) {
 int main(int argc, char** argv) {
   const bool all = argc > 1 && argv[1] == std::string("long");
   const auto data = data_folder();
-  if (!fs::exists(data / "the-verdict.txt")) {
-    std::cout << "no real data here (the-verdict.txt ...): set GPTKIT_TEST_DATA\n";
+  if (!fs::exists(data / "the-verdict.txt") || !fs::exists(tokenizer_file(data, "merges.txt"))) {
+    std::cout << "no data here; fetch it with: bash third_party/setup.sh --tokenizer gpt2 "
+                 "--data the-verdict --data sms\n";
     return 77;  // skipped
   }
   try {
     std::string pattern = (fs::temp_directory_path() / "gptkit-book-XXXXXX").string();
     const fs::path scratch = mkdtemp(pattern.data());
     fs::create_directories(scratch / "gpt2");
-    fs::copy_file(data / "gpt2-vocab.json", scratch / "gpt2" / "vocab.json");
-    fs::copy_file(data / "gpt2-merges.txt", scratch / "gpt2" / "merges.txt");
+    for (const char* name : {"vocab.json", "merges.txt"}) {
+      fs::copy_file(tokenizer_file(data, name), scratch / "gpt2" / name);
+    }
     const std::shared_ptr<const Tokenizer> gpt2 = load_hugging_face_tokenizer(scratch / "gpt2");
     const auto story = data / "the-verdict.txt";
     set_threads(0);
