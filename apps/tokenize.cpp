@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
     training.add_flag_callback("--unknown", unknown(true), "char: with <|endoftext|> and <|unk|>");
     training.add_flag_callback("--no-unknown", unknown(false), "word: refuse what is unknown");
     training.add_option("--out", o.training.out, "folder to write")->required();
+    training.add_flag("--overwrite", o.training.overwrite, "replace the tokenizer --out holds");
     training.add_option("FILE", o.training.inputs, "files, folders, .jsonl")->required();
     for (auto* command : {&encoding, &decoding, &counting}) {
       command->add_option("--tokenizer", o.tokenizer, "gpt2, a folder, or a .model file")
@@ -81,8 +82,7 @@ int main(int argc, char** argv) {
                           "files, folders, .jsonl; - or none: standard input");
     }
     encoding.add_option("--out", o.out, "write token shards to this new folder");
-    encoding
-        .add_option("--validation", o.shards.validation_fraction, "part that goes to val-*.bin")
+    encoding.add_option("--validation", o.shards.validation_fraction, "part for val-*.bin")
         ->check(real_in(0, 0.99));
     for (auto* command : {&training, &encoding, &decoding, &counting}) {
       add_basic_options(*command, o.common);

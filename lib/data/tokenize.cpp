@@ -197,22 +197,45 @@ std::shared_ptr<const Tokenizer> train_listed(const std::vector<fs::path>& files
   return word ? train_word_tokenizer(counts, options) : train_character_tokenizer(counts, options);
 }
 
-/// An existing folder is fine while no tokenizer is in it.
-void check_free(const fs::path& folder) {
-  if (!fs::exists(folder)) return;
-  require(fs::is_directory(folder), folder.string(), ": is a file; name a folder to write to");
-  for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt", kSentencePieceFile,
-                           kWordTokenizerFile, kCharacterTokenizerFile}) {
-    require(!fs::exists(folder / name), folder.string(), ": holds a tokenizer already (", name,
-            "); name another folder or remove that one");
+/// What tokenizers are known by; a folder with one of these holds a tokenizer.
+constexpr std::array<std::string_view, 6> kTokenizerFiles = {
+    "tokenizer.json",   "vocab.json",       "merges.txt",
+    kSentencePieceFile, kWordTokenizerFile, kCharacterTokenizerFile};
+
+bool holds_tokenizer(const fs::path& folder) {
+  return std::any_of(kTokenizerFiles.begin(), kTokenizerFiles.end(),
+                     [&](std::string_view name) { return fs::exists(folder / name); });
+}
+
+/// A folder with a tokenizer is replaced as a whole, so there must be nothing else in it: in a
+/// model's folder the tokenizer belongs to the weights.
+void check_replaceable(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto name = entry.path().filename().string();
+    const bool of_tokenizer =
+        std::find(kTokenizerFiles.begin(), kTokenizerFiles.end(), name) != kTokenizerFiles.end() ||
+        name == "special_tokens_map.json" || name == "tokenizer_config.json";
+    require(of_tokenizer, folder.string(), ": holds more than a tokenizer (", printable(name),
+            "), which --overwrite would remove; name another folder");
   }
 }
 
+/// An existing folder is fine while no tokenizer is in it, or when that may be replaced.
+void check_free(const fs::path& folder, bool overwrite) {
+  if (!fs::exists(folder)) return;
+  require(fs::is_directory(folder), folder.string(), ": is a file; name a folder to write to");
+  if (!holds_tokenizer(folder)) return;
+  require(overwrite, folder.string(),
+          ": holds a tokenizer already; replace it with --overwrite, or name another folder");
+  check_replaceable(folder);
+}
+
 void save_tokenizer(const Tokenizer& tokenizer, const fs::path& folder) {
-  if (fs::exists(folder)) return tokenizer.save(folder);
+  const bool replaces = holds_tokenizer(folder);
+  if (fs::exists(folder) && !replaces) return tokenizer.save(folder);
   AtomicDirectory output(folder);
   tokenizer.save(output.path());
-  output.commit();
+  output.commit(replaces);
 }
 
 std::shared_ptr<const Tokenizer> train_pieces(const std::vector<fs::path>& files,
@@ -242,7 +265,7 @@ std::shared_ptr<const Tokenizer> learn(const std::vector<fs::path>& files,
 
 std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& training) {
   require(!training.inputs.empty(), "no text to learn from is given");
-  check_free(training.out);
+  check_free(training.out, training.overwrite);
   const auto files = expand_inputs(training.inputs);
   const auto tokenizer = learn(files, training);
   save_tokenizer(*tokenizer, training.out);

@@ -24,6 +24,7 @@ struct TokenizerTraining {
   std::vector<std::filesystem::path> inputs;  // files, folders, `.jsonl` (see documents.h)
   std::filesystem::path out;                  // folder to save to: a new one, which appears whole,
                                               // or one that holds no tokenizer yet
+  bool overwrite = false;  // replaces a folder that holds a tokenizer and nothing else
   int threads = 1;
 };
 
