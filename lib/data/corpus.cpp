@@ -127,7 +127,8 @@ void encode_text(const std::vector<fs::path>& files, const TextCounts& counts,
                  std::int64_t train_characters, const Tokenizer& tokenizer, SpecialTokens special,
                  const TokenSink& train_sink, const TokenSink& validation_sink) {
   Encoder train(tokenizer, special, train_sink), validation(tokenizer, special, validation_sink);
-  Progress progress("tokenizing", (counts.bytes + 999'999) / 1'000'000, "MB");
+  constexpr std::int64_t kMegabyte = 1'000'000;
+  Progress progress("tokenizing", (counts.bytes + kMegabyte - 1) / kMegabyte, "MB");
   std::int64_t bytes = 0, left = train_characters;
   for_each_document(files, [&](const Document& document) {
     const auto cut = character_offset(document.text, left);
@@ -135,10 +136,11 @@ void encode_text(const std::vector<fs::path>& files, const TextCounts& counts,
     train.add_document(document.text.substr(0, cut));
     validation.add_document(document.text.substr(cut));
     bytes += std::ssize(document.text);
-    progress.update(bytes / 1'000'000);
+    progress.update(bytes / kMegabyte);
   });
   train.flush();
   validation.flush();
+  progress.update((bytes + kMegabyte - 1) / kMegabyte);
 }
 
 std::int64_t training_part(std::int64_t all, double validation_fraction) {
