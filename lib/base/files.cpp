@@ -160,6 +160,7 @@ bool is_leftover(const std::string& name) {
   const auto at = name.rfind(".tmp-");
   if (at == std::string::npos) return false;
   const std::string_view tail = std::string_view(name).substr(at + 5);
+  if (tail == "removed") return true;  // a folder whose removal was cut short
   const auto dash = tail.find('-');
   if (dash == 0 || dash == std::string_view::npos || dash + 1 == tail.size()) return false;
   return tail.substr(0, dash).find_first_not_of(kDigits) == std::string_view::npos &&
