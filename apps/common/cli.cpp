@@ -252,7 +252,8 @@ void check_values_given(CLI::App& app, const std::vector<std::string>& arguments
 
   const std::string help = "; see " + full_name(at) + " --help";
   for (const CLI::Option* option : at->get_options()) {
-    if (static_cast<int>(option->results().size()) > option->get_items_expected_max()) {
+    const int at_most = std::max(1, option->get_items_expected_max());  // a flag's is 0
+    if (static_cast<int>(option->results().size()) > at_most) {
       fail("option ", option->get_name(), " is given ", option->results().size(),
            " times; give it once", help);
     }
