@@ -63,13 +63,32 @@ Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
   return metrics;
 }
 
-void write_sample(const LanguageModel& model, const SampleConfig& config, const std::string& when,
-                  const std::filesystem::path& run) {
-  if (config.prompt.empty()) return;
+GenerationConfig to_generation(const SampleConfig& config) {
   GenerationConfig generation;
   generation.sampling = {.temperature = config.temperature, .top_k = config.top_k};
   generation.max_new_tokens = config.max_new_tokens;
-  auto text = config.prompt + generate(model, model.tokenizer->encode(config.prompt), generation).text;
+  return generation;
+}
+
+void validate(const SampleConfig& config) {
+  try {
+    validate(to_generation(config));
+  } catch (const Error& error) {
+    fail("sample: ", error.what());
+  }
+}
+
+void require_room(int64_t prompt_tokens, const LanguageModel& model, const std::string& what) {
+  const int64_t context = model.gpt->config().context_length;
+  require(prompt_tokens > 0 && prompt_tokens <= context, what, " has ", prompt_tokens,
+          " tokens; expected 1 to ", context, ", the model's context");
+}
+
+void write_sample(const LanguageModel& model, const SampleConfig& config, const std::string& when,
+                  const std::filesystem::path& run) {
+  if (config.prompt.empty()) return;
+  auto text = config.prompt +
+              generate(model, model.tokenizer->encode(config.prompt), to_generation(config)).text;
   std::replace(text.begin(), text.end(), '\n', ' ');
   append_line(run / "samples.txt", when + ": " + text);
   log_info("  ", text);
@@ -77,8 +96,9 @@ void write_sample(const LanguageModel& model, const SampleConfig& config, const 
 
 TokenId require_end_of_text(const Tokenizer& tokenizer) {
   const auto end = tokenizer.end_of_text();
-  require(end.has_value(), "the model's tokenizer has no end-of-text token, which this task needs "
-                           "to end and pad its texts; train one with <|endoftext|>");
+  require(end.has_value(),
+          "the model's tokenizer has no end-of-text token, which this task needs "
+          "to end and pad its texts; train one with <|endoftext|>");
   return *end;
 }
 

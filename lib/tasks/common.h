@@ -37,6 +37,12 @@ void visit_fields(SampleConfig& c, Visitor&& visit) {
   visit("every_evaluation", c.every_evaluation, "at every evaluation instead of every epoch");
 }
 
+GenerationConfig to_generation(const SampleConfig& config);
+/// Fails for values out of range: before training, not at the first sample.
+void validate(const SampleConfig& config);
+/// Fails unless a prompt of so many tokens fits the model. `what` begins the message.
+void require_room(int64_t prompt_tokens, const LanguageModel& model, const std::string& what);
+
 /// What a training program was asked for.
 struct TaskRequest {
   ConfigInputs inputs;
@@ -79,6 +85,5 @@ struct ValidationSplit {
   std::vector<std::filesystem::path> files;
 };
 ValidationSplit parse_validation(const std::vector<NameOrPath>& validation);
-
 
 }  // namespace gptkit

@@ -73,7 +73,8 @@ class ClassifyTask : public TrainingTask {
     return to_tensor(batch.labels, {batch.rows}, classifier_->gpt()->device());
   }
   Metrics over_both(const std::string& name, const std::function<double(const Batch&)>& per_batch) {
-    LoaderOptions options{.batch_size = config_.micro_batch_size, .shuffle = true, .drop_last = true};
+    LoaderOptions options{
+        .batch_size = config_.micro_batch_size, .shuffle = true, .drop_last = true};
     const double train = mean_over_batches(train_, options, config_.eval_batches, per_batch);
     options.shuffle = options.drop_last = false;
     const double validation =
@@ -153,6 +154,10 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   seed_everything(config.seed);
 
   const auto base = load_language_model(config.model.text, config.classifier.dropout);
+  const int64_t context = base.gpt->config().context_length;
+  require(config.classifier.max_tokens <= context,
+          "classifier.max_tokens: ", config.classifier.max_tokens,
+          " is longer than the model's context of ", context);
   const auto data = load_data(config);
   TextClassifier model;
   model.tokenizer = base.tokenizer;
@@ -161,11 +166,11 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   const auto dataset = [&](const std::vector<LabelledText>& rows, int64_t max_tokens) {
     return std::make_shared<ClassificationDataset>(
         rows, *base.tokenizer,
-        ClassificationDatasetOptions{.max_length = max_tokens,
-                                     .context_length = base.gpt->config().context_length,
-                                     .pad_id = model.pad_id,
-                                     .pad_to_batch =
-                                         config.classifier.pooling == Pooling::kLastToken});
+        ClassificationDatasetOptions{
+            .max_length = max_tokens,
+            .context_length = context,
+            .pad_id = model.pad_id,
+            .pad_to_batch = config.classifier.pooling == Pooling::kLastToken});
   };
   const auto train_set = dataset(data.train, config.classifier.max_tokens);
   model.max_tokens = train_set->max_length();

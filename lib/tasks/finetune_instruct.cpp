@@ -33,12 +33,10 @@ class InstructTask : public TrainingTask {
 
   Metrics end_epoch(int64_t epoch) override {
     if (config_.sample.prompt.empty()) return {};
-    GenerationConfig generation;
-    generation.sampling = {.temperature = config_.sample.temperature, .top_k = config_.sample.top_k};
-    generation.max_new_tokens = config_.sample.max_new_tokens;
-    const auto text = answer(model_, {config_.sample.prompt, ""}, generation).text;
-    append_line(run_ / "samples.txt", concat("epoch ", epoch + 1, ": ", config_.sample.prompt,
-                                             " -> ", text));
+    const auto text =
+        answer(model_, {config_.sample.prompt, ""}, to_generation(config_.sample)).text;
+    append_line(run_ / "samples.txt",
+                concat("epoch ", epoch + 1, ": ", config_.sample.prompt, " -> ", text));
     log_info("  ", config_.sample.prompt, " -> ", text);
     return {};
   }
@@ -59,6 +57,11 @@ std::string fingerprint(const std::vector<InstructionRow>& rows) {
   return sha256_hex(all).substr(0, 16);
 }
 
+std::vector<TokenId> encode_request(const LanguageModel& model, const PromptFields& request) {
+  const auto style = model.prompt_style;
+  return encode_prompt(*model.tokenizer, format_prompt(style, request) + response_opening(style));
+}
+
 /// The book's instruction-data-with-response.json: the test rows and what the model answers.
 int64_t write_responses(const LanguageModel& model, const std::vector<InstructionRow>& rows,
                         const ResponsesConfig& config, const fs::path& path) {
@@ -67,14 +70,25 @@ int64_t write_responses(const LanguageModel& model, const std::vector<Instructio
   GenerationConfig generation;
   generation.max_new_tokens = config.max_new_tokens;
   OrderedJson answers = OrderedJson::array();
+  const int64_t context = model.gpt->config().context_length;
+  int64_t too_long = 0;
   Progress progress("answering", count, "instructions");
   for (int64_t i = 0; i < count; ++i) {
     const auto& row = rows[static_cast<size_t>(i)];
-    answers.push_back({{"instruction", row.prompt.instruction},
-                       {"input", row.prompt.input},
-                       {"output", row.output},
-                       {"model_response", answer(model, row.prompt, generation).text}});
+    const bool fits = std::ssize(encode_request(model, row.prompt)) <= context;
+    too_long += !fits;
+    answers.push_back(
+        {{"instruction", row.prompt.instruction},
+         {"input", row.prompt.input},
+         {"output", row.output},
+         {"model_response", fits ? answer(model, row.prompt, generation).text : std::string()}});
     progress.update(i + 1);
+  }
+  progress.finish();
+  if (too_long > 0) {
+    log_warning(too_long, " of ", count,
+                " test instructions are longer than the model's context of ", context,
+                " tokens: their answers are empty");
   }
   write_file_atomic(path, dump_json(answers, 4) + "\n");
   return count;
@@ -87,6 +101,7 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
   FinetuneInstructConfig config;
   origins = load_config(config, inputs);
   validate(config.train);
+  validate(config.sample);
   const auto& split = config.data.split;
   require(split.size() >= 2 && split.size() <= 3 && split[0] > 0 && split[1] >= 0 &&
               split[0] + split[1] <= 1,
@@ -94,10 +109,14 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
           "validates)");
   require(config.instruct.max_tokens >= 0, "instruct.max_tokens: ", config.instruct.max_tokens,
           " is out of range; expected 0 (the model's context) or more");
-  require(config.instruct.dropout >= 0 && config.instruct.dropout < 1, "instruct.dropout: ",
-          config.instruct.dropout, " is out of range; expected at least 0 and less than 1");
+  require(config.instruct.dropout >= 0 && config.instruct.dropout < 1,
+          "instruct.dropout: ", config.instruct.dropout,
+          " is out of range; expected at least 0 and less than 1");
   require(config.responses.count >= -1, "responses.count: ", config.responses.count,
           " is out of range; expected 0 or more, or -1 for all");
+  require(config.responses.max_new_tokens >= 0,
+          "responses.max_new_tokens: ", config.responses.max_new_tokens,
+          " is out of range; expected 0 or more");
   return config;
 }
 
@@ -106,8 +125,7 @@ Generation answer(const LanguageModel& model, const PromptFields& request,
   const auto style = model.prompt_style;
   auto settings = config;
   if (const auto marker = stop_marker(style); !marker.empty()) settings.stop.emplace_back(marker);
-  const auto prompt = format_prompt(style, request) + response_opening(style);
-  auto result = generate(model, encode_prompt(*model.tokenizer, prompt), settings, on_text);
+  auto result = generate(model, encode_request(model, request), settings, on_text);
   result.text = extract_response(style, result.text);
   return result;
 }
@@ -124,6 +142,10 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
 
   auto model = load_language_model(config.model.text, config.instruct.dropout);
   model.prompt_style = config.instruct.prompt_style;
+  if (const auto& prompt = config.sample.prompt; !prompt.empty()) {
+    require_room(std::ssize(encode_request(model, {prompt, ""})), model,
+                 "sample.prompt with its prompt style");
+  }
   const auto data = load_instructions({.train = config.data.train,
                                        .validation = config.data.validation,
                                        .test = config.data.test,
@@ -131,13 +153,14 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
                                        .test_fraction = config.data.split.at(1)});
   const int64_t context = model.gpt->config().context_length;
   const int64_t limit = config.instruct.max_tokens > 0 ? config.instruct.max_tokens : context;
-  require(limit <= context, "instruct.max_tokens: ", limit, " is longer than the model's context of ",
-          context);
+  require(limit <= context, "instruct.max_tokens: ", limit,
+          " is longer than the model's context of ", context);
   const InstructionDatasetOptions options{.style = config.instruct.prompt_style,
                                           .mask_prompt = config.instruct.mask_prompt,
                                           .allowed_max_length = limit,
                                           .pad_id = require_end_of_text(*model.tokenizer)};
-  const auto train_set = std::make_shared<InstructionDataset>(data.train, *model.tokenizer, options);
+  const auto train_set =
+      std::make_shared<InstructionDataset>(data.train, *model.tokenizer, options);
   const auto validation_set =
       std::make_shared<InstructionDataset>(data.validation, *model.tokenizer, options);
 

@@ -38,8 +38,6 @@ std::string read_prompt(const GenerateConfig& config) {
 std::vector<TokenId> encode(const LanguageModel& model, const GenerateConfig& config,
                             const std::string& prompt) {
   if (!config.chat) return model.tokenizer->encode(prompt);
-  require(model.prompt_style != PromptStyle::kPlain, config.model.text,
-          ": --chat needs a model that was finetuned on instructions; this one continues text");
   return encode_prompt(*model.tokenizer, format_prompt(model.prompt_style, {prompt, config.input}) +
                                              response_opening(model.prompt_style));
 }
@@ -80,6 +78,9 @@ void run_generate(const GenerateConfig& wanted, int threads, const GenerateEvent
                 " tokens are cut: the model's context holds ", context);
     ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(keep));
   }
+  require(ids.size() <= context, "the prompt has ", ids.size(),
+          " tokens and the model's context holds ", context,
+          "; shorten it, or cut its beginning with --truncate-prompt");
   auto generation = generation_config(config);
   if (config.chat) {
     if (const auto marker = stop_marker(model.prompt_style); !marker.empty()) {
