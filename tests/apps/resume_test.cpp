@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <functional>
+
+#include "tiny_run.h"
+
+namespace gptkit::test {
+namespace {
+
+/// Interrupted runs: whatever ends them, --resume leads to the same final bytes.
+class Resume : public TinyRun {
+ protected:
+  static Arguments long_run(const std::string& out) {
+    return pretrain_arguments(out) +
+           Arguments{"-s", "train.max_steps=40", "-s", "train.checkpoint_every=3",
+                     "-s", "train.eval_every=7", "-s", "model.dropout=0.1"};
+  }
+  static int64_t steps_written(const std::string& out) {
+    const auto path = folder() / out / "metrics.jsonl";
+    if (!fs::exists(path)) return 0;
+    const auto rows = read_file(path);
+    return std::count(rows.begin(), rows.end(), '\n');
+  }
+  /// Starts pretrain and sends it `signal` as soon as `ready`; the exit code as a shell tells it.
+  static int stop_when(
+      const Arguments& arguments, const std::function<bool()>& ready, int signal,
+      const std::function<void()>& first = [] {}) {
+    const std::string path = std::string(GPTKIT_BIN_DIR) + "/pretrain";
+    std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    const std::string in = folder().string();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const int nowhere = ::open("/dev/null", O_WRONLY);
+      ::dup2(nowhere, STDOUT_FILENO);
+      ::dup2(nowhere, STDERR_FILENO);
+      if (::chdir(in.c_str()) != 0) ::_exit(126);
+      ::execv(path.c_str(), argv.data());
+      ::_exit(127);
+    }
+    int status = 0;
+    pid_t ended = 0;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!ready() && (ended = ::waitpid(child, &status, WNOHANG)) == 0) {
+      if (std::chrono::steady_clock::now() > deadline) break;
+      ::usleep(500);
+    }
+    if (ended == 0) {
+      ::kill(child, SIGSTOP);  // so that it is still there after first()
+      first();
+      ::kill(child, signal);
+      ::kill(child, SIGCONT);
+      ::waitpid(child, &status, 0);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+};
+
+TEST_F(Resume, GivesTheBytesOfAnUninterruptedRunAfterAnySignal) {
+  const auto whole = run("pretrain", long_run("whole"));
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  const auto expected = weights("whole");
+  int64_t after = 5;
+  for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
+    const std::string out = "stopped-" + std::to_string(code);
+    const auto ended = stop_when(
+        long_run(out), [&] { return steps_written(out) >= after; }, signal,
+        [&] {
+          // The folder is taken while the run lasts.
+          if (signal == SIGINT) {
+            expect_failure(run("pretrain", long_run(out) + Arguments{"--overwrite"}), 1, "pretrain",
+                           "in use by process");
+          }
+        });
+    EXPECT_TRUE(ended == code || ended == 0) << ended;
+    const auto resumed = run("pretrain", {"-q", "--threads", "1", "--out", out, "--resume"});
+    EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+    EXPECT_EQ(weights(out), expected);
+    EXPECT_EQ(steps_written(out), 40);
+    after += 4;
+  }
+
+  // Killed again and again, a few steps on each time.
+  EXPECT_EQ(stop_when(
+                long_run("killed"), [&] { return steps_written("killed") >= 4; }, SIGKILL),
+            137);
+  for (const int64_t step : {9, 14, 23, 31}) {
+    stop_when(
+        long_run("killed") + Arguments{"--resume"}, [&] { return steps_written("killed") >= step; },
+        SIGKILL);
+  }
+  const auto resumed = run("pretrain", long_run("killed") + Arguments{"--resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(weights("killed"), expected);
+  EXPECT_EQ(steps_written("killed"), 40);
+}
+
+TEST_F(Resume, TakesTheCheckpointBeforeADamagedOneAndSaysSo) {
+  const std::string newest = "pre/checkpoints/step-00000004/";
+  const auto expected = weights("pre");
+  for (const char* name : {"model.safetensors", "optimizer.safetensors", "state.json"}) {
+    SCOPED_TRACE(name);
+    auto bytes = content(newest + name);
+    bytes[bytes.size() / 2] ^= 1;
+    file(newest + name, bytes);
+    const auto resumed = pretrain("pre", {"--resume"});
+    EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+    EXPECT_THAT(resumed.err, testing::HasSubstr(name));
+    EXPECT_THAT(resumed.err, testing::HasSubstr("trying the checkpoint before it"));
+    EXPECT_EQ(weights("pre"), expected);
+  }
+}
+
+TEST_F(Resume, RefusesOtherSettingsAndOtherText) {
+  expect_failure(pretrain("pre", {"--resume", "-s", "train.lr=0.5"}), 2, "pretrain",
+                 "cannot go on with 'lr: 0.5'");
+  auto text = content("stories.txt");
+  text[100] = text[100] == 'x' ? 'y' : 'x';
+  file("stories.txt", text);
+  expect_failure(pretrain("pre", {"--resume"}), 2, "pretrain",
+                 "not those the run was started with");
+}
+
+}  // namespace
+}  // namespace gptkit::test
