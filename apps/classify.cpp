@@ -1,11 +1,12 @@
 // classify: label texts with a finetuned classifier.
 //   classify --model runs/spam/model "You won a prize, call now" "See you at eight"
 
+#include "tasks/classify.h"
+
 #include <iostream>
 
 #include "common/cli.h"
 #include "common/settings.h"
-#include "tasks/classify.h"
 
 int main(int argc, char** argv) {
   return gptkit::run_app("classify", [&] {
@@ -20,8 +21,7 @@ int main(int argc, char** argv) {
         "classify");
     app.add_option("texts", texts, "texts to classify")->type_name("TEXT");
     gptkit::add_config_options(app, common);
-    gptkit::add_settings(app, gptkit::ClassifyConfig{}, typed,
-                         {{"model", "-m"}, {"input", "-i"}});
+    gptkit::add_settings(app, gptkit::ClassifyConfig{}, typed, {{"model", "-m"}, {"input", "-i"}});
     gptkit::parse(app, argc, argv);
 
     auto inputs = gptkit::to_inputs(common);

@@ -1,11 +1,12 @@
 // evaluate: figures of a language model.
 //   evaluate perplexity --model runs/mine/model book.txt
 
+#include "tasks/evaluate.h"
+
 #include <iostream>
 
 #include "common/cli.h"
 #include "common/settings.h"
-#include "tasks/evaluate.h"
 
 int main(int argc, char** argv) {
   return gptkit::run_app("evaluate", [&] {

@@ -1,10 +1,11 @@
 // finetune-classify: a pretrained GPT and labelled texts become a text classifier.
 //   finetune-classify -c configs/quickstart/classify.yaml --out runs/spam
 
+#include "tasks/finetune_classify.h"
+
 #include <iostream>
 
 #include "common/training.h"
-#include "tasks/finetune_classify.h"
 
 int main(int argc, char** argv) {
   return gptkit::run_app("finetune-classify", [&] {
@@ -26,7 +27,8 @@ int main(int argc, char** argv) {
       return;
     }
     const auto summary = gptkit::run_finetune_classify(request);
-    gptkit::print_run(summary.run, summary.train, options.common.json, {{"report", summary.report}});
+    gptkit::print_run(summary.run, summary.train, options.common.json,
+                      {{"report", summary.report}});
     if (options.common.json) return;
     for (const auto& [split, report] : summary.report.items()) {
       std::cout << split << " accuracy  " << report.at("accuracy").get<double>() << " on "

@@ -1,10 +1,11 @@
 // finetune-instruct: a pretrained GPT and instructions with answers become an assistant.
 //   finetune-instruct -c configs/quickstart/instruct.yaml --out runs/assistant
 
+#include "tasks/finetune_instruct.h"
+
 #include <iostream>
 
 #include "common/training.h"
-#include "tasks/finetune_instruct.h"
 
 int main(int argc, char** argv) {
   return gptkit::run_app("finetune-instruct", [&] {

@@ -1,13 +1,14 @@
 // generate: continue a prompt with a language model.
 //   generate --model runs/mine/model --prompt "Every effort moves you"
 
+#include "tasks/generate.h"
+
 #include <iostream>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "common/cli.h"
 #include "common/settings.h"
-#include "tasks/generate.h"
 
 int main(int argc, char** argv) {
   return gptkit::run_app("generate", [&] {
@@ -20,8 +21,11 @@ int main(int argc, char** argv) {
         "generate");
     gptkit::add_config_options(app, common);
     gptkit::add_settings(app, gptkit::GenerateConfig{}, typed,
-                         {{"model", "-m"}, {"prompt", "-p"}, {"prompt_file", "-f"},
-                          {"max_new_tokens", "-n"}, {"temperature", "--temp"}});
+                         {{"model", "-m"},
+                          {"prompt", "-p"},
+                          {"prompt_file", "-f"},
+                          {"max_new_tokens", "-n"},
+                          {"temperature", "--temp"}});
     gptkit::parse(app, argc, argv);
 
     auto inputs = gptkit::to_inputs(common);

@@ -1,10 +1,11 @@
 // pretrain: a GPT learns to predict the next token of raw text.
 //   pretrain -c configs/quickstart/pretrain.yaml --out runs/mine --set data.train=my-text.txt
 
+#include "tasks/pretrain.h"
+
 #include <iostream>
 
 #include "common/training.h"
-#include "tasks/pretrain.h"
 
 int main(int argc, char** argv) {
   return gptkit::run_app("pretrain", [&] {

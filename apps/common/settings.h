@@ -36,15 +36,19 @@ void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOve
       names = alias->second + "," + names;
     }
     if constexpr (std::is_same_v<Field, bool>) {
-      app.add_flag_callback(names, [&overrides, key, option] {
-        overrides.push_back({key, "true", option});
-      }, help);
+      app.add_flag_callback(
+          names,
+          [&overrides, key, option] {
+            overrides.push_back({key, "true", option});
+          },
+          help);
     } else if constexpr (config_detail::IsVector<Field>::value) {
       app.add_option_function<std::vector<std::string>>(
              names,
              [&overrides, key, option](const std::vector<std::string>& values) {
                std::string list;
-               for (const auto& value : values) list += (list.empty() ? "[" : ", ") + yaml_text(value);
+               for (const auto& value : values)
+                 list += (list.empty() ? "[" : ", ") + yaml_text(value);
                overrides.push_back({key, list + "]", option});
              },
              help + " (may repeat)")

@@ -9,11 +9,14 @@ namespace gptkit {
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_common_options(app, options.common);
-  app.add_option("-o,--out", options.out,
-                 "run folder: model/, checkpoints/, metrics.jsonl, loss.svg [runs/<config's name>]");
+  app.add_option(
+      "-o,--out", options.out,
+      "run folder: model/, checkpoints/, metrics.jsonl, loss.svg [runs/<config's name>]");
   app.add_option("-m,--model", options.model, "model folder or name to start from");
-  auto* resume = app.add_flag("--resume", options.resume, "go on from the newest checkpoint in --out");
-  app.add_flag("--overwrite", options.overwrite, "replace the run that --out holds")->excludes(resume);
+  auto* resume =
+      app.add_flag("--resume", options.resume, "go on from the newest checkpoint in --out");
+  app.add_flag("--overwrite", options.overwrite, "replace the run that --out holds")
+      ->excludes(resume);
 }
 
 TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,

@@ -1,7 +1,8 @@
 #include "base/stop.h"
 
-#include <csignal>
 #include <unistd.h>
+
+#include <csignal>
 
 namespace gptkit {
 

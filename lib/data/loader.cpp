@@ -26,7 +26,8 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
           options.rank, " is not one of ", options.ranks, " processes");
   batches_ = count_batches(dataset_->size(), options);
   require(batches_ > 0, "too little data: ", dataset_->size(), " examples do not fill a batch of ",
-          options.batch_size, options.ranks > 1 ? concat(" for each of ", options.ranks, " processes") : "",
+          options.batch_size,
+          options.ranks > 1 ? concat(" for each of ", options.ranks, " processes") : "",
           "; use smaller batches or more data");
 }
 

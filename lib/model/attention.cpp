@@ -15,8 +15,8 @@ AttentionImpl::AttentionImpl(const ModelConfig& config)
 torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache) {
   const int64_t B = x.size(0), T = x.size(1), C = x.size(2);
   const auto qkv = qkv_(x).view({B, T, 3, n_head_, head_dim_}).permute({2, 0, 3, 1, 4});
-  const auto q = qkv[0];             // (B,H,T,D)
-  auto k = qkv[1], v = qkv[2];       // (B,H,T,D)
+  const auto q = qkv[0];                            // (B,H,T,D)
+  auto k = qkv[1], v = qkv[2];                      // (B,H,T,D)
   if (cache) std::tie(k, v) = cache->append(k, v);  // (B,H,S,D)
 
   // A lone query sees every key, so it needs no mask; is_causal aligns the mask with the first

@@ -69,8 +69,10 @@ void initialize_linear_(Linear& linear) {
 void initialize_(GPT& model) {
   torch::NoGradGuard no_grad;
   switch (model->config().init) {
-    case Init::kTorch: return initialize_torch_(model);
-    case Init::kGpt2: return initialize_gpt2_(model);
+    case Init::kTorch:
+      return initialize_torch_(model);
+    case Init::kGpt2:
+      return initialize_gpt2_(model);
   }
 }
 

@@ -9,8 +9,6 @@ MlpImpl::MlpImpl(const ModelConfig& config) {
   down_ = register_module("down", Linear(config.feed_forward(), config.d_model, true));
 }
 
-torch::Tensor MlpImpl::forward(const torch::Tensor& x) {
-  return down_(at::gelu(up_(x), "tanh"));
-}
+torch::Tensor MlpImpl::forward(const torch::Tensor& x) { return down_(at::gelu(up_(x), "tanh")); }
 
 }  // namespace gptkit

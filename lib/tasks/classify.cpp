@@ -94,11 +94,20 @@ std::string escaped(const std::string& text) {
   std::string line;
   for (const char c : text) {
     switch (c) {
-      case '\t': line += "\\t"; break;
-      case '\n': line += "\\n"; break;
-      case '\r': line += "\\r"; break;
-      case '\\': line += "\\\\"; break;
-      default: line += c;
+      case '\t':
+        line += "\\t";
+        break;
+      case '\n':
+        line += "\\n";
+        break;
+      case '\r':
+        line += "\\r";
+        break;
+      case '\\':
+        line += "\\\\";
+        break;
+      default:
+        line += c;
     }
   }
   return line;
@@ -112,7 +121,8 @@ class Classifying {
   }
   ~Classifying() {
     if (truncated_ > 0) {
-      log_warning(truncated_, " text(s) were cut to the classifier's ", model_.max_tokens, " tokens");
+      log_warning(truncated_, " text(s) were cut to the classifier's ", model_.max_tokens,
+                  " tokens");
     }
   }
   Classifying(const Classifying&) = delete;
@@ -172,7 +182,8 @@ void print_lines(Classifying& classifying, std::istream& in) {
 
 bool is_table(const std::filesystem::path& path) {
   const auto extension = path.extension();
-  return extension == ".tsv" || extension == ".csv" || extension == ".jsonl" || extension == ".json";
+  return extension == ".tsv" || extension == ".csv" || extension == ".jsonl" ||
+         extension == ".json";
 }
 
 std::vector<TableRow> read_table(const ClassifyConfig& config) {
@@ -183,7 +194,8 @@ std::vector<TableRow> read_table(const ClassifyConfig& config) {
 }
 
 /// Calls `handle` with up to kChunk rows at a time, showing progress.
-void in_chunks(const std::vector<TableRow>& rows, const std::function<void(size_t, size_t)>& handle) {
+void in_chunks(const std::vector<TableRow>& rows,
+               const std::function<void(size_t, size_t)>& handle) {
   Progress progress("classifying", static_cast<int64_t>(rows.size()), "texts");
   for (size_t begin = 0; begin < rows.size(); begin += kChunk) {
     const size_t end = std::min(rows.size(), begin + kChunk);
@@ -226,7 +238,8 @@ void run_classify(const ClassifyConfig& config, const std::vector<std::string>& 
   require(!config.model.empty(), "no model; name a classifier's folder with --model");
   require(texts.empty() || config.input.empty(),
           "texts and --input are both given; choose one of them");
-  require(!config.evaluate || !config.input.empty(), "--evaluate needs a labelled file: --input FILE");
+  require(!config.evaluate || !config.input.empty(),
+          "--evaluate needs a labelled file: --input FILE");
   require(config.batch_size >= 1, "batch-size: ", config.batch_size,
           " is out of range; expected at least 1");
   set_threads(threads);
@@ -241,7 +254,8 @@ void run_classify(const ClassifyConfig& config, const std::vector<std::string>& 
   if (config.input.empty()) return print_lines(classifying, in);
   if (is_table(config.input)) {
     const auto rows = read_table(config);
-    in_chunks(rows, [&](size_t begin, size_t end) { classifying.print(texts_of(rows, begin, end)); });
+    in_chunks(rows,
+              [&](size_t begin, size_t end) { classifying.print(texts_of(rows, begin, end)); });
     return;
   }
   std::ifstream lines(config.input);

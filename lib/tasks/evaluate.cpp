@@ -22,16 +22,16 @@ OrderedJson run_perplexity(const PerplexityConfig& config,
   const auto device = resolve_device(config.device);
   set_threads(threads);
   auto model = load_language_model(config.model.text);
-  const auto corpus = load_corpus(
-      {.train = files, .validation_fraction = 0, .allow_special = config.allow_special},
-      *model.tokenizer);
+  const auto corpus =
+      load_corpus({.train = files, .validation_fraction = 0, .allow_special = config.allow_special},
+                  *model.tokenizer);
   torch::InferenceMode inference;
   model.gpt->to(device);
   const auto result = measure_perplexity(
       model.gpt, corpus.train,
       {.context = config.context, .stride = config.stride, .batch_size = config.batch_size});
-  OrderedJson json = {{"tokens", result.tokens}, {"loss", result.loss},
-                      {"perplexity", result.perplexity}};
+  OrderedJson json = {
+      {"tokens", result.tokens}, {"loss", result.loss}, {"perplexity", result.perplexity}};
   if (corpus.characters > 0) {
     const double nats = result.loss * static_cast<double>(result.tokens);
     json["characters"] = corpus.characters;

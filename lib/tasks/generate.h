@@ -44,7 +44,8 @@ void visit_fields(GenerateConfig& c, Visitor&& visit) {
   visit("top_p", c.top_p, "choose among the fewest tokens that reach this probability; 1: all");
   visit("min_p", c.min_p, "drop tokens less likely than this times the likeliest; 0: none");
   visit("repetition_penalty", c.repetition_penalty, "over 1 makes tokens seen already less likely");
-  visit("num_return_sequences", c.num_return_sequences, "continuations, seeded seed, seed + 1, ...");
+  visit("num_return_sequences", c.num_return_sequences,
+        "continuations, seeded seed, seed + 1, ...");
   visit("stop", c.stop, "end before this text");
   visit("ignore_end", c.ignore_end, "go on after an end-of-text token");
   visit("truncate_prompt", c.truncate_prompt, "cut the beginning of a prompt that is too long");

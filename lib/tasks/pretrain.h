@@ -58,7 +58,8 @@ template <class Visitor>
 void visit_fields(PretrainConfig& c, Visitor&& visit) {
   visit("seed", c.seed, "of weights, order and dropout; -1: a new one");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
-  visit("tokenizer", c.tokenizer, "gpt2, a folder or a .model file; a model to go on from has its own");
+  visit("tokenizer", c.tokenizer,
+        "gpt2, a folder or a .model file; a model to go on from has its own");
   visit("model", c.model, "shape of the network");
   visit("data", c.data, "what to learn from");
   visit("train", c.train, "how");

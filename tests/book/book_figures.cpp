@@ -1,6 +1,7 @@
 // The figures that the book's own Python prints, beside what gptkit measures: a table
 // `published | measured | verdict`, exit code 1 on a miss. Figures and settings: "Build a Large
-// Language Model (From Scratch)", the code of its chapters 2, 4, 5 and 6 (github.com/rasbt/LLMs-from-scratch).
+// Language Model (From Scratch)", the code of its chapters 2, 4, 5 and 6
+// (github.com/rasbt/LLMs-from-scratch).
 //   book_figures        what takes about two minutes: chapter 5 for two epochs
 //   book_figures long   chapter 5 in full: all 18 points and the text after the last epoch
 
@@ -61,7 +62,9 @@ class Table {
     for (const auto id : measured) found += concat(id, ' ');
     row(figure, wanted, found, wanted == found);
   }
-  void skipped(const std::string& figure, const std::string& why) { line(figure, "", why, "skipped"); }
+  void skipped(const std::string& figure, const std::string& why) {
+    line(figure, "", why, "skipped");
+  }
 
   int misses() const { return misses_; }
 
@@ -110,15 +113,15 @@ void chapter2(Table& table, const Tokenizer& gpt2, const std::string& verdict) {
   table.count("ch 2: word vocabulary", 1130, static_cast<int64_t>(counts.size()));
   const auto v2 = train_word_tokenizer(counts, {.special_tokens = true});
   table.count("ch 2: with <|endoftext|> and <|unk|>", 1132, v2->vocab_size());
-  table.ids("ch 2: V2 ids",
-            {1131, 5, 355, 1126, 628, 975, 10, 1130, 55, 988, 956, 984, 722, 988, 1131, 7},
-            v2->encode("Hello, do you like tea? <|endoftext|> In the sunlit terraces of the palace.",
-                       SpecialTokens::kAllow));
+  table.ids(
+      "ch 2: V2 ids",
+      {1131, 5, 355, 1126, 628, 975, 10, 1130, 55, 988, 956, 984, 722, 988, 1131, 7},
+      v2->encode("Hello, do you like tea? <|endoftext|> In the sunlit terraces of the palace.",
+                 SpecialTokens::kAllow));
   const auto ids = gpt2.encode(verdict);
   table.count("ch 2: GPT-2 tokens of the story", 5145, static_cast<int64_t>(ids.size()));
-  table.ids("ch 2: GPT-2 ids",
-            {15496, 11, 466, 345, 588, 8887, 30, 220, 50256, 554, 262, 4252, 18250, 8812, 2114, 1659,
-             617, 34680, 27271, 13},
+  table.ids("ch 2: GPT-2 ids", {15496, 11,   466,   345,  588,  8887, 30,  220,   50256, 554,
+                                262,   4252, 18250, 8812, 2114, 1659, 617, 34680, 27271, 13},
             gpt2.encode("Hello, do you like tea? <|endoftext|> In the sunlit terraces"
                         "of someunknownPlace.",
                         SpecialTokens::kAllow));
@@ -203,7 +206,8 @@ void chapter4(Table& table, const std::shared_ptr<const Tokenizer>& gpt2) {
       model(torch::stack({row("Every effort moves you"), row("Every day holds a")}));
   const double published[] = {0.3613, 0.4222, -0.0711};
   for (int i = 0; i < 3; ++i) {
-    table.number(concat("ch 4: seed-123 logit ", i), published[i], logits[0][0][i].item<double>(), 4);
+    table.number(concat("ch 4: seed-123 logit ", i), published[i], logits[0][0][i].item<double>(),
+                 4);
   }
   model->eval();
   const LanguageModel language_model{model, gpt2};
@@ -212,8 +216,8 @@ void chapter4(Table& table, const std::shared_ptr<const Tokenizer>& gpt2) {
   auto ids = gpt2->encode("Hello, I am");
   const auto generated = generate(language_model, ids, six);
   ids.insert(ids.end(), generated.token_ids.begin(), generated.token_ids.end());
-  table.ids("ch 4: untrained ids",
-            {15496, 11, 314, 716, 27018, 24086, 47843, 30961, 42348, 7267}, ids);
+  table.ids("ch 4: untrained ids", {15496, 11, 314, 716, 27018, 24086, 47843, 30961, 42348, 7267},
+            ids);
   table.text("ch 4: untrained text", " Featureiman Byeswickattribute argue", generated.text);
 }
 
@@ -240,15 +244,17 @@ void chapter5_untrained(Table& table, const std::shared_ptr<const Tokenizer>& gp
   table.count("ch 5: validation windows", 2, validation->size());
   torch::manual_seed(123);
   table.number("ch 5: untrained training loss", 10.98758347829183, mean(train_set, true), 6, 1e-6);
-  table.number("ch 5: untrained validation loss", 10.98110580444336, mean(validation, false), 6, 1e-6);
+  table.number("ch 5: untrained validation loss", 10.98110580444336, mean(validation, false), 6,
+               1e-6);
 }
 
 void chapter5_training(Table& table, const fs::path& tokenizer, const fs::path& story, bool all,
                        const fs::path& scratch) {
-  const double published[18][2] = {
-      {9.781, 9.933}, {8.111, 8.339}, {6.661, 7.048}, {5.961, 6.616}, {5.726, 6.600}, {5.201, 6.348},
-      {4.417, 6.278}, {4.069, 6.226}, {3.732, 6.160}, {2.850, 6.179}, {2.427, 6.141}, {2.104, 6.134},
-      {1.882, 6.233}, {1.320, 6.238}, {0.985, 6.242}, {0.717, 6.293}, {0.541, 6.393}, {0.391, 6.452}};
+  const double published[18][2] = {{9.781, 9.933}, {8.111, 8.339}, {6.661, 7.048}, {5.961, 6.616},
+                                   {5.726, 6.600}, {5.201, 6.348}, {4.417, 6.278}, {4.069, 6.226},
+                                   {3.732, 6.160}, {2.850, 6.179}, {2.427, 6.141}, {2.104, 6.134},
+                                   {1.882, 6.233}, {1.320, 6.238}, {0.985, 6.242}, {0.717, 6.293},
+                                   {0.541, 6.393}, {0.391, 6.452}};
   TaskRequest request;
   request.inputs.files = {fs::path(GPTKIT_SOURCE_DIR) / "configs/book/ch05-pretrain.yaml"};
   request.inputs.overrides = {{"data.train", yaml_text(story.string()), "test"},
@@ -269,11 +275,12 @@ void chapter5_training(Table& table, const fs::path& tokenizer, const fs::path& 
   if (!all) return;
   const auto samples = read_file(request.out / "samples.txt");
   const auto last = samples.substr(samples.find("epoch 10: ") + 10);
-  table.text("ch 5: text after epoch 10",
-             "Every effort moves you know,\" was one of the axioms he laid down across the Sevres and "
-             "silver of an exquisitely appointed luncheon-table, when, on a later day, I had again "
-             "run over from Monte Carlo; and Mrs. Gis",
-             last.substr(0, last.find('\n')));
+  table.text(
+      "ch 5: text after epoch 10",
+      "Every effort moves you know,\" was one of the axioms he laid down across the Sevres and "
+      "silver of an exquisitely appointed luncheon-table, when, on a later day, I had again "
+      "run over from Monte Carlo; and Mrs. Gis",
+      last.substr(0, last.find('\n')));
 
   auto model = load_language_model((request.out / "model").string());
   GenerationConfig sampled;

@@ -93,7 +93,8 @@ TEST(Gpt, DecodingThroughTheCacheMatchesOnePass) {
   const auto want = model(ids);
   // A prompt, a chunk behind it (the masked case), then token by token.
   KvCache cache(model->config(), 3, 10, torch::kFloat32);
-  std::vector<torch::Tensor> got{model(ids.slice(1, 0, 4), &cache), model(ids.slice(1, 4, 7), &cache)};
+  std::vector<torch::Tensor> got{model(ids.slice(1, 0, 4), &cache),
+                                 model(ids.slice(1, 4, 7), &cache)};
   for (int64_t t = 7; t < 10; ++t) got.push_back(model(ids.slice(1, t, t + 1), &cache));
   // Sums in another order: float32 rounding.
   EXPECT_TRUE(torch::allclose(torch::cat(got, 1), want, 1e-5, 1e-6));
@@ -105,7 +106,8 @@ TEST(Gpt, ABatchGivesWhatItsRowsGiveAlone) {
   const auto ids = tiny_ids(4, 6);
   const auto together = model(ids);
   for (int64_t b = 0; b < 4; ++b) {
-    EXPECT_TRUE(torch::allclose(model(ids.slice(0, b, b + 1)), together.slice(0, b, b + 1), 1e-5, 1e-6));
+    EXPECT_TRUE(
+        torch::allclose(model(ids.slice(0, b, b + 1)), together.slice(0, b, b + 1), 1e-5, 1e-6));
   }
 }
 
@@ -114,7 +116,8 @@ TEST(Gpt, ATiedHeadIsTheTokenEmbedding) {
   auto model = tiny_model();
   EXPECT_TRUE(model->head().is_empty());
   const auto hidden = model->hidden(tiny_ids(1, 3));
-  EXPECT_TRUE(torch::equal(model->logits(hidden), hidden.matmul(model->token_embedding()->weight.t())));
+  EXPECT_TRUE(
+      torch::equal(model->logits(hidden), hidden.matmul(model->token_embedding()->weight.t())));
 }
 
 TEST(Gpt, GrowingTheVocabularyKeepsTheOldLogitsExactly) {
@@ -158,7 +161,8 @@ TEST(Init, TheSameSeedGivesTheSameWeights) {
 }
 
 TEST(Init, Gpt2ScalesResidualProjections) {
-  ModelConfig config{.vocab_size = 50, .context_length = 8, .n_layer = 8, .n_head = 2, .d_model = 128};
+  ModelConfig config{
+      .vocab_size = 50, .context_length = 8, .n_layer = 8, .n_head = 2, .d_model = 128};
   auto model = tiny_model(config);
   const auto std_of = [](const Linear& linear) { return linear->weight.std().item<double>(); };
   // 16,384 and more draws: the sample's deviation lies within 3 % of the drawn one.

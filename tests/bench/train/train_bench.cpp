@@ -19,8 +19,8 @@
 #include "train/optimizer.h"
 
 int main(int argc, char** argv) {
-  std::map<std::string, int64_t> options = {{"--layers", 12}, {"--heads", 12},    {"--width", 768},
-                                            {"--vocab", 50257}, {"--batch", 4},   {"--context", 256},
+  std::map<std::string, int64_t> options = {{"--layers", 12},   {"--heads", 12}, {"--width", 768},
+                                            {"--vocab", 50257}, {"--batch", 4},  {"--context", 256},
                                             {"--steps", 8},     {"--threads", 0}};
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!options.contains(argv[i])) {
@@ -59,7 +59,8 @@ int main(int argc, char** argv) {
   std::sort(seconds.begin(), seconds.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::cout << "{\"tokens_per_second\": " << static_cast<double>(B * T) / seconds[seconds.size() / 2]
-            << ", \"peak_mb\": " << static_cast<double>(usage.ru_maxrss) / 1000 << ", \"loss\": " << loss
-            << "}\n";
+  std::cout << "{\"tokens_per_second\": "
+            << static_cast<double>(B * T) / seconds[seconds.size() / 2]
+            << ", \"peak_mb\": " << static_cast<double>(usage.ru_maxrss) / 1000
+            << ", \"loss\": " << loss << "}\n";
 }
