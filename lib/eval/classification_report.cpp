@@ -13,6 +13,11 @@ double ratio(int64_t part, int64_t whole) {
   return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
 }
 
+std::string padded(std::string text, size_t width) {
+  text.resize(std::max(width, text.size()), ' ');
+  return text;
+}
+
 template <class... Values>
 std::string formatted(const char* format, Values... values) {
   char text[256];
@@ -25,8 +30,9 @@ std::string formatted(const char* format, Values... values) {
 ClassificationReport classification_report(const std::vector<int64_t>& truth,
                                            const std::vector<int64_t>& predicted,
                                            const std::vector<std::string>& labels) {
-  require(truth.size() == predicted.size() && !truth.empty(), "a report needs rows with a truth and ",
-          "a prediction each; there are ", truth.size(), " and ", predicted.size());
+  require(truth.size() == predicted.size() && !truth.empty(),
+          "a report needs rows with a truth and ", "a prediction each; there are ", truth.size(),
+          " and ", predicted.size());
   const size_t n = labels.size();
   ClassificationReport report;
   report.rows = static_cast<int64_t>(truth.size());
@@ -65,19 +71,22 @@ OrderedJson to_json(const ClassificationReport& report) {
 std::string to_text(const ClassificationReport& report) {
   size_t width = 10;
   for (const auto& figures : report.classes) width = std::max(width, figures.label.size() + 2);
-  const int w = static_cast<int>(width);
   std::string text = formatted("accuracy %.4f on %lld rows\n\n", report.accuracy,
                                static_cast<long long>(report.rows));
-  text += formatted("%-*s %10s %10s %10s %8s\n", w, "class", "precision", "recall", "F1", "rows");
+  text.append(padded("class", width));
+  text.append(formatted(" %10s %10s %10s %8s\n", "precision", "recall", "F1", "rows"));
   for (const auto& figures : report.classes) {
-    text += formatted("%-*s %10.4f %10.4f %10.4f %8lld\n", w, figures.label.c_str(),
-                      figures.precision, figures.recall, figures.f1,
-                      static_cast<long long>(figures.support));
+    text.append(padded(figures.label, width));
+    text.append(formatted(" %10.4f %10.4f %10.4f %8lld\n", figures.precision, figures.recall,
+                          figures.f1, static_cast<long long>(figures.support)));
   }
-  text += formatted("\n%-*s", w, "truth \\ predicted");
-  for (const auto& figures : report.classes) text += formatted(" %10s", figures.label.c_str());
+  text.append("\n").append(padded("truth \\ predicted", width));
+  for (const auto& figures : report.classes) {
+    const auto blanks = 11 - std::min<size_t>(10, figures.label.size());
+    text.append(blanks, ' ').append(figures.label);
+  }
   for (size_t truth = 0; truth < report.classes.size(); ++truth) {
-    text += formatted("\n%-*s", std::max(w, 17), report.classes[truth].label.c_str());
+    text.append("\n").append(padded(report.classes[truth].label, std::max<size_t>(width, 17)));
     for (const int64_t count : report.confusion[truth]) {
       text += formatted(" %10lld", static_cast<long long>(count));
     }

@@ -11,7 +11,7 @@ namespace gptkit {
 
 struct ClassFigures {
   std::string label;
-  int64_t support = 0;  ///< rows of this class
+  int64_t support = 0;                       ///< rows of this class
   double precision = 0, recall = 0, f1 = 0;  ///< 0 where undefined (nothing predicted, no rows)
 };
 

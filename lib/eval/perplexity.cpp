@@ -40,6 +40,9 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& tokens,
   const int64_t most = gpt->config().context_length;
   const int64_t context = options.context > 0 ? options.context : most;
   const int64_t stride = options.stride > 0 ? options.stride : context;
+  require(options.context >= 0 && options.stride >= 0 && options.batch_size >= 1, "context ",
+          options.context, ", stride ", options.stride, ", batch size ", options.batch_size,
+          ": expected 0 or more, and batches of at least 1");
   require(context <= most, "context ", context, " is longer than the model's ", most);
   require(stride <= context, "stride ", stride, " is longer than the window of ", context);
   require(tokens.size() >= 2, "the text has ", tokens.size(),
@@ -65,7 +68,8 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& tokens,
     const auto ids = torch::from_blob(inputs.data(), {B, T}, torch::kInt64).to(gpt->device());
     const auto wanted = torch::from_blob(targets.data(), {B * T}, torch::kInt64).to(gpt->device());
     const auto logits = gpt(ids).flatten(0, 1).to(torch::kFloat32);  // (B*T,V)
-    total += at::cross_entropy_loss(logits, wanted, {}, at::Reduction::Sum, kIgnored).item<double>();
+    total +=
+        at::cross_entropy_loss(logits, wanted, {}, at::Reduction::Sum, kIgnored).item<double>();
     progress.update(static_cast<int64_t>(i));
   }
   const int64_t predicted = tokens.size() - 1;

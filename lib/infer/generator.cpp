@@ -30,15 +30,13 @@ class TextStream {
   /// False when a stop text was completed or the receiver wants no more.
   bool append(std::string_view bytes) {
     text_ += bytes;
-    for (const auto& stop : stops_) {
-      // Only text that was still held back can begin a stop text.
-      if (const auto at = text_.find(stop, sent_); at != std::string::npos) {
-        text_.resize(at);
-        send(text_.size());
-        return false;
-      }
-    }
-    return send(text_.size() - held_back());
+    auto end = std::string::npos;
+    // Only text that was still held back can begin a stop text.
+    for (const auto& stop : stops_) end = std::min(end, text_.find(stop, sent_));
+    if (end == std::string::npos) return send(text_.size() - held_back());
+    text_.resize(end);
+    send(end);
+    return false;
   }
 
   void finish() { send(text_.size()); }
@@ -57,16 +55,18 @@ class TextStream {
   }
 
   bool send(size_t end) {
-    if (end <= sent_) return true;
+    if (end <= sent_ || !wanted_) return wanted_;
     const auto piece = std::string_view(text_).substr(sent_, end - sent_);
     sent_ = end;
-    return !on_text_ || on_text_(piece);
+    wanted_ = !on_text_ || on_text_(piece);
+    return wanted_;
   }
 
   const std::vector<std::string>& stops_;
   const OnText& on_text_;
   std::string text_;
   size_t sent_ = 0;
+  bool wanted_ = true;  // until the receiver says no
 };
 
 /// The text that each new token adds.
@@ -95,9 +95,12 @@ class PieceDecoder {
 
 const char* to_string(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kLength: return "length";
-    case FinishReason::kStop: return "stop";
-    case FinishReason::kContext: return "context";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kContext:
+      return "context";
   }
   return "";
 }
@@ -112,7 +115,8 @@ void validate(const GenerationConfig& config) {
 }
 
 double Generation::tokens_per_second() const {
-  const auto decoded = static_cast<double>(token_ids.size()) - 1;  // the first comes with the prompt
+  const auto decoded =
+      static_cast<double>(token_ids.size()) - 1;  // the first comes with the prompt
   return decoded > 0 && decode_seconds > 0 ? decoded / decode_seconds : 0;
 }
 
@@ -133,9 +137,9 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
   const auto& shape = gpt->config();
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
   require(prompt_tokens > 0, "the prompt is empty; give at least one token of text");
-  require(prompt_tokens < shape.context_length || config.max_new_tokens == 0, "the prompt has ",
-          prompt_tokens, " tokens and the model's context holds ", shape.context_length,
-          ", so nothing can follow it; shorten it, or cut its beginning with --truncate-prompt");
+  require(prompt_tokens <= shape.context_length, "the prompt has ", prompt_tokens,
+          " tokens and the model's context holds ", shape.context_length,
+          "; shorten it, or cut its beginning with --truncate-prompt");
   torch::InferenceMode inference;
   const auto device = gpt->device();
   const auto end_of_text =
@@ -144,9 +148,10 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
   Generation result;
   result.prompt_tokens = prompt_tokens;
   if (config.max_new_tokens == 0) return result;
-  const int64_t room =
-      std::min(shape.context_length, prompt_tokens + std::min(config.max_new_tokens, shape.context_length));
-  KvCache cache(shape, /*batch=*/1, room, torch::TensorOptions(device).dtype(gpt->final_norm()->weight.dtype()));
+  const int64_t room = std::min(
+      shape.context_length, prompt_tokens + std::min(config.max_new_tokens, shape.context_length));
+  KvCache cache(shape, /*batch=*/1, room,
+                torch::TensorOptions(device).dtype(gpt->final_norm()->weight.dtype()));
   Sampler sampler(config.sampling, config.seed);
   TextStream stream(config.stop, on_text);
   PieceDecoder pieces(*model.tokenizer);
@@ -154,7 +159,7 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
 
   auto begin = std::chrono::steady_clock::now();
   const auto last_logits = [&](std::span<const TokenId> ids) {
-    const auto hidden = gpt->hidden(ids_tensor(ids, device), &cache);  // (1,T,C)
+    const auto hidden = gpt->hidden(ids_tensor(ids, device), &cache);     // (1,T,C)
     return gpt->logits(hidden.select(1, hidden.size(1) - 1)).squeeze(0);  // (V)
   };
   auto logits = last_logits(prompt);

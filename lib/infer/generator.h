@@ -1,5 +1,6 @@
 #pragma once
-// Continuing a prompt: the prompt in one pass, then one token at a time through the key/value cache.
+// Continuing a prompt: the prompt in one pass, then one token at a time through the key/value
+// cache.
 
 #include <cstdint>
 #include <functional>
@@ -13,9 +14,9 @@
 namespace gptkit {
 
 struct GenerationConfig {
-  SamplingConfig sampling;
+  SamplingConfig sampling = {};
   int64_t max_new_tokens = 200;
-  std::vector<std::string> stop;  // texts at which generation ends; they are not part of it
+  std::vector<std::string> stop = {};  // texts at which generation ends; they are not part of it
   bool stop_at_end_of_text = true;
   uint64_t seed = 123;
 };
@@ -43,8 +44,8 @@ struct Generation {
 /// contain the beginning of a stop text. Returning false ends the generation (kStop).
 using OnText = std::function<bool(std::string_view)>;
 
-/// Continues `prompt`. Fails when the prompt is empty or does not leave room for one token; a
-/// generation that would exceed the context ends with kContext.
+/// Continues `prompt`. Fails when the prompt is empty or longer than the context. The model sees no
+/// more than its context: the token that a full context predicts is the last one (kContext).
 Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
                     const GenerationConfig& config, const OnText& on_text = {});
 

@@ -26,8 +26,10 @@ void penalize_(torch::Tensor& logits, std::span<const TokenId> seen, double pena
 
 /// Drops everything behind the fewest tokens, likeliest first, that reach top_p together.
 torch::Tensor keep_top_p(const torch::Tensor& logits, double top_p) {
-  const auto [sorted, order] = logits.softmax(-1).sort(/*dim=*/-1, /*descending=*/true);
-  const auto before = sorted.cumsum(-1) - sorted;  // mass of the likelier ones
+  // Logits are sorted, not probabilities: those of near equals may round to the same number.
+  const auto [sorted, order] = logits.sort(/*dim=*/-1, /*descending=*/true);
+  const auto share = sorted.softmax(-1);
+  const auto before = share.cumsum(-1) - share;  // mass of the likelier ones
   auto drop = before >= top_p;
   drop[0] = false;
   return logits.masked_fill(torch::zeros_like(drop).scatter(-1, order, drop), -kInfinity);
@@ -37,13 +39,14 @@ torch::Tensor keep_top_p(const torch::Tensor& logits, double top_p) {
 
 void validate(const SamplingConfig& c) {
   require(c.temperature >= 0 && c.temperature <= 1e6, "temperature: ", c.temperature,
-          " is out of range; expected 0 (greedy) or more");
+          " is out of range; expected 0 (greedy) to 1e6");
   require(c.top_k >= 0, "top-k: ", c.top_k, " is out of range; expected 0 (off) or more");
   require(c.top_p > 0 && c.top_p <= 1, "top-p: ", c.top_p,
           " is out of range; expected more than 0 and at most 1");
   require(c.min_p >= 0 && c.min_p <= 1, "min-p: ", c.min_p, " is out of range; expected 0 to 1");
-  require(c.repetition_penalty > 0 && c.repetition_penalty <= 1e6, "repetition-penalty: ",
-          c.repetition_penalty, " is out of range; expected more than 0 (1 is off)");
+  require(c.repetition_penalty > 0 && c.repetition_penalty <= 1e6,
+          "repetition-penalty: ", c.repetition_penalty,
+          " is out of range; expected more than 0 (1 is off) and at most 1e6");
 }
 
 Sampler::Sampler(const SamplingConfig& config, uint64_t seed)

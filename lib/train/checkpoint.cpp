@@ -3,6 +3,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <set>
 
@@ -39,6 +41,13 @@ std::vector<fs::path> checkpoints(const fs::path& run) {
   return found;
 }
 
+/// A half-removed folder would be taken for a damaged one: it loses its name first.
+void remove_checkpoint(const fs::path& folder) {
+  const fs::path aside = folder.string() + ".tmp-removed";
+  fs::rename(folder, aside);
+  fs::remove_all(aside);
+}
+
 Json to_json(const TrainState& state) {
   Json last = Json::array();
   for (const auto& [name, value] : state.last_step) last.push_back({name, value});
@@ -54,6 +63,14 @@ Json to_json(const TrainState& state) {
           {"fingerprint", state.fingerprint}};
 }
 
+uint64_t seed_of(const std::string& text, const std::string& where) {
+  uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  require(error == std::errc() && end == text.data() + text.size(), where, ": 'epoch_seed' is '",
+          printable(text), "'; expected a number below 2^64");
+  return seed;
+}
+
 TrainState from_json(const Json& json, const std::string& where) {
   require(json_int(json, "version", where) == 1, where,
           ": written by another version of gptkit; expected version 1");
@@ -63,9 +80,16 @@ TrainState from_json(const Json& json, const std::string& where) {
   state.seconds = json_number(json, "seconds", where);
   state.loader.epoch = json_int(json, "epoch", where);
   state.loader.batch = json_int(json, "batch", where);
-  state.loader.seed = std::stoull(json_string(json, "epoch_seed", where));
-  for (const auto& item : json.at("last_step")) {
-    state.last_step.emplace_back(item.at(0).get<std::string>(), item.at(1).get<double>());
+  state.loader.seed = seed_of(json_string(json, "epoch_seed", where), where);
+  const auto last = json.find("last_step");
+  require(last != json.end() && last->is_array(), where, ": 'last_step' is not a list");
+  for (const auto& item : *last) {
+    require(item.is_array() && item.size() == 2 && item[0].is_string() &&
+                (item[1].is_number() || item[1].is_null()),
+            where, ": 'last_step' holds ", printable(dump_json(item)), "; expected [name, number]");
+    // What is not finite is written as null.
+    const double value = item[1].is_null() ? std::nan("") : item[1].get<double>();
+    state.last_step.emplace_back(item[0].get<std::string>(), value);
   }
   state.fingerprint = json_string(json, "fingerprint", where);
   return state;
@@ -86,15 +110,13 @@ void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const
   write_manifest(folder.path());
   folder.commit(/*replace=*/true);
 
-  const auto all = checkpoints(run);
+  auto all = checkpoints(run);
+  // Later ones were damaged and passed over on resume: they must not push out whole ones.
+  const auto stale = std::find(all.begin(), all.end(), target) + 1;
+  for (auto later = stale; later != all.end(); ++later) remove_checkpoint(*later);
+  all.erase(stale, all.end());
   const auto surplus = static_cast<int64_t>(all.size()) - keep;
-  for (int64_t i = 0; i < surplus; ++i) {
-    // A half-removed folder would be taken for a damaged one: it loses its name first.
-    const auto doomed = all[static_cast<size_t>(i)];
-    const fs::path aside = doomed.string() + ".tmp-removed";
-    fs::rename(doomed, aside);
-    fs::remove_all(aside);
-  }
+  for (int64_t i = 0; i < surplus; ++i) remove_checkpoint(all[static_cast<size_t>(i)]);
 }
 
 std::optional<fs::path> newest_checkpoint(const fs::path& run) {

@@ -24,7 +24,7 @@ namespace gptkit {
 struct TrainState {
   int64_t steps_done = 0;
   int64_t tokens = 0;
-  double seconds = 0;       ///< spent training, over all processes of this run
+  double seconds = 0;  ///< spent training, over all processes of this run
   LoaderState loader;
   Metrics last_step;        ///< loss, grad_norm ... of step steps_done - 1
   torch::Tensor generator;  ///< of the default CPU generator, uint8

@@ -33,7 +33,9 @@ struct TrainConfig {
   int64_t checkpoint_every = 500;
   int64_t keep_checkpoints = 2;
 
-  int64_t batch_size() const { return global_batch_size > 0 ? global_batch_size : micro_batch_size; }
+  int64_t batch_size() const {
+    return global_batch_size > 0 ? global_batch_size : micro_batch_size;
+  }
   bool operator==(const TrainConfig&) const = default;
 };
 

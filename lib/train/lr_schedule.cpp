@@ -15,8 +15,10 @@ double learning_rate(const TrainConfig& c, int64_t step, int64_t total_steps) {
   const double span = static_cast<double>(std::max<int64_t>(1, total_steps - 1 - c.warmup_steps));
   const double done = std::min(1.0, static_cast<double>(step - c.warmup_steps) / span);
   switch (c.schedule) {
-    case Schedule::kConstant: return c.lr;
-    case Schedule::kLinear: return c.lr + (c.min_lr - c.lr) * done;
+    case Schedule::kConstant:
+      return c.lr;
+    case Schedule::kLinear:
+      return c.lr + (c.min_lr - c.lr) * done;
     case Schedule::kCosine:
       return c.min_lr + (c.lr - c.min_lr) * 0.5 * (1 + std::cos(std::numbers::pi * done));
   }
@@ -28,6 +30,8 @@ void validate(const TrainConfig& c) {
     require(value >= low, "train.", name, ": ", value, " is out of range; expected at least ", low);
   };
   at_least("epochs", c.epochs, int64_t{1});
+  require(c.epochs <= 1'000'000'000, "train.epochs: ", c.epochs,
+          " is out of range; expected at most 1000000000");
   at_least("max_steps", c.max_steps, int64_t{0});
   at_least("micro_batch_size", c.micro_batch_size, int64_t{1});
   at_least("global_batch_size", c.global_batch_size, int64_t{0});

@@ -15,7 +15,10 @@ MetricsLog::MetricsLog(fs::path path, int64_t next_step) : path_(std::move(path)
     for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
       const std::string_view line(text.data() + begin, end - begin);
       auto row = parse_json_ordered(line, path_.string());
-      if (!row.is_object() || row.value("step", int64_t{0}) >= next_step) continue;
+      const auto step = row.is_object() ? row.find("step") : row.end();
+      require(step != row.end() && step->is_number_integer(), path_.string(),
+              ": a line without a step: '", printable(line), "'; mend or remove the line");
+      if (step->get<int64_t>() >= next_step) continue;
       kept.append(line).push_back('\n');
       rows_.push_back(std::move(row));
     }

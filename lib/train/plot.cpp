@@ -41,7 +41,8 @@ std::string number(double value) {
 
 /// 12.3k, 4.5M: token counts on the upper axis.
 std::string short_count(double value) {
-  for (const auto& [unit, suffix] : {std::pair{1e9, "B"}, std::pair{1e6, "M"}, std::pair{1e3, "k"}}) {
+  for (const auto& [unit, suffix] :
+       {std::pair{1e9, "B"}, std::pair{1e6, "M"}, std::pair{1e3, "k"}}) {
     if (value >= unit) return number(value / unit).append(suffix);
   }
   return number(value);
@@ -65,7 +66,9 @@ std::vector<Point> thin(const std::vector<Point>& points, size_t most = 600) {
 class Axes {
  public:
   Axes(double x_max, double y_min, double y_max) : x_max_(std::max(1.0, x_max)) {
-    const double step = tick_step(std::max(1e-6, y_max - y_min), 6);
+    // A range below the numbers' own precision would make steps that do not move them.
+    const double least = std::max(1e-6, 1e-6 * std::max(std::abs(y_min), std::abs(y_max)));
+    const double step = tick_step(std::max(least, y_max - y_min), 6);
     y_step_ = step;
     y_min_ = std::floor(y_min / step) * step;
     y_max_ = std::max(y_min_ + step, std::ceil(y_max / step) * step);
@@ -76,7 +79,8 @@ class Axes {
   }
 
   void draw(std::ostream& svg, const PlotOptions& options, double tokens_per_step) const {
-    const auto text = [&](double at_x, double at_y, const char* anchor, const std::string& content) {
+    const auto text = [&](double at_x, double at_y, const char* anchor,
+                          const std::string& content) {
       svg << "<text x=\"" << at_x << "\" y=\"" << at_y << "\" text-anchor=\"" << anchor << "\">"
           << content << "</text>\n";
     };
@@ -90,7 +94,8 @@ class Axes {
       svg << "<line y1=\"" << kHeight - kBottom << "\" y2=\"" << kHeight - kBottom + 5 << "\" x1=\""
           << x(value) << "\" x2=\"" << x(value) << "\" stroke=\"#444\"/>\n";
       text(x(value), kHeight - kBottom + 19, "middle", number(value));
-      if (tokens_per_step > 0) text(x(value), kTop - 8, "middle", short_count(value * tokens_per_step));
+      if (tokens_per_step > 0)
+        text(x(value), kTop - 8, "middle", short_count(value * tokens_per_step));
     }
     svg << "<rect x=\"" << kLeft << "\" y=\"" << kTop << "\" width=\"" << kWidth - kLeft - kRight
         << "\" height=\"" << kHeight - kTop - kBottom << "\" fill=\"none\" stroke=\"#444\"/>\n";
@@ -112,7 +117,8 @@ std::vector<Curve> curves_of(const std::vector<OrderedJson>& rows, const PlotOpt
     Curve curve{key, {}};
     for (const auto& row : rows) {
       const auto found = row.find(key);
-      if (found == row.end() || !found->is_number() || !std::isfinite(found->get<double>())) continue;
+      if (found == row.end() || !found->is_number() || !std::isfinite(found->get<double>()))
+        continue;
       curve.points.push_back({row.value("step", 0.0), found->get<double>()});
     }
     if (curve.points.empty()) continue;

@@ -11,15 +11,13 @@ namespace gptkit {
 
 namespace {
 
-constexpr std::array kOurFiles = {"config.yaml", "run.log",     "metrics.jsonl",
-                                  "loss.svg",    "samples.txt", "responses.json",
-                                  "report.json"};
+constexpr std::array kOurFiles = {"config.yaml", "run.log",        "metrics.jsonl", "loss.svg",
+                                  "samples.txt", "responses.json", "report.json"};
 constexpr std::array kOurFolders = {"checkpoints", "model"};
 
 const std::set<std::string> kMayChange = {
-    "device",        "epochs",       "max_steps",        "eval_every",
-    "eval_batches",  "prompt",       "max_new_tokens",   "checkpoint_every",
-    "temperature",   "top_k",        "keep_checkpoints", "count"};
+    "device",         "epochs",           "max_steps",   "eval_every", "eval_batches",     "prompt",
+    "max_new_tokens", "checkpoint_every", "temperature", "top_k",      "keep_checkpoints", "count"};
 
 fs::path prepared(const fs::path& path, RunMode mode) {
   std::error_code error;

@@ -188,7 +188,8 @@ class Trainer {
       task_.model().eval();
       if (due || last) last_evaluation_ = evaluated = task_.evaluate();
       if (state_.steps_done % per_epoch == 0) {
-        for (auto& item : task_.end_epoch(state_.steps_done / per_epoch - 1)) evaluated.push_back(item);
+        for (auto& item : task_.end_epoch(state_.steps_done / per_epoch - 1))
+          evaluated.push_back(item);
       }
     }
     stop_if_asked();  // an evaluation may take long; resuming does it again
@@ -196,9 +197,10 @@ class Trainer {
   }
 
   void write_metrics(int64_t step, const Metrics& evaluated) {
-    OrderedJson row = {{"step", step},
-                       {"epoch", static_cast<double>(step + 1) / static_cast<double>(loader_.batches())},
-                       {"tokens", state_.tokens}};
+    OrderedJson row = {
+        {"step", step},
+        {"epoch", static_cast<double>(step + 1) / static_cast<double>(loader_.batches())},
+        {"tokens", state_.tokens}};
     for (const auto& [name, value] : state_.last_step) row[name] = value;
     for (const auto& [name, value] : evaluated) row[name] = value;
     row["seconds"] = std::round(seconds() * 1000) / 1000;

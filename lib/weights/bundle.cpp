@@ -121,10 +121,10 @@ TextClassifier load_text_classifier(const std::string& name_or_path) {
           "; expected (classes, ", config.d_model, ")");
   const auto ours = opened.json.value("gptkit", Json::object());
   const auto pooling = json_string(ours, "pooling", opened.where, "last_token");
-  model.classifier = Classifier(opened.gpt, score.size(0),
-                                pooling == "last_position" ? Pooling::kLastPosition
-                                                           : Pooling::kLastToken,
-                                /*head_bias=*/false);
+  model.classifier =
+      Classifier(opened.gpt, score.size(0),
+                 pooling == "last_position" ? Pooling::kLastPosition : Pooling::kLastToken,
+                 /*head_bias=*/false);
   {
     torch::NoGradGuard no_grad;
     model.classifier->head()->weight.copy_(score);
@@ -134,9 +134,10 @@ TextClassifier load_text_classifier(const std::string& name_or_path) {
   model.tokenizer = open_tokenizer(opened);
 
   const auto names = opened.json.value("id2label", Json::object());
-  require(names.is_object() && (names.empty() || static_cast<int64_t>(names.size()) == score.size(0)),
-          opened.where, ": id2label has ", names.size(), " labels but score.weight has ",
-          score.size(0), " rows");
+  require(
+      names.is_object() && (names.empty() || static_cast<int64_t>(names.size()) == score.size(0)),
+      opened.where, ": id2label has ", names.size(), " labels but score.weight has ", score.size(0),
+      " rows");
   for (int64_t i = 0; i < score.size(0); ++i) {
     const auto id = std::to_string(i);
     model.labels.push_back(json_string(names, id, opened.where, "LABEL_" + id));
@@ -146,8 +147,8 @@ TextClassifier load_text_classifier(const std::string& name_or_path) {
   require(model.max_tokens >= 1 && model.max_tokens <= config.context_length, opened.where,
           ": gptkit.max_tokens ", model.max_tokens, " is out of range; expected 1 to ",
           config.context_length);
-  const auto pad = json_int(ours, "pad_id", opened.where, json_int(opened.json, "pad_token_id",
-                                                                   opened.where, end));
+  const auto pad = json_int(ours, "pad_id", opened.where,
+                            json_int(opened.json, "pad_token_id", opened.where, end));
   require(pad >= 0 && pad < config.vocab_size, opened.where, ": pad_token_id ", pad,
           " is outside the vocabulary of ", config.vocab_size);
   model.pad_id = static_cast<TokenId>(pad);

@@ -9,8 +9,8 @@
 
 namespace gptkit {
 
-/// The model's tensors under Hugging Face's names, each behind `transformer.`; an absent QKV bias is
-/// written as zeros. An untied head is `lm_head.weight`.
+/// The model's tensors under Hugging Face's names, each behind `transformer.`; an absent QKV bias
+/// is written as zeros. An untied head is `lm_head.weight`.
 NamedTensors gpt2_to_hugging_face(const GPT& model);
 
 /// Fills the model from Hugging Face's tensors, with or without the `transformer.` prefix. `extra`

@@ -13,31 +13,50 @@ namespace {
 
 torch::ScalarType scalar_type(DType dtype) {
   switch (dtype) {
-    case DType::kFloat64: return torch::kFloat64;
-    case DType::kFloat32: return torch::kFloat32;
-    case DType::kFloat16: return torch::kFloat16;
-    case DType::kBFloat16: return torch::kBFloat16;
-    case DType::kInt64: return torch::kInt64;
-    case DType::kInt32: return torch::kInt32;
-    case DType::kInt16: return torch::kInt16;
-    case DType::kInt8: return torch::kInt8;
-    case DType::kUInt8: return torch::kUInt8;
-    case DType::kBool: return torch::kBool;
+    case DType::kFloat64:
+      return torch::kFloat64;
+    case DType::kFloat32:
+      return torch::kFloat32;
+    case DType::kFloat16:
+      return torch::kFloat16;
+    case DType::kBFloat16:
+      return torch::kBFloat16;
+    case DType::kInt64:
+      return torch::kInt64;
+    case DType::kInt32:
+      return torch::kInt32;
+    case DType::kInt16:
+      return torch::kInt16;
+    case DType::kInt8:
+      return torch::kInt8;
+    case DType::kUInt8:
+      return torch::kUInt8;
+    case DType::kBool:
+      return torch::kBool;
   }
   fail("a tensor of unknown dtype");
 }
 
 DType dtype_of(const torch::Tensor& tensor) {
   switch (tensor.scalar_type()) {
-    case torch::kFloat64: return DType::kFloat64;
-    case torch::kFloat32: return DType::kFloat32;
-    case torch::kFloat16: return DType::kFloat16;
-    case torch::kBFloat16: return DType::kBFloat16;
-    case torch::kInt64: return DType::kInt64;
-    case torch::kInt32: return DType::kInt32;
-    case torch::kUInt8: return DType::kUInt8;
-    case torch::kBool: return DType::kBool;
-    default: fail("safetensors has no dtype ", tensor.scalar_type());
+    case torch::kFloat64:
+      return DType::kFloat64;
+    case torch::kFloat32:
+      return DType::kFloat32;
+    case torch::kFloat16:
+      return DType::kFloat16;
+    case torch::kBFloat16:
+      return DType::kBFloat16;
+    case torch::kInt64:
+      return DType::kInt64;
+    case torch::kInt32:
+      return DType::kInt32;
+    case torch::kUInt8:
+      return DType::kUInt8;
+    case torch::kBool:
+      return DType::kBool;
+    default:
+      fail("safetensors has no dtype ", tensor.scalar_type());
   }
 }
 
@@ -61,9 +80,9 @@ TensorMap::TensorMap(const std::vector<fs::path>& files) {
       // The memory is mapped read-only and never written through: every use copies from it.
       auto* data = const_cast<std::byte*>(bytes.data());
       const auto options = torch::TensorOptions().dtype(scalar_type(info.dtype));
-      const auto tensor = info.bytes == 0
-                              ? torch::empty(info.shape, options)
-                              : torch::from_blob(data, info.shape, [file](void*) {}, options);
+      const auto tensor = info.bytes == 0 ? torch::empty(info.shape, options)
+                                          : torch::from_blob(
+                                                data, info.shape, [file](void*) {}, options);
       require(tensors_.emplace(info.name, tensor).second, path.string(), ": tensor '", info.name,
               "' is in two files of this model; keep one");
     }
@@ -114,8 +133,8 @@ void check_tensors(const TensorMap& map,
     if (!map.contains(name)) {
       missing.push_back(name);
     } else if (const auto tensor = map.at(name); tensor.sizes() != at::IntArrayRef(shape)) {
-      misshapen.push_back(concat(name, " ", shape_text(tensor.sizes()), " instead of ",
-                                 shape_text(shape)));
+      misshapen.push_back(
+          concat(name, " ", shape_text(tensor.sizes()), " instead of ", shape_text(shape)));
     }
   }
   for (const auto& name : map.names()) {

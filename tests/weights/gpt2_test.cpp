@@ -17,7 +17,9 @@ namespace {
 using test::expect_error;
 using test::ScratchFolder;
 
-fs::path golden(const std::string& name) { return fs::path(GPTKIT_SOURCE_DIR) / "tests/golden" / name; }
+fs::path golden(const std::string& name) {
+  return fs::path(GPTKIT_SOURCE_DIR) / "tests/golden" / name;
+}
 
 Json expected(const std::string& name) {
   return parse_json(read_file(golden(name) / "expected.json"), name);
@@ -43,7 +45,9 @@ GPT golden_model(const std::string& name) {
 
 class Golden : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Gpt2, Golden, testing::Values("gpt2-tiny", "gpt2-tiny-untied"),
-                         [](const auto& instance) { return instance.index == 0 ? "Tied" : "Untied"; });
+                         [](const auto& instance) {
+                           return instance.index == 0 ? "Tied" : "Untied";
+                         });
 
 TEST_P(Golden, LogitsLossAndGradientsMatchTransformers) {
   auto model = golden_model(GetParam());
@@ -52,11 +56,13 @@ TEST_P(Golden, LogitsLossAndGradientsMatchTransformers) {
   const auto logits = model(ids);
   EXPECT_TRUE(torch::allclose(logits, tensor_of(want.at("logits"), torch::kFloat32), 1e-4, 1e-4));
 
-  const auto loss = at::cross_entropy_loss(logits.slice(1, 0, -1).flatten(0, 1),
-                                           ids.slice(1, 1).flatten());
+  const auto loss =
+      at::cross_entropy_loss(logits.slice(1, 0, -1).flatten(0, 1), ids.slice(1, 1).flatten());
   EXPECT_NEAR(loss.item<double>(), want.at("loss").get<double>(), 1e-4);
   loss.backward();
-  const auto sum = [](const torch::Tensor& gradient) { return gradient.abs().sum().item<double>(); };
+  const auto sum = [](const torch::Tensor& gradient) {
+    return gradient.abs().sum().item<double>();
+  };
   const auto& sums = want.at("gradient_sums");
   const auto block = model->block(1);
   const std::pair<const char*, torch::Tensor> pairs[] = {
@@ -123,8 +129,9 @@ TEST(Gpt2Names, ListsEverythingThatDoesNotFit) {
   tensors.emplace_back("transformer.h.9.extra", torch::zeros({2}));
   save_tensors(scratch / "model.safetensors", tensors);
   const TensorMap map({scratch / "model.safetensors"});
-  for (const char* part : {"missing: transformer.ln_f.bias", "transformer.wte.weight [5, 24] instead of [61, 24]",
-                           "unexpected: transformer.h.9.extra"}) {
+  for (const char* part :
+       {"missing: transformer.ln_f.bias", "transformer.wte.weight [5, 24] instead of [61, 24]",
+        "unexpected: transformer.h.9.extra"}) {
     expect_error([&] { load_gpt2_from_hugging_face(model, map); }, part);
   }
 }
@@ -152,8 +159,12 @@ LanguageModel small_language_model(bool qkv_bias, bool tied) {
   LanguageModel model;
   model.tokenizer = letters();
   torch::manual_seed(4);
-  model.gpt = GPT(ModelConfig{.vocab_size = model.tokenizer->vocab_size(), .context_length = 16,
-                              .n_layer = 2, .n_head = 2, .d_model = 16, .qkv_bias = qkv_bias,
+  model.gpt = GPT(ModelConfig{.vocab_size = model.tokenizer->vocab_size(),
+                              .context_length = 16,
+                              .n_layer = 2,
+                              .n_head = 2,
+                              .d_model = 16,
+                              .qkv_bias = qkv_bias,
                               .tie_embeddings = tied});
   initialize_(model.gpt);
   model.gpt->eval();
@@ -222,7 +233,11 @@ TEST(TensorMap, RefusesATensorInTwoFiles) {
   ScratchFolder scratch;
   save_tensors(scratch / "a.safetensors", {{"x", torch::zeros({2})}});
   save_tensors(scratch / "b.safetensors", {{"x", torch::zeros({2})}});
-  expect_error([&] { TensorMap({scratch / "a.safetensors", scratch / "b.safetensors"}); }, "in two files");
+  expect_error(
+      [&] {
+        TensorMap({scratch / "a.safetensors", scratch / "b.safetensors"});
+      },
+      "in two files");
 }
 
 }  // namespace

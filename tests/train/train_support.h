@@ -1,0 +1,133 @@
+#pragma once
+// A task small enough to train many times in a test: a GPT with dropout on random tokens.
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "data/windows.h"
+#include "model/gpt.h"
+#include "model/init.h"
+#include "support/support.h"
+#include "train/trainer.h"
+
+namespace gptkit::test {
+
+inline constexpr int64_t kVocabulary = 19;
+
+inline GPT toy_model(double dropout) {
+  GPT gpt(ModelConfig{.vocab_size = kVocabulary,
+                      .context_length = 6,
+                      .n_layer = 2,
+                      .n_head = 2,
+                      .d_model = 8,
+                      .dropout = dropout});
+  initialize_(gpt);
+  return gpt;
+}
+
+/// 22 windows of 6 tokens: with batches of 4, five a step and two left out of every epoch.
+inline std::shared_ptr<const Dataset> toy_data() {
+  std::vector<TokenId> ids(6 * 22 + 1);
+  uint32_t random = 1;
+  for (auto& id : ids) {
+    random = random * 1664525 + 1013904223;
+    id = static_cast<TokenId>((random >> 16) % kVocabulary);
+  }
+  return std::make_shared<WindowDataset>(TokenStream(ids), WindowOptions{6, 6}, "toy text");
+}
+
+class ToyTask : public TrainingTask {
+ public:
+  /// As a new process would: seeds, then draws the weights.
+  explicit ToyTask(uint64_t seed = 1, double dropout = 0.1) {
+    at::set_num_threads(1);  // OpenMP's threads do not survive the fork of the signal tests
+    torch::manual_seed(seed);
+    gpt = toy_model(dropout);
+  }
+
+  torch::nn::Module& model() override { return *gpt; }
+  std::shared_ptr<const Dataset> train_data() const override { return data; }
+  std::string data_fingerprint() const override { return fingerprint; }
+
+  torch::Tensor loss(const Batch& batch) override {
+    auto value = mean_loss(batch);
+    ++losses;
+    return change_loss ? change_loss(value) : value;
+  }
+  int64_t loss_terms(const Batch& batch) const override {
+    return static_cast<int64_t>(batch.targets.size()) -
+           std::count(batch.targets.begin(), batch.targets.end(), kNoLoss);
+  }
+  Metrics evaluate() override {
+    EXPECT_FALSE(gpt->is_training());
+    EXPECT_FALSE(torch::GradMode::is_enabled());
+    if (on_evaluate) on_evaluate();
+    // Draws from the default generator, as the real tasks do.
+    const auto loss_of = [&](const Batch& batch) { return mean_loss(batch).item<double>(); };
+    return {{"val_loss", mean_over_batches(data, {.batch_size = 4, .shuffle = true}, 2, loss_of)}};
+  }
+  Metrics end_epoch(int64_t epoch) override { return {{"epoch_seen", static_cast<double>(epoch)}}; }
+
+  GPT gpt{nullptr};
+  std::shared_ptr<const Dataset> data = toy_data();
+  std::string fingerprint = "toy";
+  int64_t losses = 0;  ///< micro batches so far
+  std::function<torch::Tensor(torch::Tensor)> change_loss;
+  std::function<void()> on_evaluate;
+
+ private:
+  torch::Tensor mean_loss(const Batch& batch) {
+    const auto ids = to_tensor(batch.inputs, {batch.rows, batch.columns}, torch::kCPU);
+    const auto targets = to_tensor(batch.targets, {batch.rows * batch.columns}, torch::kCPU);
+    return at::cross_entropy_loss(gpt(ids).flatten(0, 1), targets, {}, at::Reduction::Mean,
+                                  kNoLoss);
+  }
+};
+
+/// 15 steps of two micro batches each, with everything on that a checkpoint has to carry.
+inline TrainConfig toy_config() {
+  return {.epochs = 3,
+          .micro_batch_size = 2,
+          .global_batch_size = 4,
+          .lr = 1e-2,
+          .min_lr = 1e-3,
+          .warmup_steps = 2,
+          .clip = 1.0,
+          .eval_every = 2,
+          .eval_batches = 2,
+          .checkpoint_every = 3,
+          .keep_checkpoints = 2};
+}
+
+/// The lines of a run's metrics without what depends on the clock.
+inline std::vector<std::string> metrics_of(const fs::path& run) {
+  std::vector<std::string> lines;
+  const auto text = read_file(run / "metrics.jsonl");
+  for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
+       begin = end + 1) {
+    auto row = parse_json_ordered(text.substr(begin, end - begin), "metrics.jsonl");
+    EXPECT_EQ(row.erase("seconds"), 1u);
+    EXPECT_EQ(row.erase("tokens_per_second"), 1u);
+    lines.push_back(dump_json(row));
+  }
+  return lines;
+}
+
+inline void expect_equal_weights(const torch::nn::Module& a, const torch::nn::Module& b) {
+  const auto left = a.named_parameters(), right = b.named_parameters();
+  ASSERT_EQ(left.size(), right.size());
+  for (const auto& item : left) {
+    EXPECT_TRUE(torch::equal(item.value(), right[item.key()])) << item.key();
+  }
+}
+
+}  // namespace gptkit::test

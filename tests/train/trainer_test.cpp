@@ -1,0 +1,353 @@
+#include "train/trainer.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <limits>
+#include <numeric>
+
+#include "base/stop.h"
+#include "train/checkpoint.h"
+#include "train_support.h"
+
+namespace gptkit {
+namespace {
+
+using test::expect_equal_weights;
+using test::expect_error;
+using test::metrics_of;
+using test::ScratchFolder;
+using test::toy_config;
+using test::ToyTask;
+
+struct Killed {};  // stands for kill -9 in the middle of a step: nothing is saved
+
+TrainSummary run_toy(ToyTask& task, const fs::path& run, RunMode mode,
+                     const TrainConfig& config = toy_config()) {
+  return train(task, config, RunFolder(run, mode));
+}
+
+/// Trains until the given micro batch, or to the end; true when it got there.
+bool goes_on_until(const fs::path& run, RunMode mode, int64_t micro_batch,
+                   const TrainConfig& config) {
+  ToyTask task;
+  task.change_loss = [&](torch::Tensor loss) {
+    if (task.losses > micro_batch) throw Killed();
+    return loss;
+  };
+  try {
+    run_toy(task, run, mode, config);
+    return true;
+  } catch (const Killed&) {
+    return false;
+  }
+}
+
+TEST(Trainer, TheSameSeedGivesTheSameRunBitForBit) {
+  ScratchFolder a, b, c;
+  ToyTask first, again, other(2);
+  // Constructing a task seeds, so each is made right before its run.
+  const auto summary = run_toy(first = ToyTask(), a.path(), RunMode::kNew);
+  run_toy(again = ToyTask(), b.path(), RunMode::kNew);
+  run_toy(other = ToyTask(2), c.path(), RunMode::kNew);
+  expect_equal_weights(*first.gpt, *again.gpt);
+  EXPECT_EQ(metrics_of(a.path()), metrics_of(b.path()));
+  EXPECT_NE(metrics_of(a.path()), metrics_of(c.path()));
+  EXPECT_EQ(summary.steps, 15);
+  EXPECT_EQ(summary.tokens, 15 * 4 * 6);
+}
+
+TEST(Trainer, WritesALinePerStepWithEvaluationsWhenDue) {
+  ScratchFolder run;
+  ToyTask task;
+  run_toy(task, run.path(), RunMode::kNew);
+  const auto lines = metrics_of(run.path());
+  ASSERT_EQ(lines.size(), 15u);
+  double first = 0, last = 0;
+  for (int64_t step = 0; step < 15; ++step) {
+    const auto row = parse_json(lines[static_cast<size_t>(step)], "row");
+    EXPECT_EQ(row.at("step"), step);
+    EXPECT_EQ(row.at("tokens"), (step + 1) * 24);
+    EXPECT_DOUBLE_EQ(row.at("epoch").get<double>(), static_cast<double>(step + 1) / 5);
+    EXPECT_GT(row.at("grad_norm").get<double>(), 0);
+    EXPECT_EQ(row.contains("val_loss"), step % 2 == 0 || step == 14) << step;
+    EXPECT_EQ(row.contains("epoch_seen"), step % 5 == 4) << step;
+    if (step == 0) first = row.at("val_loss").get<double>();
+    if (step == 14) last = row.at("val_loss").get<double>();
+  }
+  EXPECT_LT(last, first) << "it learns";
+  EXPECT_TRUE(fs::exists(run / "loss.svg"));
+}
+
+TEST(Trainer, AKilledRunResumesBitForBitFromAnyStep) {
+  ScratchFolder whole;
+  ToyTask reference;
+  run_toy(reference, whole.path(), RunMode::kNew);
+  // Micro batch 2k is the first of step k, 2k + 1 its second: checkpoints lie at 3, 6, 9 ...
+  for (const int64_t at : {0, 4, 7, 8, 13, 20, 29}) {
+    ScratchFolder run;
+    ASSERT_FALSE(goes_on_until(run.path(), RunMode::kNew, at, toy_config()));
+    ToyTask resumed;
+    const auto summary = run_toy(resumed, run.path(), RunMode::kResume);
+    expect_equal_weights(*resumed.gpt, *reference.gpt);
+    EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path())) << at;
+    EXPECT_EQ(summary.tokens, 15 * 24);
+  }
+}
+
+TEST(Trainer, ARunKilledAgainAndAgainEndsAsIfItNeverWas) {
+  ScratchFolder whole, run;
+  ToyTask reference;
+  run_toy(reference, whole.path(), RunMode::kNew);
+  auto mode = RunMode::kNew;
+  // Each process lives for seven micro batches: three whole steps and a half, so one checkpoint.
+  int lives = 1;
+  while (!goes_on_until(run.path(), mode, 7, toy_config())) {
+    mode = RunMode::kResume;
+    ASSERT_LT(++lives, 12);
+  }
+  EXPECT_EQ(lives, 5);
+  EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
+  ToyTask finished;
+  run_toy(finished, run.path(), RunMode::kResume);  // nothing is left to do but the last evaluation
+  EXPECT_EQ(finished.losses, 0);
+  expect_equal_weights(*finished.gpt, *reference.gpt);
+  EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
+}
+
+TEST(Trainer, ResumesBitForBitWithEverySchedule) {
+  for (const auto schedule : {Schedule::kConstant, Schedule::kLinear, Schedule::kCosine}) {
+    auto config = toy_config();
+    config.schedule = schedule;
+    config.clip = 0;
+    config.global_batch_size = 0;
+    config.epochs = 1;
+    ScratchFolder whole, run;
+    ToyTask reference;
+    run_toy(reference, whole.path(), RunMode::kNew, config);
+    ASSERT_FALSE(goes_on_until(run.path(), RunMode::kNew, 8, config));
+    ToyTask resumed;
+    run_toy(resumed, run.path(), RunMode::kResume, config);
+    expect_equal_weights(*resumed.gpt, *reference.gpt);
+    EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
+  }
+}
+
+TEST(Trainer, AnEvaluationThatWasKilledIsDoneAgain) {
+  ScratchFolder whole, run;
+  ToyTask reference;
+  run_toy(reference, whole.path(), RunMode::kNew);
+  {
+    ToyTask task;
+    int evaluations = 0;
+    task.on_evaluate = [&] {
+      if (++evaluations == 5) throw Killed();  // of step 8, right after the checkpoint of 9 steps
+    };
+    EXPECT_THROW(run_toy(task, run.path(), RunMode::kNew), Killed);
+  }
+  EXPECT_EQ(metrics_of(run.path()).size(), 8u);
+  ToyTask resumed;
+  run_toy(resumed, run.path(), RunMode::kResume);
+  expect_equal_weights(*resumed.gpt, *reference.gpt);
+  EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
+}
+
+TEST(Trainer, ADamagedCheckpointCostsStepsButNotTheResult) {
+  ScratchFolder whole, run;
+  ToyTask reference;
+  run_toy(reference, whole.path(), RunMode::kNew);
+  auto config = toy_config();
+  ASSERT_FALSE(goes_on_until(run.path(), RunMode::kNew, 2 * 13, config));  // 9 and 12 are there
+  const auto file = run / "checkpoints" / "step-00000012" / "optimizer.safetensors";
+  auto bytes = read_file(file);
+  bytes[bytes.size() - 3] ^= 4;
+  write_file_atomic(file, bytes);
+  ToyTask resumed;
+  run_toy(resumed, run.path(), RunMode::kResume, config);
+  EXPECT_EQ(resumed.losses, 2 * (15 - 9));
+  expect_equal_weights(*resumed.gpt, *reference.gpt);
+  EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
+  EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000015"));
+}
+
+TEST(Trainer, RefusesToResumeOnOtherData) {
+  ScratchFolder run;
+  ASSERT_FALSE(goes_on_until(run.path(), RunMode::kNew, 8, toy_config()));
+  const auto before = metrics_of(run.path());
+  ToyTask task;
+  task.fingerprint = "other";
+  expect_error([&] { run_toy(task, run.path(), RunMode::kResume); },
+               "the training data are not those the run was started with");
+  EXPECT_EQ(metrics_of(run.path()), before);
+}
+
+TEST(Trainer, StopsAtALossThatIsNotFiniteNamingTheStep) {
+  for (const auto& [value, shown] : {std::pair{std::numeric_limits<float>::quiet_NaN(), "nan"},
+                                     std::pair{std::numeric_limits<float>::infinity(), "inf"}}) {
+    ScratchFolder run;
+    ToyTask task;
+    task.change_loss = [&, bad = value](torch::Tensor loss) {
+      return task.losses == 2 * 7 + 2 ? loss * bad : loss;  // the second micro batch of step 7
+    };
+    expect_error([&] { run_toy(task, run.path(), RunMode::kNew); },
+                 concat("step 7: the loss is ", shown));
+    EXPECT_EQ(metrics_of(run.path()).size(), 7u);
+    EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000006"));
+  }
+}
+
+TEST(Trainer, StopsAtAGradientThatIsNotFiniteNamingTheParameter) {
+  ScratchFolder run;
+  ToyTask task;
+  task.change_loss = [&](torch::Tensor loss) {
+    // Worth 0, but its slope is 0 times infinity.
+    return loss + (task.gpt->final_norm()->weight * 0).sqrt().sum();
+  };
+  expect_error([&] { run_toy(task, run.path(), RunMode::kNew); },
+               "the gradient of 'final_norm.weight' is not finite");
+}
+
+/// Toy windows whose targets count unevenly: row i has i % 7 of its six masked (all of them at 6).
+class Masked : public Dataset {
+ public:
+  int64_t size() const override { return all_->size(); }
+  Batch collate(std::span<const int64_t> indices) const override {
+    auto batch = all_->collate(indices);
+    for (size_t row = 0; row < indices.size(); ++row) {
+      const auto begin = batch.targets.begin() + static_cast<int64_t>(row) * batch.columns;
+      std::fill(begin, begin + indices[row] % 7, kNoLoss);
+    }
+    return batch;
+  }
+
+ private:
+  std::shared_ptr<const Dataset> all_ = test::toy_data();
+};
+
+TEST(Trainer, MicroBatchesGiveTheGradientOfTheWholeBatch) {
+  std::vector<torch::Tensor> want;
+  double want_loss = 0;
+  for (const int64_t micro : {22, 11, 2, 1}) {
+    ScratchFolder run;
+    ToyTask task(1, /*dropout=*/0);
+    task.data = std::make_shared<Masked>();
+    run_toy(task, run.path(), RunMode::kNew,
+            {.micro_batch_size = micro, .global_batch_size = 22, .clip = 0});
+    const auto loss = parse_json(metrics_of(run.path()).at(0), "row").at("loss").get<double>();
+    const auto parameters = task.gpt->parameters();
+    if (micro == 22) want_loss = loss;
+    EXPECT_NEAR(loss, want_loss, 1e-6 * want_loss);
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const auto gradient = parameters[i].grad();
+      if (micro == 22) want.push_back(gradient.clone());
+      // Float32 sums in another order, relative to the parameter's largest gradient.
+      const double error = (gradient - want[i]).abs().max().item<double>();
+      EXPECT_LE(error, 1e-6 * want[i].abs().max().item<double>() + 1e-8)
+          << micro << " parameter " << i;
+    }
+  }
+}
+
+TEST(Trainer, TheSmallestModelTrains) {
+  ScratchFolder run;
+  ToyTask task;
+  task.gpt = GPT(
+      ModelConfig{.vocab_size = 2, .context_length = 1, .n_layer = 1, .n_head = 1, .d_model = 1});
+  initialize_(task.gpt);
+  task.data = std::make_shared<WindowDataset>(TokenStream(std::vector<TokenId>{0, 1, 0, 1, 1, 0}),
+                                              WindowOptions{1, 1}, "two letters");
+  EXPECT_EQ(run_toy(task, run.path(), RunMode::kNew, {.micro_batch_size = 1}).steps, 5);
+}
+
+TEST(Trainer, MaxStepsEndsEarlyWithAnEvaluation) {
+  ScratchFolder run;
+  ToyTask task;
+  auto config = toy_config();
+  config.max_steps = 4;
+  config.eval_every = 0;
+  const auto summary = run_toy(task, run.path(), RunMode::kNew, config);
+  EXPECT_EQ(summary.steps, 4);
+  ASSERT_EQ(summary.last_evaluation.size(), 1u);
+  EXPECT_EQ(summary.last_evaluation[0].first, "val_loss");
+  const auto lines = metrics_of(run.path());
+  EXPECT_THAT(lines.at(2), testing::Not(testing::HasSubstr("val_loss")));
+  EXPECT_THAT(lines.at(3), testing::HasSubstr("val_loss"));
+}
+
+TEST(Trainer, RefusesABatchLargerThanTheData) {
+  ScratchFolder run;
+  ToyTask task;
+  auto config = toy_config();
+  config.global_batch_size = 24;
+  expect_error([&] { run_toy(task, run.path(), RunMode::kNew, config); }, "22 examples");
+}
+
+/// Trains in a child process that a signal meets; gives its exit code. The note that a signal came
+/// is the process's, and stays.
+int exit_code_of_stopped(const fs::path& run, RunMode mode,
+                         const std::function<void(ToyTask&)>& signals) {
+  const pid_t child = fork();
+  if (child == 0) {
+    int code = 0;
+    try {
+      ToyTask task;
+      signals(task);
+      run_toy(task, run, mode);
+    } catch (const Stopped& stopped) {
+      code = std::string(stopped.what()).find("go on with --resume") != std::string::npos
+                 ? stopped.exit_code()
+                 : 99;
+    } catch (...) {
+      code = 98;
+    }
+    _exit(code);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST(Trainer, ASignalFinishesTheStepSavesAndTheRunGoesOnBitForBit) {
+  ScratchFolder run;
+  const auto in_loss = [](ToyTask& task) {
+    task.change_loss = [&task](torch::Tensor loss) {
+      if (task.losses == 2 * 4 + 1) raise(SIGINT);  // the first micro batch of step 4
+      return loss;
+    };
+  };
+  EXPECT_EQ(exit_code_of_stopped(run.path(), RunMode::kNew, in_loss), 130);
+  EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000005"));
+  EXPECT_EQ(metrics_of(run.path()).size(), 4u);
+
+  const auto in_evaluation = [](ToyTask& task) {
+    task.on_evaluate = [evaluations = 0]() mutable {
+      if (++evaluations == 3) raise(SIGTERM);  // steps 4, 6 and 8
+    };
+  };
+  EXPECT_EQ(exit_code_of_stopped(run.path(), RunMode::kResume, in_evaluation), 143);
+  EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000009"));
+
+  ScratchFolder whole;
+  ToyTask reference;
+  run_toy(reference, whole.path(), RunMode::kNew);
+  ToyTask resumed;
+  run_toy(resumed, run.path(), RunMode::kResume);
+  expect_equal_weights(*resumed.gpt, *reference.gpt);
+  EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
+}
+
+TEST(Trainer, ASecondSignalEndsTheProcessAtOnceLeavingTheLastCheckpoint) {
+  ScratchFolder run;
+  const auto twice = [](ToyTask& task) {
+    task.change_loss = [&task](torch::Tensor loss) {
+      if (task.losses == 2 * 4 + 1) raise(SIGINT), raise(SIGINT);
+      return loss;
+    };
+  };
+  EXPECT_EQ(exit_code_of_stopped(run.path(), RunMode::kNew, twice), 130);
+  EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000003"));
+}
+
+}  // namespace
+}  // namespace gptkit
