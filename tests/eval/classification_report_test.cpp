@@ -78,7 +78,7 @@ TEST(ClassificationReport, ALongLabelLosesNoFigures) {
   const std::string label(400, 'x');
   const auto text = to_text(classification_report({0, 1}, {0, 1}, {label, "b"}));
   EXPECT_THAT(text, testing::HasSubstr(label + "       1.0000     1.0000     1.0000        1\n"));
-  EXPECT_EQ(std::ranges::count(text, '\n'), 8);
+  EXPECT_EQ(std::ranges::count(text, '\n'), 9);
 }
 
 }  // namespace
