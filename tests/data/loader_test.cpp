@@ -92,7 +92,7 @@ TEST(Loader, RanksShareAnEpochEvenly) {
 
 TEST(Loader, RefusesToGiveNoBatchAtAll) {
   test::expect_error([] { loader(3, {.batch_size = 4, .drop_last = true}); },
-                     "3 examples in batches of 4");
+                     "3 examples do not fill a batch of 4");
   test::expect_error([] { loader(3, {.batch_size = 0}); }, "batch size 0 must be at least 1");
 }
 
