@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Everything that continuous integration checks: bash tests/run.sh [--quick]
+# Everything that continuous integration checks: bash tests/run.sh [--sanitizers]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'HELP'
-usage: bash tests/run.sh [--quick]
+usage: bash tests/run.sh [--sanitizers]
 
 Sets the machine up (third_party/setup.sh), checks the formatting, builds the preset `release` with
-warnings as errors and runs its tests, then builds what needs no LibTorch with sanitizers (the preset
-`dev`) and runs those tests. Tests of label book-long (hours) are left out:
+warnings as errors and runs its tests. Tests of label book-long (ten minutes and more) are left out:
 `ctest --test-dir build/release -L book-long` runs them.
 
-  --quick      without the sanitizers
-  -h, --help   this text
+  --sanitizers   then build what needs no LibTorch with address and undefined-behaviour sanitizers
+                 (the preset `dev`) and run those tests too
+  -h, --help     this text
 HELP
 }
 
-quick=0
+sanitizers=0
 case ${1:-} in
   "") ;;
-  --quick) quick=1 ;;
+  --sanitizers) sanitizers=1 ;;
   -h | --help) usage; exit ;;
   *) echo "run.sh: unknown option '$1'; see --help" >&2; exit 2 ;;
 esac
@@ -69,7 +69,7 @@ CXX=$(bash third_party/setup.sh --compiler)
 export CXX
 check_format
 check release
-[[ $quick == 1 ]] || check dev
+[[ $sanitizers == 0 ]] || check dev
 
 phase "done"
 printf '%s\n' "${totals[@]}"
