@@ -80,8 +80,8 @@ step "Classify messages: label, probability, text." \
   $bin/classify --model "$out/classify/model" "${texts[@]}"
 step "Finetune the pretrained model into an assistant that answers instructions." \
   $bin/finetune-instruct -c configs/quickstart/instruct.yaml --out "$out/instruct" --overwrite
-step "Ask the assistant something." \
-  $bin/generate --model "$out/instruct/model" --chat --prompt "What is the opposite of hot?" --max-new-tokens 20 --temperature 0
+step "Ask the assistant: a model this small has learnt what an answer looks like, and seldom the right one." \
+  $bin/generate --model "$out/instruct/model" --chat --prompt "What is 2 times 5?" --max-new-tokens 20 --temperature 0
 
 cat <<DONE
 
