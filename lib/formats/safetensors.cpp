@@ -39,6 +39,7 @@ constexpr std::array<std::pair<std::string_view, DType>, 10> kDTypes = {{
 std::size_t rank(DType dtype) {
   const auto it = std::find_if(kDTypes.begin(), kDTypes.end(),
                                [&](const auto& entry) { return entry.second == dtype; });
+  require(it != kDTypes.end(), "safetensors has no dtype ", name(dtype));
   return static_cast<std::size_t>(it - kDTypes.begin());
 }
 

@@ -14,23 +14,22 @@
 #include <vector>
 
 #include "base/files.h"
-#include "formats/tensor_info.h"
+#include "formats/weight_file.h"
 
 namespace gptkit {
 
 /// An open file, checked as a whole when it is opened: every tensor it lists lies within it.
-class SafetensorsFile {
+class SafetensorsFile final : public WeightFile {
  public:
   explicit SafetensorsFile(const fs::path& path);
 
   /// In the order of their bytes.
-  const std::vector<TensorInfo>& tensors() const { return tensors_; }
+  const std::vector<TensorInfo>& tensors() const override { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /// The bytes of one of tensors(); valid while this object lives. Not necessarily aligned.
-  std::span<const std::byte> bytes(const TensorInfo& tensor) const {
+  std::span<const std::byte> bytes(const TensorInfo& tensor) const override {
     return file_.bytes().subspan(tensor.offset, tensor.bytes);
   }
-  const fs::path& path() const { return file_.path(); }
+  const fs::path& path() const override { return file_.path(); }
 
  private:
   MappedFile file_;

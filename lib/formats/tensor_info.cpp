@@ -29,30 +29,58 @@ std::string_view name(DType dtype) {
       return "uint8";
     case DType::kBool:
       return "bool";
+    case DType::kQ4_0:
+      return "q4_0";
+    case DType::kQ4_1:
+      return "q4_1";
+    case DType::kQ5_0:
+      return "q5_0";
+    case DType::kQ5_1:
+      return "q5_1";
+    case DType::kQ8_0:
+      return "q8_0";
+    case DType::kQ4_K:
+      return "q4_k";
+    case DType::kQ6_K:
+      return "q6_k";
   }
   assert(false);
   return "";
 }
 
-std::size_t bytes_per_element(DType dtype) {
+Block block_of(DType dtype) {
   switch (dtype) {
     case DType::kFloat64:
     case DType::kInt64:
-      return 8;
+      return {1, 8};
     case DType::kFloat32:
     case DType::kInt32:
-      return 4;
+      return {1, 4};
     case DType::kFloat16:
     case DType::kBFloat16:
     case DType::kInt16:
-      return 2;
+      return {1, 2};
     case DType::kInt8:
     case DType::kUInt8:
     case DType::kBool:
-      return 1;
+      return {1, 1};
+    case DType::kQ4_0:
+      return {32, 18};
+    case DType::kQ4_1:
+      return {32, 20};
+    case DType::kQ5_0:
+      return {32, 22};
+    case DType::kQ5_1:
+      return {32, 24};
+    case DType::kQ8_0:
+      return {32, 34};
+    case DType::kQ4_K:
+      return {256, 144};
+    case DType::kQ6_K:
+      return {256, 210};
   }
   assert(false);
-  return 1;
+  return {1, 1};
 }
 
 std::uint64_t tensor_bytes(DType dtype, const std::vector<std::int64_t>& shape,
@@ -61,7 +89,11 @@ std::uint64_t tensor_bytes(DType dtype, const std::vector<std::int64_t>& shape,
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   require(shape.size() <= kMaxDimensions, what, " has ", shape.size(), " dimensions; at most ",
           kMaxDimensions, " are accepted");
-  std::uint64_t bytes = bytes_per_element(dtype);
+  const Block block = block_of(dtype);
+  const std::int64_t row = shape.empty() ? 1 : shape.back();
+  require(row % static_cast<std::int64_t>(block.elements) == 0, what, " has rows of ", row,
+          " elements; ", name(dtype), " needs a multiple of ", block.elements);
+  std::uint64_t bytes = block.bytes;
   bool empty = false;
   for (const std::int64_t size : shape) {
     require(size >= 0, what, " has a dimension of ", size, "; expected none below 0");
@@ -71,7 +103,7 @@ std::uint64_t tensor_bytes(DType dtype, const std::vector<std::int64_t>& shape,
             " has a shape whose size overflows 64 bits");
     bytes *= static_cast<std::uint64_t>(size);
   }
-  return empty ? 0 : bytes;
+  return empty ? 0 : bytes / block.elements;
 }
 
 }  // namespace gptkit

@@ -20,11 +20,27 @@ enum class DType {
   kInt8,
   kUInt8,
   kBool,
+  // GGML's block formats: some elements of a row share their scale. Layouts:
+  // formats/quantization.h.
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ4_K,
+  kQ6_K,
 };
 
-/// "float32", "bfloat16" ...: PyTorch's names.
+/// "float32", "bfloat16" ...: PyTorch's names; "q4_k" ...: GGML's.
 std::string_view name(DType dtype);
-std::size_t bytes_per_element(DType dtype);
+
+/// How elements are stored: `elements` of them together in `bytes`. 1 element but for GGML's
+/// formats.
+struct Block {
+  std::size_t elements, bytes;
+};
+Block block_of(DType dtype);
+inline bool is_quantized(DType dtype) { return block_of(dtype).elements > 1; }
 
 /// What a tensor is, before it has a place in a file.
 struct TensorSpec {
@@ -34,18 +50,19 @@ struct TensorSpec {
   bool operator==(const TensorSpec&) const = default;
 };
 
-/// A tensor in a file: row-major, little-endian, `offset` from the start of the file.
+/// A tensor in a file: little-endian, `offset` from the start of the file.
 struct TensorInfo {
   std::string name;
   DType dtype = DType::kFloat32;
   std::vector<std::int64_t> shape;
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
+  std::vector<std::int64_t> strides = {};  ///< in elements; empty: row-major without gaps
 };
 
 /// The bytes that a tensor of this shape fills. Fails, beginning with `what`, for more than 64
-/// dimensions, a negative one, or a size that 63 bits cannot hold (zeros left aside, so that no
-/// stride overflows either).
+/// dimensions, a negative one, a last one that is no multiple of the dtype's block, or a size that
+/// 63 bits cannot hold (zeros left aside, so that no stride overflows either).
 std::uint64_t tensor_bytes(DType dtype, const std::vector<std::int64_t>& shape,
                            std::string_view what);
 

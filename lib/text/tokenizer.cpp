@@ -34,13 +34,6 @@ std::shared_ptr<const Tokenizer> load_folder(const fs::path& folder) {
   if (has(kCharacterTokenizerFile)) {
     return load_character_tokenizer(folder / kCharacterTokenizerFile);
   }
-  if (has(kSentencePieceFile)) return load_sentencepiece(folder / kSentencePieceFile);
-  if (const fs::path file = folder / kWordTokenizerFile; fs::exists(file)) {
-    return load_word_tokenizer(file);
-  }
-  if (const fs::path file = folder / kCharacterTokenizerFile; fs::exists(file)) {
-    return load_character_tokenizer(file);
-  }
   fail(printable(folder.string()),
        ": no tokenizer in this folder; expected tokenizer.json, or vocab.json and ",
        "merges.txt, or tokenizer.model, word_tokenizer.json or character_tokenizer.json");
@@ -60,7 +53,6 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& name_or_path)
   require(fs::exists(path), "tokenizer '", printable(name_or_path),
           "' not found: expected gpt2, a folder with tokenizer files, or a .model file");
   if (fs::is_directory(path)) return load_folder(path);
-  if (path.extension() == ".model") return load_sentencepiece(path);
   if (path.extension() == ".model") return load_sentencepiece(path);
   fail(name_or_path,
        ": not a tokenizer: expected gpt2, a folder with tokenizer files, or a .model ", "file");

@@ -39,6 +39,9 @@ class Tokenizer {
   virtual std::optional<TokenId> special_id(std::string_view text) const = 0;
   /// The token that ends a document: "<|endoftext|>" or the family's own.
   virtual std::optional<TokenId> end_of_text() const = 0;
+  /// The token that the family puts before every text (Llama's <s>); most have none. encode() does
+  /// not add it.
+  virtual std::optional<TokenId> begin_of_text() const { return std::nullopt; }
   /// "bpe", "unigram", "word" or "char".
   virtual std::string algorithm() const = 0;
   /// Writes the tokenizer's files into an existing folder, so that load_tokenizer(folder) gives it

@@ -79,7 +79,7 @@ TEST_F(SafetensorsTest, EveryDTypeHasItsNameAndSize) {
   for (const auto& [code, shown, size] : known) {
     const auto file = open(file_of(one('"' + code + '"', "[1]", concat("[0,", size, "]")), size));
     EXPECT_EQ(name(file.tensors()[0].dtype), shown);
-    EXPECT_EQ(bytes_per_element(file.tensors()[0].dtype), static_cast<std::size_t>(size));
+    EXPECT_EQ(block_of(file.tensors()[0].dtype).bytes, static_cast<std::size_t>(size));
   }
   for (const char* code : {"F8_E4M3", "F8_E5M2", "U16", "C64", "f32", "float32", "", "F32 "}) {
     expect_refused(file_of(one(concat('"', code, '"'), "[1]", "[0,4]"), 4),
@@ -288,7 +288,7 @@ TEST_F(SafetensorsTest, WritingWhatWasReadGivesTheSameBytes) {
     std::map<std::string, std::string> content;
     for (const auto& tensor : first.tensors()) {
       content[tensor.name] = text_of(first.bytes(tensor));
-      EXPECT_EQ(tensor.offset % bytes_per_element(tensor.dtype), 0u) << "aligned";
+      EXPECT_EQ(tensor.offset % block_of(tensor.dtype).bytes, 0u) << "aligned";
     }
     write(folder / "again", [&](const TensorSpec& spec) { return content[spec.name]; });
     EXPECT_EQ(read_file(folder / "again"), read_file(path()));
