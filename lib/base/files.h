@@ -26,11 +26,14 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return std::as_bytes(std::span(data_, size_)); }
   std::size_t size() const { return size_; }
   const fs::path& path() const { return path_; }
+  /// Takes a part of bytes() out of this process's memory; it is read again when next touched.
+  void release(std::span<const std::byte> part) const;
 
  private:
   fs::path path_;
   const char* data_ = nullptr;
   std::size_t size_ = 0;
+  bool backed_ = false;  // by the file: what was a pipe lives in memory alone
 };
 
 /// The whole file as a string. Refuses files larger than max_bytes before reading them.

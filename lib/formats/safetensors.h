@@ -29,6 +29,7 @@ class SafetensorsFile final : public WeightFile {
   std::span<const std::byte> bytes(const TensorInfo& tensor) const override {
     return file_.bytes().subspan(tensor.offset, tensor.bytes);
   }
+  void release(const TensorInfo& tensor) const override { file_.release(bytes(tensor)); }
   const fs::path& path() const override { return file_.path(); }
 
  private:

@@ -1,0 +1,74 @@
+#pragma once
+// System calls on files, checked: what files.h, its atomic writes and manifests are made of.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/files.h"
+
+namespace gptkit {
+
+/// A path in quotes, for a message.
+std::string shown(const fs::path& path);
+/// errno's text.
+std::string reason(int code);
+
+/// What a person can mend by naming another file is an input error; the rest happened to us.
+[[noreturn]] void fail_reading(const fs::path& path, int code);
+[[noreturn]] void fail_writing(const fs::path& path, int code);
+
+/// Repeats a system call that a signal interrupted.
+template <class Call>
+auto uninterrupted(Call&& call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+/// The descriptor of a file that is no folder.
+int open_to_read(const fs::path& path, struct stat& info);
+/// Reads to the end of the file in pieces: `take` gets each.
+void read_pieces(int fd, const fs::path& path, const std::function<void(std::string_view)>& take);
+/// All of `bytes`, whatever signals and short writes come between.
+void write_all(int fd, std::string_view bytes, const fs::path& path);
+/// fsync; a file system or device that has nothing to sync (EINVAL) is fine. A failure is never
+/// retried: the kernel may have dropped the pages already.
+void sync(int fd, const fs::path& path);
+/// close, checked: network file systems report a full disk here. Never repeated, even on EINTR.
+void close_checked(int fd, const fs::path& path);
+/// Opens (with more `flags`) and syncs.
+void sync_path(const fs::path& path, int flags);
+void sync_folder(const fs::path& folder);
+
+/// The file that FolderLock locks.
+inline constexpr const char* kLockFile = ".lock";
+/// Whether a name is that of an output that was never finished (`NAME.tmp-PID-N`).
+bool is_leftover(const std::string& name);
+
+/// Calls visit(entry) for everything below a folder, sorted; a folder comes after what is in it.
+void walk(const fs::path& folder, const std::function<void(const fs::directory_entry&)>& visit);
+
+}  // namespace gptkit
