@@ -7,17 +7,29 @@
 namespace gptkit {
 
 AttentionImpl::AttentionImpl(const ModelConfig& config)
-    : n_head_(config.n_head), head_dim_(config.head_dim()), dropout_(config.dropout) {
-  qkv_ = register_module("qkv", Linear(config.d_model, 3 * config.d_model, config.qkv_bias));
-  proj_ = register_module("proj", Linear(config.d_model, config.d_model, true));
+    : n_head_(config.n_head),
+      n_kv_head_(config.kv_heads()),
+      head_dim_(config.head_dim()),
+      dropout_(config.dropout) {
+  const int64_t rows = (n_head_ + 2 * n_kv_head_) * head_dim_;
+  qkv_ = register_module("qkv", Linear(config.d_model, rows, config.qkv_bias));
+  proj_ = register_module("proj", Linear(n_head_ * head_dim_, config.d_model, config.proj_bias));
 }
 
-torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache) {
-  const int64_t B = x.size(0), T = x.size(1), C = x.size(2);
-  const auto qkv = qkv_(x).view({B, T, 3, n_head_, head_dim_}).permute({2, 0, 3, 1, 4});
-  const auto q = qkv[0];                            // (B,H,T,D)
-  auto k = qkv[1], v = qkv[2];                      // (B,H,T,D)
-  if (cache) std::tie(k, v) = cache->append(k, v);  // (B,H,S,D)
+torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
+                                     const Rotation* rotation) {
+  const int64_t B = x.size(0), T = x.size(1), H = n_head_, G = n_kv_head_, D = head_dim_;
+  const auto parts = qkv_(x).split_with_sizes({H * D, G * D, G * D}, -1);
+  const auto heads = [&](const torch::Tensor& t, int64_t n) {
+    return t.view({B, T, n, D}).transpose(1, 2);  // (B,n,T,D)
+  };
+  auto q = heads(parts[0], H);                          // (B,H,T,D)
+  auto k = heads(parts[1], G), v = heads(parts[2], G);  // (B,G,T,D)
+  if (rotation) {
+    q = rotate(q, *rotation);
+    k = rotate(k, *rotation);
+  }
+  if (cache) std::tie(k, v) = cache->append(k, v);  // (B,G,S,D)
 
   // A lone query sees every key, so it needs no mask; is_causal aligns the mask with the first
   // key, which is wrong once S > T: later chunks get an explicit mask.
@@ -27,8 +39,10 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache) 
     mask = torch::ones({T, S}, x.options().dtype(torch::kBool)).tril(/*diagonal=*/S - T);
   }
   const auto y = at::scaled_dot_product_attention(q, k, v, mask, is_training() ? dropout_ : 0.0,
-                                                  /*is_causal=*/T > 1 && S == T);  // (B,H,T,D)
-  return proj_(y.transpose(1, 2).reshape({B, T, C}));
+                                                  /*is_causal=*/T > 1 && S == T,
+                                                  /*scale=*/std::nullopt,
+                                                  /*enable_gqa=*/G != H);  // (B,H,T,D)
+  return proj_(y.transpose(1, 2).reshape({B, T, H * D}));
 }
 
 }  // namespace gptkit

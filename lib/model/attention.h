@@ -1,5 +1,6 @@
 #pragma once
-// Multi-head causal self-attention (arXiv:1706.03762) with one fused query-key-value product.
+// Causal self-attention (arXiv:1706.03762) with one fused query-key-value product; fewer key/value
+// heads than query heads are shared by groups of them (arXiv:2305.13245).
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
@@ -8,6 +9,7 @@
 #include "model/config.h"
 #include "model/kv_cache.h"
 #include "model/linear.h"
+#include "model/rope.h"
 
 namespace gptkit {
 
@@ -16,14 +18,15 @@ class AttentionImpl : public torch::nn::Module {
   explicit AttentionImpl(const ModelConfig& config);
 
   /// x (B,T,C) -> (B,T,C). With a cache, appends T keys and values to it and attends over all S
-  /// of them; without one, S == T.
-  torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr);
+  /// of them; without one, S == T. A rotation, where there is one, turns queries and keys.
+  torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
+                        const Rotation* rotation = nullptr);
 
-  Linear qkv() const { return qkv_; }    // rows: queries, keys, values, (C,C) each
-  Linear proj() const { return proj_; }  // (C,C)
+  Linear qkv() const { return qkv_; }    // rows: H D of queries, G D of keys, G D of values
+  Linear proj() const { return proj_; }  // (C,H D)
 
  private:
-  int64_t n_head_, head_dim_;
+  int64_t n_head_, n_kv_head_, head_dim_;
   double dropout_;
   Linear qkv_{nullptr}, proj_{nullptr};
 };

@@ -19,11 +19,15 @@ GPTImpl::GPTImpl(const ModelConfig& config) : config_(config) {
   validate(config);
   const int64_t C = config.d_model;
   token_embedding_ = register_module("token_embedding", Embedding(config.vocab_size, C));
-  position_embedding_ = register_module("position_embedding", Embedding(config.context_length, C));
+  if (config.is_llama()) {
+    rotary_.emplace(config);
+  } else {
+    position_embedding_ =
+        register_module("position_embedding", Embedding(config.context_length, C));
+  }
   blocks_ = register_module("blocks", torch::nn::ModuleList());
   for (int64_t i = 0; i < config.n_layer; ++i) blocks_->push_back(Block(config));
-  const auto norm = torch::nn::LayerNormOptions({C}).eps(config.norm_epsilon);
-  final_norm_ = register_module("final_norm", torch::nn::LayerNorm(norm));
+  final_norm_ = register_module("final_norm", Norm(config));
   if (!config.tie_embeddings) {
     head_ = register_module("head", Linear(C, config.vocab_size, /*with_bias=*/false));
   }
@@ -37,12 +41,17 @@ torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, KvCache* cache) {
   const int64_t T = ids.size(1), past = cache ? cache->tokens() : 0;
   require(past + T <= config_.context_length, "the sequence has ", past + T,
           " tokens but the model's context holds ", config_.context_length);
-  const auto positions = torch::arange(past, past + T, ids.options());
-  auto x = token_embedding_(ids) + position_embedding_(positions);  // (B,T,C)
+  auto x = token_embedding_(ids);  // (B,T,C)
+  std::optional<Rotation> rotation;
+  if (rotary_) {
+    rotation = rotary_->at(past, T, x);
+  } else {
+    x = x + position_embedding_(torch::arange(past, past + T, ids.options()));
+  }
   x = at::dropout(x, config_.dropout, is_training());
   for (int64_t i = 0; i < config_.n_layer; ++i) {
     x = blocks_->ptr<BlockImpl>(static_cast<size_t>(i))
-            ->forward(x, cache ? &cache->layer(i) : nullptr);
+            ->forward(x, cache ? &cache->layer(i) : nullptr, rotation ? &*rotation : nullptr);
   }
   return final_norm_(x);
 }

@@ -1,16 +1,20 @@
 #pragma once
-// GPT-2 (Radford et al. 2019): token and learned position embeddings, pre-norm blocks, a final
-// norm, and a head that may be the token embedding itself.
+// A decoder of pre-norm blocks between a token embedding and a head that may be that embedding
+// itself. Family gpt2 (Radford et al. 2019) adds learned position embeddings; family llama
+// (arXiv:2302.13971) turns queries and keys by their position in each block.
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/normalization.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
+
+#include <optional>
 
 #include "model/block.h"
 #include "model/config.h"
 #include "model/kv_cache.h"
+#include "model/norm.h"
+#include "model/rope.h"
 
 namespace gptkit {
 
@@ -40,9 +44,9 @@ class GPTImpl : public torch::nn::Module {
 
   const ModelConfig& config() const { return config_; }
   Embedding token_embedding() const { return token_embedding_; }
-  Embedding position_embedding() const { return position_embedding_; }
+  Embedding position_embedding() const { return position_embedding_; }  // empty with rotary ones
   Block block(int64_t i) const;
-  torch::nn::LayerNorm final_norm() const { return final_norm_; }
+  Norm final_norm() const { return final_norm_; }
   Linear head() const { return head_; }  // empty when tied
   torch::Device device() const { return token_embedding_->weight.device(); }
 
@@ -54,8 +58,9 @@ class GPTImpl : public torch::nn::Module {
   ModelConfig config_;
   Embedding token_embedding_{nullptr}, position_embedding_{nullptr};
   torch::nn::ModuleList blocks_{nullptr};
-  torch::nn::LayerNorm final_norm_{nullptr};
+  Norm final_norm_{nullptr};
   Linear head_{nullptr};
+  std::optional<RotaryTable> rotary_;
 };
 TORCH_MODULE(GPT);
 

@@ -3,33 +3,37 @@
 #include <torch/nn/init.h>
 
 #include <cmath>
+#include <vector>
 
 namespace gptkit {
 
 namespace {
 
-/// The book has three (C,C) layers where we have one (3C,C): its draws go query weight, query bias,
-/// key weight, ... so they are drawn apart and written into the rows of the one.
-void initialize_qkv_(Linear& qkv) {
-  const int64_t C = qkv->weight.size(1);
-  for (int64_t part = 0; part < 3; ++part) {
-    Linear one(C, C, qkv->bias.defined());
+/// The book has three layers where we have one: its draws go query weight, query bias, key weight,
+/// ... so they are drawn apart and written into the rows of the one.
+void initialize_rows_(Linear& fused, const std::vector<int64_t>& rows) {
+  int64_t begin = 0;
+  for (const int64_t count : rows) {
+    Linear one(fused->weight.size(1), count, fused->bias.defined());
     initialize_linear_(one);
-    qkv->weight.slice(0, part * C, (part + 1) * C).copy_(one->weight);
-    if (qkv->bias.defined()) qkv->bias.slice(0, part * C, (part + 1) * C).copy_(one->bias);
+    fused->weight.narrow(0, begin, count).copy_(one->weight);
+    if (fused->bias.defined()) fused->bias.narrow(0, begin, count).copy_(one->bias);
+    begin += count;
   }
 }
 
 void initialize_torch_(GPT& model) {
+  const auto& c = model->config();
+  const int64_t q = c.n_head * c.head_dim(), kv = c.kv_heads() * c.head_dim();
   torch::nn::init::normal_(model->token_embedding()->weight);
-  torch::nn::init::normal_(model->position_embedding()->weight);
-  for (int64_t i = 0; i < model->config().n_layer; ++i) {
+  if (auto positions = model->position_embedding()) torch::nn::init::normal_(positions->weight);
+  for (int64_t i = 0; i < c.n_layer; ++i) {
     const auto block = model->block(i);
     auto qkv = block->attention()->qkv(), proj = block->attention()->proj();
     auto up = block->mlp()->up(), down = block->mlp()->down();
-    initialize_qkv_(qkv);
+    initialize_rows_(qkv, {q, kv, kv});
     initialize_linear_(proj);
-    initialize_linear_(up);
+    initialize_rows_(up, std::vector<int64_t>(c.is_llama() ? 2 : 1, c.feed_forward()));
     initialize_linear_(down);
   }
   // A tied head is a view of the token embedding; the book's is its own layer.
@@ -44,7 +48,9 @@ void initialize_gpt2_(GPT& model) {
     if (linear->bias.defined()) torch::nn::init::zeros_(linear->bias);
   };
   torch::nn::init::normal_(model->token_embedding()->weight, 0, kStd);
-  torch::nn::init::normal_(model->position_embedding()->weight, 0, kStd);
+  if (auto positions = model->position_embedding()) {
+    torch::nn::init::normal_(positions->weight, 0, kStd);
+  }
   for (int64_t i = 0; i < model->config().n_layer; ++i) {
     const auto block = model->block(i);
     normal(block->attention()->qkv(), kStd);

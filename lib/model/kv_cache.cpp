@@ -4,10 +4,10 @@
 
 namespace gptkit {
 
-LayerCache::LayerCache(int64_t batch, int64_t n_head, int64_t max_tokens, int64_t head_dim,
+LayerCache::LayerCache(int64_t batch, int64_t n_kv_head, int64_t max_tokens, int64_t head_dim,
                        const torch::TensorOptions& options)
-    : keys_(torch::empty({batch, n_head, max_tokens, head_dim}, options)),
-      values_(torch::empty({batch, n_head, max_tokens, head_dim}, options)) {}
+    : keys_(torch::empty({batch, n_kv_head, max_tokens, head_dim}, options)),
+      values_(torch::empty({batch, n_kv_head, max_tokens, head_dim}, options)) {}
 
 std::tuple<torch::Tensor, torch::Tensor> LayerCache::append(const torch::Tensor& k,
                                                             const torch::Tensor& v) {
@@ -35,7 +35,7 @@ KvCache::KvCache(const ModelConfig& config, int64_t batch, int64_t max_tokens,
                  const torch::TensorOptions& options) {
   layers_.reserve(static_cast<size_t>(config.n_layer));
   for (int64_t i = 0; i < config.n_layer; ++i) {
-    layers_.emplace_back(batch, config.n_head, max_tokens, config.head_dim(), options);
+    layers_.emplace_back(batch, config.kv_heads(), max_tokens, config.head_dim(), options);
   }
 }
 

@@ -13,10 +13,10 @@ namespace gptkit {
 
 class LayerCache {
  public:
-  LayerCache(int64_t batch, int64_t n_head, int64_t max_tokens, int64_t head_dim,
+  LayerCache(int64_t batch, int64_t n_kv_head, int64_t max_tokens, int64_t head_dim,
              const torch::TensorOptions& options);
 
-  /// Appends k, v (B,H,T,D) and returns views of all keys and values so far, (B,H,S,D) each.
+  /// Appends k, v (B,G,T,D) and returns views of all keys and values so far, (B,G,S,D) each.
   std::tuple<torch::Tensor, torch::Tensor> append(const torch::Tensor& k, const torch::Tensor& v);
 
   int64_t tokens() const { return tokens_; }
@@ -27,7 +27,7 @@ class LayerCache {
   void reorder(const torch::Tensor& rows);
 
  private:
-  torch::Tensor keys_, values_;  // (B,H,max,D)
+  torch::Tensor keys_, values_;  // (B,G,max,D)
   int64_t tokens_ = 0;
 };
 

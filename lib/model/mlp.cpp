@@ -1,14 +1,20 @@
 #include "model/mlp.h"
 
 #include <ATen/ops/gelu.h>
+#include <ATen/ops/silu.h>
 
 namespace gptkit {
 
-MlpImpl::MlpImpl(const ModelConfig& config) {
-  up_ = register_module("up", Linear(config.d_model, config.feed_forward(), true));
-  down_ = register_module("down", Linear(config.feed_forward(), config.d_model, true));
+MlpImpl::MlpImpl(const ModelConfig& config) : gated_(config.is_llama()) {
+  const int64_t C = config.d_model, F = config.feed_forward();
+  up_ = register_module("up", Linear(C, gated_ ? 2 * F : F, config.mlp_bias));
+  down_ = register_module("down", Linear(F, C, config.mlp_bias));
 }
 
-torch::Tensor MlpImpl::forward(const torch::Tensor& x) { return down_(at::gelu(up_(x), "tanh")); }
+torch::Tensor MlpImpl::forward(const torch::Tensor& x) {
+  if (!gated_) return down_(at::gelu(up_(x), "tanh"));
+  const auto parts = up_(x).chunk(2, -1);  // (B,T,F) each
+  return down_(at::silu(parts[0]) * parts[1]);
+}
 
 }  // namespace gptkit

@@ -1,5 +1,6 @@
 #pragma once
-// The position-wise feed-forward: C -> F, GELU in its tanh form (arXiv:1606.08415), F -> C.
+// The position-wise feed-forward: C -> F, GELU in its tanh form (arXiv:1606.08415), F -> C; in the
+// Llama family SwiGLU (arXiv:2002.05202), C -> F twice, silu of one gating the other, F -> C.
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
@@ -17,10 +18,11 @@ class MlpImpl : public torch::nn::Module {
   /// x (B,T,C) -> (B,T,C)
   torch::Tensor forward(const torch::Tensor& x);
 
-  Linear up() const { return up_; }      // (F,C)
+  Linear up() const { return up_; }      // (F,C); SwiGLU: (2F,C), the gate's rows first
   Linear down() const { return down_; }  // (C,F)
 
  private:
+  bool gated_;
   Linear up_{nullptr}, down_{nullptr};
 };
 TORCH_MODULE(Mlp);
