@@ -5,7 +5,6 @@
 #include <bit>
 #include <cassert>
 #include <cstring>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -145,38 +144,6 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
   });
   check_layout(tensors_, data_bytes, where);
   for (auto& tensor : tensors_) tensor.offset += data_start;
-}
-
-std::vector<fs::path> safetensors_shards(const fs::path& folder) {
-  const fs::path single = folder / "model.safetensors";
-  const fs::path index = folder / "model.safetensors.index.json";
-  std::error_code ignored;
-  if (fs::exists(single, ignored)) return {single};
-  require(fs::exists(index, ignored), printable(folder.string(), 400),
-          ": neither model.safetensors nor model.safetensors.index.json is there");
-
-  const std::string where = printable(index.string(), 400);
-  const Json document = parse_json(read_file(index, std::uint64_t{64} << 20), where);
-  require(document.is_object() && document.contains("weight_map") &&
-              document["weight_map"].is_object() && !document["weight_map"].empty(),
-          where, ": expected {\"weight_map\": {tensor: file}}");
-  std::set<std::string> names;
-  const Json& map = document["weight_map"];
-  for (const auto& [tensor, file] : map.items()) {
-    require(file.is_string(), where, ": tensor '", printable(tensor), "' names no file");
-    names.insert(file.get<std::string>());
-  }
-  std::vector<fs::path> shards;
-  for (const auto& name : names) {
-    const bool plain = !name.empty() && name != "." && name != ".." &&
-                       name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
-    require(plain, where, ": the shard '", printable(name),
-            "' would lie outside the folder; expected the name of a file beside the index");
-    require(fs::is_regular_file(folder / name, ignored), where, ": the shard '", printable(name),
-            "' is missing; the download may be incomplete");
-    shards.push_back(folder / name);
-  }
-  return shards;
 }
 
 SafetensorsWriter::SafetensorsWriter(const fs::path& path, const std::vector<TensorSpec>& tensors,

@@ -38,10 +38,6 @@ class SafetensorsFile final : public WeightFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// The files of a model folder: model.safetensors, or every shard that
-/// model.safetensors.index.json names. A shard's name may not lead to another folder.
-std::vector<fs::path> safetensors_shards(const fs::path& folder);
-
 /// Writes a file that appears whole or not at all (AtomicFile). The layout is Python's: larger
 /// elements first, then by name, so every tensor is aligned and the same tensors give the same
 /// bytes, in whatever order they are listed and written.

@@ -48,7 +48,7 @@ std::string_view name(DType dtype) {
   return "";
 }
 
-Block block_of(DType dtype) {
+DTypeBlock block_of(DType dtype) {
   switch (dtype) {
     case DType::kFloat64:
     case DType::kInt64:
@@ -89,7 +89,7 @@ std::uint64_t tensor_bytes(DType dtype, const std::vector<std::int64_t>& shape,
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   require(shape.size() <= kMaxDimensions, what, " has ", shape.size(), " dimensions; at most ",
           kMaxDimensions, " are accepted");
-  const Block block = block_of(dtype);
+  const DTypeBlock block = block_of(dtype);
   const std::int64_t row = shape.empty() ? 1 : shape.back();
   require(row % static_cast<std::int64_t>(block.elements) == 0, what, " has rows of ", row,
           " elements; ", name(dtype), " needs a multiple of ", block.elements);

@@ -36,10 +36,10 @@ std::string_view name(DType dtype);
 
 /// How elements are stored: `elements` of them together in `bytes`. 1 element but for GGML's
 /// formats.
-struct Block {
+struct DTypeBlock {
   std::size_t elements, bytes;
 };
-Block block_of(DType dtype);
+DTypeBlock block_of(DType dtype);
 inline bool is_quantized(DType dtype) { return block_of(dtype).elements > 1; }
 
 /// What a tensor is, before it has a place in a file.

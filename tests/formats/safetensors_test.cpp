@@ -1,4 +1,5 @@
 #include "formats/safetensors.h"
+#include "formats/shards.h"
 
 #include <sys/resource.h>
 
@@ -340,7 +341,7 @@ class ShardsTest : public testing::Test {
     write_file_atomic(folder / "model.safetensors.index.json", json);
   }
   void expect_refused(const std::string& part) {
-    expect_error([&] { safetensors_shards(folder.path()); }, part);
+    expect_error([&] { shards(folder.path(), "model.safetensors"); }, part);
   }
   ScratchFolder folder;
 };
@@ -352,10 +353,10 @@ TEST_F(ShardsTest, OneFileOrEachShardOfTheIndexOnce) {
   write_file_atomic(folder / "m-1.safetensors", "");
   expect_refused("the shard 'm-2.safetensors' is missing");
   write_file_atomic(folder / "m-2.safetensors", "");
-  EXPECT_THAT(safetensors_shards(folder.path()),
+  EXPECT_THAT(shards(folder.path(), "model.safetensors"),
               ElementsAre(folder / "m-1.safetensors", folder / "m-2.safetensors"));
   write_file_atomic(folder / "model.safetensors", "");
-  EXPECT_THAT(safetensors_shards(folder.path()), ElementsAre(folder / "model.safetensors"));
+  EXPECT_THAT(shards(folder.path(), "model.safetensors"), ElementsAre(folder / "model.safetensors"));
 }
 
 TEST_F(ShardsTest, NoNameLeavesTheFolder) {
