@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr std::size_t kLongestPiece = std::size_t{1} << 30;
 
 constexpr const char* kEndOfText = "<|endoftext|>";
+constexpr TokenId kNoToken = -1;
 
 /// A token's bytes for a message.
 std::string shown(std::string_view bytes) { return printable(byte_level_text(bytes)); }
@@ -41,11 +43,17 @@ class SpecialFinder {
   };
 
   void add(std::string_view text, TokenId id) {
-    auto& candidates = by_first_byte_[static_cast<unsigned char>(text[0])];
-    candidates.emplace_back(text, id);
-    std::sort(candidates.begin(), candidates.end(),
-              [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+    by_first_byte_[static_cast<unsigned char>(text[0])].emplace_back(text, id);
+    empty_ = false;
   }
+  /// To be called once everything is added.
+  void put_longest_first() {
+    for (auto& candidates : by_first_byte_) {
+      std::sort(candidates.begin(), candidates.end(),
+                [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+    }
+  }
+  bool empty() const { return empty_; }
 
   /// The leftmost match at or behind `from`, the longest one there.
   Match next(std::string_view text, std::size_t from) const {
@@ -59,13 +67,16 @@ class SpecialFinder {
 
  private:
   std::array<std::vector<std::pair<std::string_view, TokenId>>, 256> by_first_byte_;
+  bool empty_ = true;
 };
 
 struct BpeTokenizer::Tables {
   std::array<TokenId, 256> byte_ids{};
+  bool has_all_bytes = true;
   PairTable pairs;
   PieceTable pieces;
-  SpecialFinder special;
+  PreTokenPattern pattern;
+  SpecialFinder special, found_in_text;
   std::unordered_map<std::string_view, TokenId> special_ids;
 
   explicit Tables(const BpeModel& model, const std::string& where);
@@ -74,7 +85,7 @@ struct BpeTokenizer::Tables {
 
   void encode_text(std::string_view text, std::vector<TokenId>& ids) const;
   template <class OnText, class OnSpecial>
-  void split_at_special(std::string_view text, const OnText& on_text,
+  void split_at_special(std::string_view text, SpecialTokens allowed, const OnText& on_text,
                         const OnSpecial& on_special) const;
 
  private:
@@ -82,19 +93,26 @@ struct BpeTokenizer::Tables {
     static std::atomic<std::uint32_t> last = 0;
     return ++last;
   }
+  template <class PreTokenEnd>
+  void encode_pieces(std::string_view text, const PreTokenEnd& pretoken_end,
+                     std::vector<TokenId>& ids) const;
+  void merge(std::string_view piece, std::vector<TokenId>& ids) const;
   void encode_long(std::string_view piece, std::vector<TokenId>& ids) const;
   void encode_short(std::string_view piece, const ShortPiece& key, RecentPieces& recent,
                     std::vector<TokenId>& ids) const;
   void add_tokens(const BpeModel& model, const std::string& where,
                   std::unordered_map<std::string_view, TokenId>& ids);
+  void add_roles(const BpeModel& model, const std::string& where);
   void add_merges(const BpeModel& model, const std::string& where,
                   const std::unordered_map<std::string_view, TokenId>& ids);
   void add_pieces(const BpeModel& model, const std::unordered_map<std::string_view, TokenId>& ids);
 };
 
-BpeTokenizer::Tables::Tables(const BpeModel& model, const std::string& where) {
+BpeTokenizer::Tables::Tables(const BpeModel& model, const std::string& where)
+    : pattern(model.pattern) {
   std::unordered_map<std::string_view, TokenId> ids;
   add_tokens(model, where, ids);
+  add_roles(model, where);
   add_merges(model, where, ids);
   add_pieces(model, ids);
 }
@@ -124,9 +142,34 @@ void BpeTokenizer::Tables::add_tokens(const BpeModel& model, const std::string& 
   for (int b = 0; b < 256; ++b) {
     const char byte = static_cast<char>(b);
     const auto it = ids.find(std::string_view(&byte, 1));
-    require(it != ids.end(), where, ": byte ", b, " ('", shown({&byte, 1}),
-            "') has no token; a byte-level vocabulary has all 256");
-    byte_ids[b] = it->second;
+    const bool needed = (b >= 0x20 && b < 0x7F) || b == '\n';
+    require(it != ids.end() || !needed, where, ": byte ", b, " ('", shown({&byte, 1}),
+            "') has no token; a byte-level vocabulary has those of ASCII text at least");
+    byte_ids[b] = it == ids.end() ? kNoToken : it->second;
+    has_all_bytes = has_all_bytes && it != ids.end();
+  }
+}
+
+/// The special tokens that are found in any text, and the ids with a meaning.
+void BpeTokenizer::Tables::add_roles(const BpeModel& model, const std::string& where) {
+  const std::unordered_set<TokenId> all(model.special.begin(), model.special.end());
+  for (const TokenId id : model.found_in_text) {
+    require(all.contains(id), where, ": token ", id,
+            " is to be found in any text but is not a special token");
+    const std::string& text = model.tokens[id];
+    // Texts are cut at such places, before anything is looked for in them.
+    if (pretoken_safe_cut(text, 1) < text.size()) {
+      fail(where, ": token '", shown(text),
+           "' is to be found in any text and has white space inside, which is not supported");
+    }
+    found_in_text.add(text, id);
+  }
+  special.put_longest_first();
+  found_in_text.put_longest_first();
+  for (const auto& id : {model.begin_of_text, model.end_of_text}) {
+    require(!id || (*id >= 0 && static_cast<std::size_t>(*id) < model.tokens.size()), where,
+            ": the token that begins or ends a text is ", id.value_or(-1),
+            ", outside the vocabulary of ", model.tokens.size());
   }
 }
 
@@ -161,16 +204,22 @@ void BpeTokenizer::Tables::add_pieces(const BpeModel& model,
     const auto it = ids.find(token);
     if (it == ids.end() || it->second != id) continue;  // special
     merged.clear();
-    if (!model.ignore_merges) merge_piece(token, byte_ids, pairs, merged);
-    if (model.ignore_merges || merged.size() == 1) pieces.insert(token, id);
+    if (!model.ignore_merges) merge(token, merged);
+    if (model.ignore_merges || merged == std::vector{id}) pieces.insert(token, id);
   }
 }
 
 void BpeTokenizer::Tables::encode_text(std::string_view text, std::vector<TokenId>& ids) const {
+  with_pretoken_end(pattern, [&](const auto& end) { encode_pieces(text, end, ids); });
+}
+
+template <class PreTokenEnd>
+void BpeTokenizer::Tables::encode_pieces(std::string_view text, const PreTokenEnd& pretoken_end,
+                                         std::vector<TokenId>& ids) const {
   static thread_local RecentPieces recent;
   make_room(ids, text.size() / 3);
   for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(gpt2_pretoken_end(text, begin), begin + kLongestPiece);
+    const std::size_t end = std::min(pretoken_end(text, begin), begin + kLongestPiece);
     const std::string_view piece = text.substr(begin, end - begin);
     if (piece.size() > ShortPiece::kLongest) {
       encode_long(piece, ids);
@@ -181,12 +230,22 @@ void BpeTokenizer::Tables::encode_text(std::string_view text, std::vector<TokenI
   }
 }
 
+/// Bytes that have no token are left out, so that their neighbours meet.
+void BpeTokenizer::Tables::merge(std::string_view piece, std::vector<TokenId>& ids) const {
+  if (has_all_bytes) return merge_piece(piece, byte_ids, pairs, ids);
+  std::string known;
+  for (const char c : piece) {
+    if (byte_ids[static_cast<unsigned char>(c)] != kNoToken) known += c;
+  }
+  if (!known.empty()) merge_piece(known, byte_ids, pairs, ids);
+}
+
 void BpeTokenizer::Tables::encode_long(std::string_view piece, std::vector<TokenId>& ids) const {
   const TokenId id = pieces.find_long(piece);
   if (id >= 0) {
     ids.push_back(id);
   } else {
-    merge_piece(piece, byte_ids, pairs, ids);
+    merge(piece, ids);
   }
 }
 
@@ -203,7 +262,7 @@ void BpeTokenizer::Tables::encode_short(std::string_view piece, const ShortPiece
   if (id >= 0) {
     ids.push_back(id);
   } else {
-    merge_piece(piece, byte_ids, pairs, ids);
+    merge(piece, ids);
   }
   const std::size_t count = ids.size() - before;
   if (count > RecentPieces::kMostIds) return;
@@ -212,10 +271,13 @@ void BpeTokenizer::Tables::encode_short(std::string_view piece, const ShortPiece
 }
 
 template <class OnText, class OnSpecial>
-void BpeTokenizer::Tables::split_at_special(std::string_view text, const OnText& on_text,
+void BpeTokenizer::Tables::split_at_special(std::string_view text, SpecialTokens allowed,
+                                            const OnText& on_text,
                                             const OnSpecial& on_special) const {
+  const SpecialFinder& finder = allowed == SpecialTokens::kAllow ? special : found_in_text;
+  if (finder.empty()) return on_text(text);
   for (std::size_t begin = 0; begin < text.size();) {
-    const auto match = special.next(text, begin);
+    const auto match = finder.next(text, begin);
     if (match.at > begin) on_text(text.substr(begin, match.at - begin));
     if (match.bytes > 0) on_special(match.id);
     begin = match.at + match.bytes;
@@ -229,9 +291,8 @@ BpeTokenizer::~BpeTokenizer() = default;
 
 void BpeTokenizer::encode_append(std::string_view text, std::vector<TokenId>& ids,
                                  SpecialTokens special) const {
-  if (special == SpecialTokens::kAsText) return tables_->encode_text(text, ids);
   tables_->split_at_special(
-      text, [&](std::string_view part) { tables_->encode_text(part, ids); },
+      text, special, [&](std::string_view part) { tables_->encode_text(part, ids); },
       [&](TokenId id) { ids.push_back(id); });
 }
 
@@ -260,7 +321,9 @@ std::optional<TokenId> BpeTokenizer::special_id(std::string_view text) const {
   return it->second;
 }
 
-std::optional<TokenId> BpeTokenizer::end_of_text() const { return special_id(kEndOfText); }
+std::optional<TokenId> BpeTokenizer::end_of_text() const {
+  return model_.end_of_text ? model_.end_of_text : special_id(kEndOfText);
+}
 
 void BpeTokenizer::save(const std::filesystem::path& folder) const {
   write_hugging_face_tokenizer(model_, folder);
@@ -294,18 +357,14 @@ std::vector<TokenId> encode_parallel(const Tokenizer& tokenizer, std::string_vie
   std::vector<Part> parts;
   const auto add_text = [&](std::string_view whole) {
     while (!whole.empty()) {
-      const std::size_t end = gpt2_safe_cut(whole, kChunk);
+      const std::size_t end = pretoken_safe_cut(whole, kChunk);
       parts.push_back({whole.substr(0, end), {}});
       whole.remove_prefix(end);
     }
   };
-  if (special == SpecialTokens::kAsText) {
-    add_text(text);
-  } else {
-    bpe->tables_->split_at_special(text, add_text, [&](TokenId id) {
-      parts.push_back({{}, {id}});
-    });
-  }
+  bpe->tables_->split_at_special(text, special, add_text, [&](TokenId id) {
+    parts.push_back({{}, {id}});
+  });
   parallel_for(parts.size(), threads,
                [&](std::size_t i) { bpe->tables_->encode_text(parts[i].text, parts[i].ids); });
 

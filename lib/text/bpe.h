@@ -1,7 +1,8 @@
 #pragma once
 // Byte-level BPE (arXiv:1508.07909 on bytes, as in GPT-2): text is cut into pre-tokens, and inside
 // each the adjacent pair with the lowest rank merges, leftmost first, until none is left. Any byte
-// string encodes, and decodes to itself.
+// string encodes, and decodes to itself; but some published vocabularies (SmolLM's) lack control
+// characters and bytes that hardly occur, which are then left out, as Hugging Face does.
 
 #include <cstdint>
 #include <memory>
@@ -21,17 +22,21 @@ namespace gptkit {
 struct BpeModel {
   std::vector<std::string> tokens;                  // bytes by id; a special token's text
   std::vector<std::pair<TokenId, TokenId>> merges;  // by rank; a pair makes the token of its bytes
-  std::vector<TokenId> special;  // ids that merges never make; text unless allowed
+  std::vector<TokenId> special;        // ids that merges never make; text unless allowed
+  std::vector<TokenId> found_in_text;  // those of them that are found in any text, allowed or not
   PreTokenPattern pattern = PreTokenPattern::kGpt2;
   bool ignore_merges = false;  // a pre-token that is a token stays whole, made by merges or not
+  std::optional<TokenId> begin_of_text = {};  // what the family puts before every text
+  std::optional<TokenId> end_of_text = {};    // none: "<|endoftext|>" among the special tokens
 
   bool operator==(const BpeModel&) const = default;
 };
 
 class BpeTokenizer final : public Tokenizer {
  public:
-  /// Checks the model: each of the 256 bytes has one token, no two tokens are alike, each merge's
-  /// parts and result exist. `where` (a file, usually) opens the error messages.
+  /// Checks the model: each byte of ASCII text has a token, no two tokens are alike, each merge's
+  /// parts and result exist, each role is a token. `where` (a file, usually) opens the error
+  /// messages.
   explicit BpeTokenizer(BpeModel model, const std::string& where = "BPE model");
   ~BpeTokenizer() override;
 
@@ -41,8 +46,8 @@ class BpeTokenizer final : public Tokenizer {
   std::string decode(std::span<const TokenId> ids) const override;
   std::int64_t vocab_size() const override;
   std::optional<TokenId> special_id(std::string_view text) const override;
-  std::optional<TokenId> end_of_text()
-      const override;  ///< "<|endoftext|>" among the special tokens
+  std::optional<TokenId> end_of_text() const override;
+  std::optional<TokenId> begin_of_text() const override { return model_.begin_of_text; }
   std::string algorithm() const override { return "bpe"; }
   void save(const std::filesystem::path& folder) const override;
 

@@ -8,6 +8,8 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "text/byte_alphabet.h"
+#include "text/hugging_face_pipeline.h"
+#include "text/tokenizer_files.h"
 
 namespace gptkit {
 
@@ -16,23 +18,12 @@ namespace {
 constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 28;
 constexpr const char* kEndOfText = "<|endoftext|>";
 
-/// The type of a component (`pre_tokenizer`, `decoder` ...), "none" when absent.
-std::string type_of(const Json& file, const std::string& key, const std::string& where) {
-  if (!file.contains(key) || file[key].is_null()) return "none";
-  return printable(json_string(file[key], "type", where + ": " + key));
-}
-
-struct AddedToken {
-  std::string text;
-  TokenId id;
-};
-
 /// The parts of a tokenizer as its files give them, before they are checked against each other.
 struct RawTokenizer {
   std::unordered_map<std::string, TokenId> vocabulary;  // in the byte alphabet; special ones plain
   std::vector<std::pair<std::string, std::string>> merges;
   std::vector<std::size_t> merge_lines;  // of merges.txt; empty for tokenizer.json
-  std::vector<AddedToken> added;
+  AddedTokens added;
 };
 
 std::string merge_place(const RawTokenizer& raw, const std::string& where, std::size_t rank) {
@@ -40,39 +31,23 @@ std::string merge_place(const RawTokenizer& raw, const std::string& where, std::
   return concat(where, ":", raw.merge_lines[rank]);
 }
 
-/// `what` makes the words for a message; a vocabulary has too many ids to make them for each.
-template <class What>
-TokenId checked_id(const Json& value, const What& what) {
-  constexpr std::int64_t kEnd = std::int64_t{1} << 31;
-  const std::int64_t id =
-      value.is_number_integer() ? value.get<std::int64_t>() : json_to_int(value, what());
-  if (id < 0 || id >= kEnd) fail(what(), ": id ", id, " is not a token id");
-  return static_cast<TokenId>(id);
-}
-
 void read_vocabulary(const Json& object, const std::string& where, RawTokenizer& raw) {
   require(object.is_object(), where, ": the vocabulary is not a JSON object of token: id");
   raw.vocabulary.reserve(object.size());
   for (auto it = object.begin(); it != object.end(); ++it) {
     const std::string& token = it.key();
-    const auto what = [&] { return concat(where, ": token '", printable(token), "'"); };
-    raw.vocabulary.emplace(token, checked_id(it.value(), what));
+    const Json& id = it.value();
+    // The words of a message for each of 100,000 tokens would take longer than all the rest.
+    const bool plain = id.is_number_unsigned() && id.get<std::uint64_t>() < std::uint64_t{1} << 31;
+    raw.vocabulary.emplace(
+        token, plain ? id.get<TokenId>()
+                     : token_id_of(id, concat(where, ": token '", printable(token), "'")));
   }
-}
-
-/// Refuses what Hugging Face would match in another way than a plain special token.
-void check_added_flags(const Json& token, const std::string& text, const std::string& where) {
-  for (const char* flag : {"single_word", "lstrip", "rstrip"}) {
-    require(!json_bool(token, flag, where, false), where, ": added token '", printable(text),
-            "' has ", flag, ", which is not supported");
-  }
-  require(json_bool(token, "special", where, true), where, ": added token '", printable(text),
-          "' is not special (it would be found in any text), which is not supported");
 }
 
 /// Puts the added tokens, which are the special ones, into their places.
 void place_added_tokens(const RawTokenizer& raw, const std::string& where, BpeModel& model) {
-  for (const AddedToken& token : raw.added) {
+  for (const AddedToken& token : raw.added.list()) {
     std::string& place = model.tokens[token.id];
     require(place.empty(), where, ": id ", token.id, " is both '", printable(place), "' and '",
             printable(token.text), "'");
@@ -82,8 +57,10 @@ void place_added_tokens(const RawTokenizer& raw, const std::string& where, BpeMo
             printable(token.text), "' has id ", token.id, " and, in the vocabulary, another");
     place = token.text;
     model.special.push_back(token.id);
+    if (!token.special) model.found_in_text.push_back(token.id);
   }
   std::sort(model.special.begin(), model.special.end());
+  std::sort(model.found_in_text.begin(), model.found_in_text.end());
 }
 
 bool is_special(const BpeModel& model, TokenId id) {
@@ -131,8 +108,8 @@ BpeModel assemble(const RawTokenizer& raw, const std::string& vocab_where,
                   const std::string& merges_where) {
   TokenId largest = -1;
   for (const auto& [token, id] : raw.vocabulary) largest = std::max(largest, id);
-  for (const AddedToken& token : raw.added) largest = std::max(largest, token.id);
-  const std::size_t most = raw.vocabulary.size() + raw.added.size();
+  for (const AddedToken& token : raw.added.list()) largest = std::max(largest, token.id);
+  const std::size_t most = raw.vocabulary.size() + raw.added.list().size();
   const std::size_t count = static_cast<std::size_t>(largest) + 1;
   require(count <= most, vocab_where, ": the largest id is ", largest, " but there are only ", most,
           " tokens; ids must be 0, 1, 2 ... without gaps");
@@ -195,6 +172,9 @@ void check_model(const Json& model, const std::string& where) {
   const std::string type = json_string(model, "type", where, "BPE");
   require(type == "BPE", where, ": unsupported tokenizer type ", printable(type),
           "; expected BPE (a SentencePiece model is read from its .model file)");
+  require(!json_bool(model, "byte_fallback", where, false), where,
+          ": this is a SentencePiece model in another form; put its tokenizer.model beside it, ",
+          "which is read instead");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const std::string value = json_string(model, key, where, "");
     require(value.empty(), where, ": ", key, " '", printable(value), "' is not supported");
@@ -202,117 +182,93 @@ void check_model(const Json& model, const std::string& where) {
   require(json_number(model, "dropout", where, 0) == 0, where, ": BPE dropout is not supported");
 }
 
-PreTokenPattern read_pre_tokenizer(const Json& file, const std::string& where) {
-  const std::string type = type_of(file, "pre_tokenizer", where);
-  require(type == "ByteLevel", where, ": unsupported pre_tokenizer ", type, "; expected ByteLevel");
-  const Json& pre = file["pre_tokenizer"];
-  require(json_bool(pre, "use_regex", where, true), where,
-          ": a ByteLevel pre_tokenizer without use_regex is not supported");
-  require(!json_bool(pre, "add_prefix_space", where, true), where,
-          ": pre_tokenizer add_prefix_space is not supported; set it to false if the tokenizer was "
-          "trained without");
-  return PreTokenPattern::kGpt2;
-}
-
-/// A template that adds no token of its own ("$A") changes nothing.
-bool adds_nothing(const Json& post, const std::string& where) {
-  const std::string type = json_string(post, "type", where + ": post_processor");
-  if (type == "ByteLevel") return true;  // offsets only
-  return type == "TemplateProcessing" && post.contains("single") && post["single"].is_array() &&
-         post["single"].size() == 1 && post["single"][0].contains("Sequence");
-}
-
-void check_pipeline(const Json& file, const std::string& where) {
-  const std::string normalizer = type_of(file, "normalizer", where);
-  const bool empty_sequence = normalizer == "Sequence" &&
-                              file["normalizer"].contains("normalizers") &&
-                              file["normalizer"]["normalizers"].empty();
-  require(normalizer == "none" || empty_sequence, where, ": unsupported normalizer ", normalizer,
-          "; expected none");
-  const std::string decoder = type_of(file, "decoder", where);
-  require(decoder == "ByteLevel", where, ": unsupported decoder ", decoder, "; expected ByteLevel");
-  const std::string post = type_of(file, "post_processor", where);
-  require(post == "none" || adds_nothing(file["post_processor"], where), where,
-          ": unsupported post_processor ", post, "; it would add tokens to every text");
-}
-
-std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& where) {
-  std::vector<AddedToken> added;
+AddedTokens read_added_tokens(const Json& file, const std::string& where) {
+  AddedTokens added;
   if (!file.contains("added_tokens") || file["added_tokens"].is_null()) return added;
   require(file["added_tokens"].is_array(), where, ": added_tokens is not a list");
   for (const Json& token : file["added_tokens"]) {
-    const std::string place = concat(where, ": added_tokens[", added.size(), "]");
+    const std::string place = concat(where, ": added_tokens[", added.list().size(), "]");
     require(token.is_object(), place, ": expected an object");
     const std::string text = json_string(token, "content", place);
     require(token.contains("id"), place, ": 'id' is missing");
     check_added_flags(token, text, where);
-    added.push_back({text, checked_id(token["id"], [&] { return place + ": id"; })});
+    const TokenId id = token_id_of(token["id"], place + ": id");
+    require(added.add({text, id, json_bool(token, "special", where, true)}), place, ": id ", id,
+            " is both here and further up");
   }
   return added;
 }
 
+/// Text, or {"content": text}, of a token in the vocabulary; others are named, not there.
+void add_by_text(const Json& value, RawTokenizer& raw) {
+  const Json& text = value.is_object() && value.contains("content") ? value["content"] : value;
+  if (text.is_array()) {
+    for (const Json& item : text) add_by_text(item, raw);
+  }
+  if (!text.is_string()) return;
+  const auto it = raw.vocabulary.find(text.get<std::string>());
+  if (it != raw.vocabulary.end()) raw.added.add({it->first, it->second});
+}
+
 /// The special tokens that the files beside vocab.json name.
-class NamedSpecialTokens {
- public:
-  explicit NamedSpecialTokens(RawTokenizer& raw) : raw_(raw) {}
-
-  void add(const std::string& text, TokenId id) {
-    for (const AddedToken& token : raw_.added) {
-      if (token.text == text && token.id == id) return;
-    }
-    raw_.added.push_back({text, id});
-  }
-
-  /// Text, or {"content": text}, of a token in the vocabulary; others are named, not there.
-  void add_by_text(const Json& value) {
-    const Json& text = value.is_object() && value.contains("content") ? value["content"] : value;
-    if (text.is_array()) {
-      for (const Json& item : text) add_by_text(item);
-    }
-    if (!text.is_string()) return;
-    const auto it = raw_.vocabulary.find(text.get<std::string>());
-    if (it != raw_.vocabulary.end()) add(it->first, it->second);
-  }
-
-  void read_folder(const fs::path& folder) {
-    if (const auto file = read(folder / "added_tokens.json")) {
-      for (const auto& [text, id] : file->items()) {
-        add(text, checked_id(id, [&] { return "added_tokens.json: '" + printable(text) + "'"; }));
-      }
-    }
-    if (const auto file = read(folder / "tokenizer_config.json")) {
-      read_config(*file, (folder / "tokenizer_config.json").string());
-    }
-    if (const auto file = read(folder / "special_tokens_map.json")) {
-      for (const auto& [role, value] : file->items()) add_by_text(value);
-    }
-  }
-
- private:
-  static std::optional<Json> read(const fs::path& path) {
-    if (!fs::exists(path)) return std::nullopt;
-    Json file = parse_json(read_file(path, kLargestFile), path.string());
-    require(file.is_object(), path.string(), ": expected a JSON object");
-    return file;
-  }
-
-  void read_config(const Json& file, const std::string& where) {
-    require(!json_bool(file, "add_prefix_space", where, false), where,
+void read_special_tokens(const fs::path& folder, RawTokenizer& raw) {
+  raw.added = added_tokens_beside(folder);
+  const fs::path config = folder / "tokenizer_config.json";
+  if (const auto file = read_json_object(config)) {
+    const std::string where = config.string();
+    require(!json_bool(*file, "add_prefix_space", where, false), where,
             ": add_prefix_space is not supported");
-    if (!file.contains("added_tokens_decoder")) return;
-    const Json& tokens = file["added_tokens_decoder"];
-    require(tokens.is_object(), where, ": added_tokens_decoder is not an object");
-    for (const auto& [id, token] : tokens.items()) {
-      const std::string place = concat(where, ": added_tokens_decoder[", printable(id), "]");
-      require(token.is_object(), place, ": expected an object");
-      const std::string text = json_string(token, "content", place);
-      check_added_flags(token, text, where);
-      add(text, checked_id(parse_json(id, place), [&] { return place; }));
-    }
+    const std::string kind = json_string(*file, "tokenizer_class", where, "GPT2Tokenizer");
+    require(!kind.starts_with("Qwen2"), where, ": a ", printable(kind),
+            " is read from tokenizer.json only, which is not there");
   }
+  if (const auto file = read_json_object(folder / "special_tokens_map.json")) {
+    for (const auto& [role, value] : file->items()) add_by_text(value, raw);
+  }
+}
 
-  RawTokenizer& raw_;
-};
+/// The first eos_token_id of generation_config.json.
+std::optional<TokenId> generations_end(const BpeModel& model, const fs::path& file) {
+  const auto generation = read_json_object(file);
+  if (!generation || !generation->contains("eos_token_id")) return std::nullopt;
+  const Json& ids = (*generation)["eos_token_id"];
+  const Json first = ids.is_array() && !ids.empty() ? ids[0] : ids;
+  if (first.is_null()) return std::nullopt;
+  const std::string where = file.string() + ": eos_token_id";
+  const TokenId id = token_id_of(first, where);
+  require(static_cast<std::size_t>(id) < model.tokens.size(), where, " ", id,
+          " is outside the vocabulary of ", model.tokens.size());
+  return id;
+}
+
+/// The token that ends a text, as the files beside the tokenizer name it. Not set when they name
+/// none or the one that is taken anyway.
+std::optional<TokenId> named_end_of_text(const BpeModel& model, const RawTokenizer& raw,
+                                         const fs::path& folder) {
+  std::optional<TokenId> end;
+  if (const auto role = token_role(folder, "eos_token")) {
+    for (const TokenId id : model.special) {
+      if (model.tokens[id] == role->text) end = id;
+    }
+    const auto it = raw.vocabulary.find(role->text);
+    require(end || it != raw.vocabulary.end(), role->where, ": eos_token '", printable(role->text),
+            "' is not in the vocabulary");
+    if (!end) end = it->second;
+  } else {
+    end = generations_end(model, folder / "generation_config.json");
+  }
+  return end && model.tokens[*end] == kEndOfText && is_special(model, *end) ? std::nullopt : end;
+}
+
+/// The token of the post_processor, which has to be the special token that it says.
+std::optional<TokenId> checked_first_token(const BpeModel& model, const FirstToken& first,
+                                           const std::string& where) {
+  for (const TokenId id : model.special) {
+    if (id == first.id && model.tokens[id] == first.text) return id;
+  }
+  fail(where, ": post_processor: '", printable(first.text), "' with id ", first.id,
+       " is not one of the added tokens");
+}
 
 }  // namespace
 
@@ -323,8 +279,7 @@ BpeModel read_tokenizer_json(const fs::path& path) {
           ": not a tokenizer.json: no object 'model'");
   const Json& bpe = file["model"];
   check_model(bpe, where);
-  const PreTokenPattern pattern = read_pre_tokenizer(file, where);
-  check_pipeline(file, where);
+  const HuggingFacePipeline pipeline = read_pipeline(file, where);
   require(bpe.contains("vocab") && bpe.contains("merges"), where,
           ": model.vocab or model.merges is missing");
 
@@ -333,8 +288,12 @@ BpeModel read_tokenizer_json(const fs::path& path) {
   read_merges_list(bpe["merges"], where, raw);
   raw.added = read_added_tokens(file, where);
   BpeModel model = assemble(raw, where, where);
-  model.pattern = pattern;
+  model.pattern = pipeline.pattern;
   model.ignore_merges = json_bool(bpe, "ignore_merges", where, false);
+  if (const auto& first = pipeline.first_token) {
+    model.begin_of_text = checked_first_token(model, *first, where);
+  }
+  model.end_of_text = named_end_of_text(model, raw, path.parent_path());
   return model;
 }
 
@@ -342,15 +301,16 @@ BpeModel read_vocab_and_merges(const fs::path& vocab, const fs::path& merges) {
   RawTokenizer raw;
   read_vocabulary(parse_json(read_file(vocab, kLargestFile), vocab.string()), vocab.string(), raw);
   read_merges_text(read_file(merges, kLargestFile), merges.string(), raw);
-  NamedSpecialTokens special(raw);
-  special.read_folder(vocab.parent_path());
+  read_special_tokens(vocab.parent_path(), raw);
   if (const auto it = raw.vocabulary.find(kEndOfText); it != raw.vocabulary.end()) {
     const bool made = std::any_of(raw.merges.begin(), raw.merges.end(), [](const auto& merge) {
       return merge.first + merge.second == kEndOfText;
     });
-    if (!made) special.add(it->first, it->second);
+    if (!made) raw.added.add({it->first, it->second});
   }
-  return assemble(raw, vocab.string(), merges.string());
+  BpeModel model = assemble(raw, vocab.string(), merges.string());
+  model.end_of_text = named_end_of_text(model, raw, vocab.parent_path());
+  return model;
 }
 
 std::shared_ptr<const BpeTokenizer> load_hugging_face_tokenizer(const fs::path& folder) {

@@ -5,13 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <cstring>
 #include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/tokenizer_files.h"
 #include "text/unicode.h"
 #include "text/word_list.h"
 
@@ -23,182 +22,9 @@ namespace gptkit {
 namespace {
 
 constexpr std::uint64_t kMaxModelBytes = std::uint64_t{1} << 28;
-constexpr std::size_t kMaxPieces = std::size_t{1} << 22;
-constexpr std::size_t kMaxPieceBytes = 1024;
 constexpr std::string_view kMetaBlank = "\xe2\x96\x81";      // U+2581, a blank inside a piece
 constexpr std::string_view kReserved = "\xe2\x96\x85";       // U+2585, the trainer's own
 constexpr std::string_view kUnknownText = " \xe2\x81\x87 ";  // U+2047, as the library prints it
-
-enum class PieceType { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
-
-struct Piece {
-  std::string text;
-  float score = 0;
-  PieceType type = PieceType::kNormal;
-};
-
-/// What gptkit needs to know of a model, read by ourselves.
-struct ModelSummary {
-  std::vector<Piece> pieces;
-  std::int64_t algorithm = 1;  // 1 unigram, 2 bpe, 3 word, 4 char
-  bool byte_fallback = false, blank_as_suffix = false;
-  bool dummy_prefix = true, remove_extra_blanks = true;
-  bool normalizes = false;
-
-  bool lossless() const {
-    return byte_fallback && !dummy_prefix && !remove_extra_blanks && !normalizes;
-  }
-};
-
-/// One field of a protocol buffer message after the other.
-class WireReader {
- public:
-  WireReader(std::string_view bytes, const std::string& where) : bytes_(bytes), where_(where) {}
-
-  /// Moves to the next field; false at the end.
-  bool next() {
-    if (bytes_.empty()) return false;
-    const std::uint64_t tag = varint();
-    field_ = tag >> 3;
-    check(field_ > 0);
-    payload_ = {};
-    number_ = 0;
-    wire_type_ = static_cast<int>(tag & 7);
-    if (wire_type_ == 0) {
-      number_ = varint();
-    } else if (wire_type_ == 1) {
-      payload_ = take(8);
-    } else if (wire_type_ == 2) {
-      payload_ = take(varint());
-    } else {
-      check(wire_type_ == 5);
-      payload_ = take(4);
-    }
-    return true;
-  }
-
-  std::uint64_t field() const { return field_; }
-  std::string_view message() const { return check(wire_type_ == 2), payload_; }
-  std::uint64_t number() const { return check(wire_type_ == 0), number_; }
-  float real() const {
-    check(wire_type_ == 5);
-    float value = 0;
-    std::memcpy(&value, payload_.data(), sizeof value);
-    return value;
-  }
-
- private:
-  std::string_view bytes_, payload_;
-  const std::string& where_;
-  std::uint64_t field_ = 0, number_ = 0;
-  int wire_type_ = 0;
-
-  void check(bool ok) const {
-    require(ok, where_, ": not a SentencePiece model, or a damaged one");
-  }
-  std::string_view take(std::uint64_t n) {
-    check(n <= bytes_.size());
-    const auto taken = bytes_.substr(0, n);
-    bytes_.remove_prefix(n);
-    return taken;
-  }
-  std::uint64_t varint() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto byte = static_cast<std::uint8_t>(take(1)[0]);
-      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    check(false);
-    return 0;
-  }
-};
-
-/// The byte of "<0x41>", or -1.
-int byte_of_piece(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return -1;
-  const auto high = kHex.find(text[3]), low = kHex.find(text[4]);
-  return high == kHex.npos || low == kHex.npos ? -1 : static_cast<int>(high * 16 + low);
-}
-
-Piece read_piece(std::string_view bytes, std::size_t id, const std::string& where) {
-  Piece piece;
-  for (WireReader reader(bytes, where); reader.next();) {
-    if (reader.field() == 1) piece.text = reader.message();
-    if (reader.field() == 2) piece.score = reader.real();
-    if (reader.field() == 3) {
-      require(reader.number() >= 1 && reader.number() <= 6, where, ": piece ", id, " has type ",
-              reader.number(), ", expected 1 to 6");
-      piece.type = static_cast<PieceType>(reader.number());
-    }
-  }
-  require(!piece.text.empty() && piece.text.size() <= kMaxPieceBytes, where, ": piece ", id,
-          " has ", piece.text.size(), " bytes, expected 1 to ", kMaxPieceBytes);
-  require(is_valid_utf8(piece.text), where, ": piece ", id, " is not UTF-8");
-  require(std::isfinite(piece.score), where, ": piece ", id, " has the score ", piece.score);
-  require(piece.type != PieceType::kByte || byte_of_piece(piece.text) >= 0, where, ": piece ", id,
-          " is of type byte but not named like <0x41>");
-  return piece;
-}
-
-/// The normalisation table is a Darts double array (4 bytes a unit) behind its size, then the
-/// replacements, each ended by NUL. The library follows its offsets unchecked.
-void check_charsmap(std::string_view table, const std::string& where) {
-  if (table.empty()) return;
-  const auto damaged = [&](bool ok) { require(ok, where, ": the normalisation table is damaged"); };
-  const auto number_at = [&](std::size_t at) {
-    const auto* b = reinterpret_cast<const unsigned char*>(table.data() + at);
-    return std::uint32_t{b[0]} | std::uint32_t{b[1]} << 8 | std::uint32_t{b[2]} << 16 |
-           std::uint32_t{b[3]} << 24;
-  };
-  damaged(table.size() > 4);
-  const std::size_t trie_bytes = number_at(0);
-  damaged(trie_bytes >= 1024 && trie_bytes % 1024 == 0 && trie_bytes < table.size() - 4);
-  const std::size_t units = trie_bytes / 4, texts = table.size() - 4 - trie_bytes;
-  damaged(table.back() == '\0');
-  for (std::size_t i = 0; i < units; ++i) {
-    const std::uint32_t unit = number_at(4 + 4 * i);
-    if (unit >> 31) {
-      damaged((unit & 0x7fffffff) < texts);  // a leaf: where its replacement begins
-    } else {
-      const std::size_t offset = static_cast<std::size_t>(unit >> 10) << ((unit & 0x200) >> 6);
-      damaged(((i ^ offset) | 0xff) < units);  // its children lie in one block of 256
-    }
-  }
-}
-
-ModelSummary summarize(std::string_view bytes, const std::string& where) {
-  ModelSummary model;
-  for (WireReader reader(bytes, where); reader.next();) {
-    if (reader.field() == 1) {
-      require(model.pieces.size() < kMaxPieces, where, ": more than ", kMaxPieces, " pieces");
-      model.pieces.push_back(read_piece(reader.message(), model.pieces.size(), where));
-    } else if (reader.field() == 2) {
-      for (WireReader spec(reader.message(), where); spec.next();) {
-        if (spec.field() == 3) model.algorithm = static_cast<std::int64_t>(spec.number());
-        if (spec.field() == 24) model.blank_as_suffix = spec.number() != 0;
-        if (spec.field() == 35) model.byte_fallback = spec.number() != 0;
-      }
-    } else if (reader.field() == 3 || reader.field() == 5) {
-      const bool normalizer = reader.field() == 3;
-      for (WireReader spec(reader.message(), where); spec.next();) {
-        if (spec.field() == 2) {
-          check_charsmap(spec.message(), where);
-          if (!spec.message().empty()) model.normalizes = true;
-        }
-        if (normalizer && spec.field() == 3) model.dummy_prefix = spec.number() != 0;
-        if (normalizer && spec.field() == 4) model.remove_extra_blanks = spec.number() != 0;
-      }
-    }
-  }
-  require(!model.pieces.empty(), where, ": not a SentencePiece model: it has no pieces");
-  require(model.algorithm >= 1 && model.algorithm <= 4, where, ": unknown model type ",
-          model.algorithm);
-  require(!model.blank_as_suffix, where,
-          ": models trained with treat_whitespace_as_suffix are not supported");
-  return model;
-}
 
 /// The library's messages are "KIND: source(line) [condition] explanation".
 std::string explanation(const sentencepiece::util::Status& status) {
@@ -212,7 +38,7 @@ std::string explanation(const sentencepiece::util::Status& status) {
 }
 
 /// What a piece stands for in a text.
-std::string text_of(const Piece& piece) {
+std::string text_of(const SentencePiece& piece) {
   if (piece.type == PieceType::kByte) {
     return std::string(1, static_cast<char>(byte_of_piece(piece.text)));
   }
@@ -232,14 +58,15 @@ std::string text_of(const Piece& piece) {
 
 class SentencePieceTokenizer final : public Tokenizer {
  public:
-  SentencePieceTokenizer(std::string bytes, const std::string& where)
-      : bytes_(std::move(bytes)), model_(summarize(bytes_, where)) {
+  SentencePieceTokenizer(std::string bytes, const SentencePieceRoles& roles,
+                         const std::string& where)
+      : bytes_(std::move(bytes)), model_(read_sentencepiece_model(bytes_, where)), roles_(roles) {
     sentencepiece::logging::SetMinLogLevel(3);  // fatal ones only: errors come back as a Status
     const auto status = processor_.LoadFromSerializedProto(bytes_);
     require(status.ok(), where, ": ", explanation(status));
     byte_ids_.fill(-1);
     for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
-      const Piece& piece = model_.pieces[i];
+      const SentencePiece& piece = model_.pieces[i];
       const auto id = static_cast<TokenId>(i);
       texts_.push_back(text_of(piece));
       if (piece.type == PieceType::kControl) {
@@ -250,6 +77,10 @@ class SentencePieceTokenizer final : public Tokenizer {
       if (piece.type == PieceType::kUserDefined && piece.text == "\n") newline_ = id;
     }
     for (const TokenId id : byte_ids_) has_bytes_ = has_bytes_ && id >= 0;
+    for (const auto& id : {roles_.begin_of_text, roles_.end_of_text}) {
+      require(!id || contains(*id), where, ": the token that begins or ends a text is ",
+              id.value_or(-1), ", outside the vocabulary of ", vocab_size());
+    }
   }
 
   void encode_append(std::string_view text, std::vector<TokenId>& ids,
@@ -301,22 +132,31 @@ class SentencePieceTokenizer final : public Tokenizer {
     const auto found = special_.find(std::string(text));
     return found == special_.end() ? std::nullopt : std::optional(found->second);
   }
+  std::optional<TokenId> begin_of_text() const override { return roles_.begin_of_text; }
   std::optional<TokenId> end_of_text() const override {
+    if (roles_.end_of_text) return roles_.end_of_text;
     if (const auto id = special_id(kEndOfTextToken)) return id;
-    const int id = processor_.eos_id();
-    return id >= 0 ? std::optional<TokenId>(id) : std::nullopt;
+    return of_library(processor_.eos_id());
   }
   std::string algorithm() const override {
     constexpr std::array kNames = {"unigram", "bpe", "word", "char"};
     return kNames[static_cast<std::size_t>(model_.algorithm - 1)];
   }
-  void save(const std::filesystem::path& folder) const override {
-    write_file_atomic(folder / kSentencePieceFile, bytes_);
-  }
+  void save(const std::filesystem::path& folder) const override;
+
+  const SentencePieceModel& model() const { return model_; }
+  std::optional<TokenId> unknown() const { return of_library(processor_.unk_id()); }
+  std::optional<TokenId> begin_piece() const { return of_library(processor_.bos_id()); }
+  std::optional<TokenId> pad() const { return of_library(processor_.pad_id()); }
 
  private:
+  static std::optional<TokenId> of_library(int id) {
+    return id >= 0 ? std::optional<TokenId>(id) : std::nullopt;
+  }
+
   std::string bytes_;
-  ModelSummary model_;
+  SentencePieceModel model_;
+  SentencePieceRoles roles_;
   std::vector<std::string> texts_;  // by id
   sentencepiece::SentencePieceProcessor processor_;
   std::unordered_map<std::string, TokenId> special_;
@@ -369,6 +209,22 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
 };
 
+/// For `transformers`, which wants to know the class and the roles: of a BPE model with a piece
+/// that begins texts, as Llama's have.
+void SentencePieceTokenizer::save(const fs::path& folder) const {
+  write_file_atomic(folder / kSentencePieceFile, bytes_);
+  if (!begin_piece() || model_.algorithm != 2) return;
+  const auto text = [&](TokenId id) { return model_.pieces[static_cast<std::size_t>(id)].text; };
+  OrderedJson config = {{"tokenizer_class", "LlamaTokenizer"}, {"legacy", true}};
+  config["add_bos_token"] = roles_.begin_of_text.has_value();
+  config["add_eos_token"] = false;
+  config["clean_up_tokenization_spaces"] = false;
+  config["bos_token"] = text(roles_.begin_of_text.value_or(*begin_piece()));
+  if (const auto end = end_of_text()) config["eos_token"] = text(*end);
+  if (const auto id = unknown()) config["unk_token"] = text(*id);
+  write_file_atomic(folder / "tokenizer_config.json", dump_json(config, 2) + "\n");
+}
+
 class LineIterator final : public sentencepiece::SentenceIterator {
  public:
   explicit LineIterator(const std::vector<std::string>& lines) : lines_(lines) {}
@@ -382,10 +238,96 @@ class LineIterator final : public sentencepiece::SentenceIterator {
   std::size_t at_ = 0;
 };
 
+/// The pieces that the files beside a model add to its vocabulary.
+std::vector<SentencePiece> added_pieces(const fs::path& folder, const SentencePieceModel& model,
+                                        const std::string& where) {
+  std::vector<AddedToken> tokens = added_tokens_beside(folder).list();
+  std::sort(tokens.begin(), tokens.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::vector<SentencePiece> added;
+  for (const AddedToken& token : tokens) {
+    const auto id = static_cast<std::size_t>(token.id);
+    if (id < model.pieces.size()) {
+      require(model.pieces[id].text == token.text, where, ": id ", id, " is '",
+              printable(model.pieces[id].text), "', and in the files beside it '",
+              printable(token.text), "'");
+      continue;
+    }
+    require(id == model.pieces.size() + added.size(), where, ": added token '",
+            printable(token.text), "' has id ", id, ", the next free one is ",
+            model.pieces.size() + added.size());
+    added.push_back({token.text, 0, token.special ? PieceType::kControl : PieceType::kUserDefined});
+  }
+  return added;
+}
+
+std::optional<TokenId> find_piece(const std::vector<SentencePiece>& pieces, std::string_view text) {
+  for (std::size_t id = 0; id < pieces.size(); ++id) {
+    if (pieces[id].text == text) return static_cast<TokenId>(id);
+  }
+  return std::nullopt;
+}
+
+/// The roles that the files beside a model name. Llama's models begin every text with a token
+/// unless told otherwise.
+SentencePieceRoles named_roles(const fs::path& folder, const SentencePieceModel& model) {
+  const auto piece_of = [&](const char* name) -> std::optional<TokenId> {
+    const auto role = token_role(folder, name);
+    if (!role) return std::nullopt;
+    const auto id = find_piece(model.pieces, role->text);
+    require(id.has_value(), role->where, ": ", name, " '", printable(role->text),
+            "' is not in the vocabulary");
+    return id;
+  };
+  SentencePieceRoles roles;
+  const fs::path path = folder / "tokenizer_config.json";
+  const Json config = read_json_object(path).value_or(Json::object());
+  const std::string where = path.string();
+  require(!json_bool(config, "add_eos_token", where, false), where,
+          ": add_eos_token is not supported; it would put a token behind every text");
+  const std::string kind = json_string(config, "tokenizer_class", where, "LlamaTokenizer");
+  const bool llama = model.algorithm == 2 && kind.find("Llama") != std::string::npos;
+  if (json_bool(config, "add_bos_token", where, llama)) {
+    roles.begin_of_text = piece_of("bos_token");
+    const auto piece = find_piece(model.pieces, "<s>");
+    const bool control =
+        piece && model.pieces[static_cast<std::size_t>(*piece)].type == PieceType::kControl;
+    if (!roles.begin_of_text && control) roles.begin_of_text = piece;
+  }
+  roles.end_of_text = piece_of("eos_token");
+  return roles;
+}
+
 }  // namespace
 
-std::shared_ptr<const Tokenizer> load_sentencepiece(const std::filesystem::path& file) {
-  return std::make_shared<SentencePieceTokenizer>(read_file(file, kMaxModelBytes), file.string());
+std::shared_ptr<const Tokenizer> load_sentencepiece(const fs::path& file) {
+  const std::string where = file.string();
+  const fs::path folder = file.parent_path();
+  std::string bytes = read_file(file, kMaxModelBytes);
+  SentencePieceModel model = read_sentencepiece_model(bytes, where);
+  const auto added = added_pieces(folder, model, where);
+  bytes += piece_bytes(added);
+  model.pieces.insert(model.pieces.end(), added.begin(), added.end());
+  return sentencepiece_from_bytes(std::move(bytes), named_roles(folder, model), where);
+}
+
+std::shared_ptr<const Tokenizer> sentencepiece_from_bytes(std::string bytes,
+                                                          const SentencePieceRoles& roles,
+                                                          const std::string& where) {
+  return std::make_shared<SentencePieceTokenizer>(std::move(bytes), roles, where);
+}
+
+std::optional<SentencePieceBpe> sentencepiece_bpe(const Tokenizer& tokenizer) {
+  const auto* own = dynamic_cast<const SentencePieceTokenizer*>(&tokenizer);
+  if (!own) return std::nullopt;
+  const SentencePieceModel& model = own->model();
+  require(model.algorithm == 2 && model.byte_fallback && !model.remove_extra_blanks &&
+              !model.normalizes,
+          "only SentencePiece models of the kind of Llama's (BPE, unknown characters as bytes, no "
+          "normalisation) have a form in GGUF; this one is ",
+          own->algorithm(), model.byte_fallback ? "" : " without bytes",
+          model.normalizes || model.remove_extra_blanks ? " and normalises" : "");
+  return SentencePieceBpe{model.pieces,       model.dummy_prefix, own->unknown(),
+                          own->begin_piece(), own->end_of_text(), own->pad()};
 }
 
 void SentencePieceText::add(std::string_view text, const std::string& where) {
@@ -418,8 +360,8 @@ std::shared_ptr<const Tokenizer> train_sentencepiece(const SentencePieceText& te
   constexpr std::int64_t kOwn = 256 + 4;  // bytes; <unk> <|endoftext|> \n \t
   require(options.vocab_size > kOwn, "vocabulary size ", options.vocab_size,
           " is too small: 256 bytes and 4 symbols need ", kOwn, ", the text's pieces come on top");
-  require(options.vocab_size <= static_cast<std::int64_t>(kMaxPieces), "vocabulary size ",
-          options.vocab_size, " is too large, the most is ", kMaxPieces);
+  require(options.vocab_size <= static_cast<std::int64_t>(kMaxSentencePieces), "vocabulary size ",
+          options.vocab_size, " is too large, the most is ", kMaxSentencePieces);
   const bool unigram = options.algorithm == SentencePieceOptions::Algorithm::kUnigram;
   LineIterator lines(text.lines());
   std::string model;
@@ -442,7 +384,7 @@ std::shared_ptr<const Tokenizer> train_sentencepiece(const SentencePieceText& te
        {"minloglevel", "3"}},
       &lines, &model);
   require(status.ok(), "SentencePiece: ", explanation(status));
-  return std::make_shared<SentencePieceTokenizer>(std::move(model), "trained SentencePiece model");
+  return sentencepiece_from_bytes(std::move(model), {}, "trained SentencePiece model");
 }
 
 }  // namespace gptkit

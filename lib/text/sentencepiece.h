@@ -8,19 +8,38 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "text/sentencepiece_model.h"
 #include "text/tokenizer.h"
 
 namespace gptkit {
 
 inline constexpr const char* kSentencePieceFile = "tokenizer.model";
 
-/// Opens a `.model` file. Its structure is checked before the library sees it: sizes, piece
-/// lengths, types and scores, and the bounds of the normalisation table.
+/// Ids with a meaning that a model's file does not say.
+struct SentencePieceRoles {
+  std::optional<TokenId> begin_of_text = {};
+  std::optional<TokenId> end_of_text = {};  // none: "<|endoftext|>", else the model's own
+};
+
+/// Opens a `.model` file. Its structure is checked before the library sees it
+/// (text/sentencepiece_model.h). The files beside it are followed: `added_tokens.json` and
+/// `tokenizer_config.json` add tokens, and name those that end a text and begin it (Llama's models
+/// have one that begins it unless `add_bos_token` is false).
 std::shared_ptr<const Tokenizer> load_sentencepiece(const std::filesystem::path& file);
+
+/// The same from the content of a file, with nothing beside it.
+std::shared_ptr<const Tokenizer> sentencepiece_from_bytes(std::string bytes,
+                                                          const SentencePieceRoles& roles,
+                                                          const std::string& where);
+
+/// What a tokenizer made here consists of when it is BPE of the kind of Llama's; nothing when it is
+/// no SentencePiece tokenizer. Fails for the other kinds, saying what differs.
+std::optional<SentencePieceBpe> sentencepiece_bpe(const Tokenizer& tokenizer);
 
 /// Text for training, kept in memory as lines of at most kMaxLine bytes. Line ends, tabs, NUL and
 /// the two characters SentencePiece keeps for itself (U+2581, U+2585) end a line.

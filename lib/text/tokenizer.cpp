@@ -21,6 +21,13 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens spec
   return ids;
 }
 
+std::vector<TokenId> encode_text(const Tokenizer& tokenizer, std::string_view text) {
+  std::vector<TokenId> ids;
+  if (const auto begin = tokenizer.begin_of_text()) ids.push_back(*begin);
+  tokenizer.encode_append(text, ids);
+  return ids;
+}
+
 namespace {
 
 std::shared_ptr<const Tokenizer> load_folder(const fs::path& folder) {

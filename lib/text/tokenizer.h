@@ -53,6 +53,9 @@ class Tokenizer {
   bool contains(TokenId id) const { return id >= 0 && id < vocab_size(); }
 };
 
+/// The ids of a text as the family feeds it to a model: begin_of_text() first, where there is one.
+std::vector<TokenId> encode_text(const Tokenizer& tokenizer, std::string_view text);
+
 /// Opens `gpt2` (looked up in $GPTKIT_HOME/gpt2), a folder (`tokenizer.json`, or `vocab.json` +
 /// `merges.txt`, or one of our own word/char files, or `tokenizer.model`), or a `.model` file.
 /// Fails saying what was looked for and where.

@@ -8,6 +8,7 @@ namespace gptkit {
 namespace {
 
 using test::gpt2_tokenizer;
+using test::random_text;
 using testing::ElementsAre;
 
 Json golden() {
@@ -41,19 +42,6 @@ class Digest {
   std::size_t tokens_ = 0;
   int not_back_ = 0;
 };
-
-std::string random_text(test::Random& random, const std::vector<std::string>& fragments) {
-  std::string text;
-  for (std::size_t parts = random.below(30); parts > 0; --parts) {
-    if (random.below(8) == 0) {
-      const std::size_t code = random.below(0x110000 - 0x800);
-      append_utf8(text, static_cast<char32_t>(code < 0xD800 ? code : code + 0x800));
-    } else {
-      text += fragments[random.below(fragments.size())];
-    }
-  }
-  return text;
-}
 
 TEST(Gpt2Tokenizer, EveryScalarValueInFiveContextsEncodesAsInTiktoken) {
   GPTKIT_REAL_DATA_OR_SKIP(data);

@@ -113,7 +113,7 @@ TEST(BpeTrainer, LearnsTheSameWithAnyNumberOfThreadsAndInAnyOrder) {
   }
   const auto whole = train_bpe(count(text, 4), {.vocab_size = 600});
   PretokenCounts halves;
-  const auto cut = gpt2_safe_cut(text, text.size() / 2);
+  const auto cut = pretoken_safe_cut(text, text.size() / 2);
   halves.add(std::string_view(text).substr(cut), 1);
   halves.add(std::string_view(text).substr(0, cut), 1);
   EXPECT_EQ(whole, train_bpe(halves, {.vocab_size = 600}));

@@ -33,6 +33,20 @@ class Random {
   std::uint64_t state_;
 };
 
+/// Up to 29 parts: one in eight any scalar value, the rest fragments.
+inline std::string random_text(Random& random, const std::vector<std::string>& fragments) {
+  std::string text;
+  for (std::size_t parts = random.below(30); parts > 0; --parts) {
+    if (random.below(8) == 0) {
+      const std::size_t code = random.below(0x110000 - 0x800);
+      append_utf8(text, static_cast<char32_t>(code < 0xD800 ? code : code + 0x800));
+    } else {
+      text += fragments[random.below(fragments.size())];
+    }
+  }
+  return text;
+}
+
 /// The 256 bytes in order, then one token for each merge of two texts, then "<|endoftext|>".
 inline BpeModel small_model(const std::vector<std::pair<std::string, std::string>>& merges) {
   BpeModel model;
@@ -56,7 +70,7 @@ inline BpeModel small_model() {
   return small_model({{"h", "e"}, {"l", "l"}, {"he", "ll"}, {"hell", "o"}, {" ", "hello"}});
 }
 
-/// The folder of GPT-2's tokenizer made from the real data's files.
+/// GPT-2's tokenizer made from the real data's files.
 inline BpeTokenizer gpt2_tokenizer(const fs::path& data) {
   return BpeTokenizer(read_vocab_and_merges(data / "gpt2-vocab.json", data / "gpt2-merges.txt"));
 }

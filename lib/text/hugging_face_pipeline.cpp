@@ -1,0 +1,215 @@
+#include "text/hugging_face_pipeline.h"
+
+#include "base/error.h"
+
+namespace gptkit {
+
+namespace {
+
+/// The patterns that files write out, as published.
+constexpr std::pair<std::string_view, PreTokenPattern> kRegexes[] = {
+    {R"re((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|)re"
+     R"re( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)re",
+     PreTokenPattern::kLlama3},
+    {R"re((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|)re"
+     R"re( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)re",
+     PreTokenPattern::kQwen2},
+};
+
+std::string regex_of(PreTokenPattern wanted) {
+  for (const auto& [regex, pattern] : kRegexes) {
+    if (pattern == wanted) return std::string(regex);
+  }
+  return {};
+}
+
+/// The type of a component, "none" when absent.
+std::string type_of(const Json& component, const std::string& where) {
+  if (component.is_null()) return "none";
+  return printable(json_string(component, "type", where));
+}
+
+Json component(const Json& file, const char* key) {
+  return file.contains(key) ? file[key] : Json();
+}
+
+/// The parts of a Sequence, or the component itself.
+std::vector<Json> parts_of(const Json& whole, const char* key, const std::string& where) {
+  if (type_of(whole, where) != "Sequence") return {whole};
+  require(whole.contains(key) && whole[key].is_array(), where, ": a Sequence without the list '",
+          key, "'");
+  return {whole[key].begin(), whole[key].end()};
+}
+
+/// "ByteLevel", "Sequence of Digits, ByteLevel": for messages.
+std::string shown_types(const std::vector<Json>& parts, const std::string& where) {
+  std::string types = parts.size() == 1 ? "" : "Sequence of ";
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    types.append(i > 0 ? ", " : "").append(type_of(parts[i], where));
+  }
+  return types;
+}
+
+/// ByteLevel, which GPT-2's pattern belongs to unless use_regex is off.
+void check_byte_level(const Json& pre, bool with_regex, const std::string& where) {
+  require(json_bool(pre, "use_regex", where, true) == with_regex, where, ": a ByteLevel ",
+          with_regex ? "pre_tokenizer without" : "behind a Split with",
+          " use_regex is not supported");
+  require(!json_bool(pre, "add_prefix_space", where, true), where,
+          ": add_prefix_space is not supported; set it to false if the tokenizer was trained ",
+          "without");
+}
+
+PreTokenPattern read_split(const Json& split, const std::string& where) {
+  const std::string behavior = json_string(split, "behavior", where);
+  require(behavior == "Isolated" && !json_bool(split, "invert", where, false), where,
+          ": a Split of behavior '", printable(behavior), "' is not supported; expected Isolated, ",
+          "not inverted");
+  const Json pattern = component(split, "pattern");
+  require(pattern.is_object() && pattern.contains("Regex"), where,
+          ": a Split by something else than a Regex is not supported");
+  const std::string regex = json_string(pattern, "Regex", where);
+  std::string known;
+  for (const auto& [text, value] : kRegexes) {
+    if (regex == text) return value;
+    known.append(known.empty() ? "" : "   ").append(text);
+  }
+  fail(where, ": unknown pattern ", printable(regex, 400),
+       "; known are (Llama 3, Qwen 2): ", known);
+}
+
+PreTokenPattern read_pre_tokenizer(const Json& file, const std::string& file_name) {
+  const std::string where = file_name + ": pre_tokenizer";
+  const std::vector<Json> parts =
+      parts_of(component(file, "pre_tokenizer"), "pretokenizers", where);
+  const auto is = [&](std::size_t i, const char* type) { return type_of(parts[i], where) == type; };
+  if (parts.size() == 1 && is(0, "ByteLevel")) {
+    check_byte_level(parts[0], /*with_regex=*/true, where);
+    return PreTokenPattern::kGpt2;
+  }
+  if (parts.size() == 2 && is(0, "Split") && is(1, "ByteLevel")) {
+    check_byte_level(parts[1], /*with_regex=*/false, where);
+    return read_split(parts[0], where);
+  }
+  if (parts.size() == 2 && is(0, "Digits") && is(1, "ByteLevel")) {
+    require(json_bool(parts[0], "individual_digits", where, false), where,
+            ": Digits without individual_digits is not supported");
+    check_byte_level(parts[1], /*with_regex=*/true, where);
+    return PreTokenPattern::kSmolLm;
+  }
+  fail(file_name, ": unsupported pre_tokenizer ", shown_types(parts, where),
+       "; expected ByteLevel, or a Sequence of Split and ByteLevel or of Digits and ByteLevel");
+}
+
+void check_normalizer(const Json& file, const std::string& file_name) {
+  const std::string where = file_name + ": normalizer";
+  const auto parts = parts_of(component(file, "normalizer"), "normalizers", where);
+  const bool none = parts.empty() || (parts.size() == 1 && parts[0].is_null());
+  require(none, file_name, ": unsupported normalizer ", shown_types(parts, where),
+          "; expected none");
+}
+
+/// The token of a template "TOKEN $A"; nothing of "$A".
+std::optional<FirstToken> read_template(const Json& post, const std::string& where) {
+  const Json single = component(post, "single");
+  require(single.is_array() && !single.empty() && single.back().is_object() &&
+              single.back().contains("Sequence"),
+          where, ": this template puts tokens behind every text (or is damaged), which is not ",
+          "supported");
+  if (single.size() == 1) return std::nullopt;
+  require(single.size() == 2 && single[0].is_object() && single[0].contains("SpecialToken"), where,
+          ": a template of ", single.size(), " parts is not supported; expected at most one token ",
+          "before the text");
+  FirstToken first{json_string(single[0]["SpecialToken"], "id", where), -1};
+  const Json tokens = component(post, "special_tokens");
+  require(tokens.is_object() && tokens.contains(first.text), where, ": special_tokens lacks '",
+          printable(first.text), "'");
+  const Json ids = component(tokens[first.text], "ids");
+  require(ids.is_array() && ids.size() == 1, where, ": '", printable(first.text),
+          "' does not stand for one id");
+  first.id = json_to_int(ids[0], where + ": ids");
+  return first;
+}
+
+std::optional<FirstToken> read_post_processor(const Json& file, const std::string& file_name) {
+  const std::string where = file_name + ": post_processor";
+  std::optional<FirstToken> first;
+  for (const Json& part : parts_of(component(file, "post_processor"), "processors", where)) {
+    const std::string type = type_of(part, where);
+    if (type == "none" || type == "ByteLevel") continue;  // ByteLevel: offsets only
+    require(type == "TemplateProcessing" && !first, file_name, ": unsupported post_processor ",
+            type, "; it would add tokens to every text");
+    first = read_template(part, where);
+  }
+  return first;
+}
+
+}  // namespace
+
+HuggingFacePipeline read_pipeline(const Json& file, const std::string& where) {
+  HuggingFacePipeline pipeline;
+  pipeline.pattern = read_pre_tokenizer(file, where);
+  check_normalizer(file, where);
+  const std::string decoder = type_of(component(file, "decoder"), where + ": decoder");
+  require(decoder == "ByteLevel", where, ": unsupported decoder ", decoder, "; expected ByteLevel");
+  pipeline.first_token = read_post_processor(file, where);
+  return pipeline;
+}
+
+namespace {
+
+OrderedJson byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex = true) {
+  return {{"type", "ByteLevel"},
+          {"add_prefix_space", add_prefix_space},
+          {"trim_offsets", trim_offsets},
+          {"use_regex", use_regex}};
+}
+
+OrderedJson sequence(const char* key, OrderedJson first, OrderedJson second) {
+  OrderedJson parts = OrderedJson::array();
+  parts.push_back(std::move(first));
+  parts.push_back(std::move(second));
+  return {{"type", "Sequence"}, {key, std::move(parts)}};
+}
+
+}  // namespace
+
+std::string pre_tokenizer_json(PreTokenPattern pattern) {
+  if (pattern == PreTokenPattern::kGpt2) return dump_json(byte_level(false, true));
+  if (pattern == PreTokenPattern::kSmolLm) {
+    const OrderedJson digits = {{"type", "Digits"}, {"individual_digits", true}};
+    return dump_json(sequence("pretokenizers", digits, byte_level(false, true)));
+  }
+  OrderedJson split = {{"type", "Split"}};
+  split["pattern"] = OrderedJson{{"Regex", regex_of(pattern)}};
+  split["behavior"] = "Isolated";
+  split["invert"] = false;
+  return dump_json(sequence("pretokenizers", split, byte_level(false, true, /*use_regex=*/false)));
+}
+
+std::string post_processor_json(const std::optional<FirstToken>& first_token) {
+  if (!first_token) return dump_json(byte_level(true, false));
+  const auto part = [](const char* kind, const std::string& id, int type) {
+    return OrderedJson{{kind, OrderedJson{{"id", id}, {"type_id", type}}}};
+  };
+  const std::string& text = first_token->text;
+  OrderedJson single = OrderedJson::array(), pair = OrderedJson::array();
+  single.push_back(part("SpecialToken", text, 0));
+  single.push_back(part("Sequence", "A", 0));
+  for (const auto& each : single) pair.push_back(each);
+  pair.push_back(part("SpecialToken", text, 1));
+  pair.push_back(part("Sequence", "B", 1));
+  OrderedJson token = {{"id", text}};
+  token["ids"] = OrderedJson::array({first_token->id});
+  token["tokens"] = OrderedJson::array({text});
+  OrderedJson post = {{"type", "TemplateProcessing"}};
+  post["single"] = std::move(single);
+  post["pair"] = std::move(pair);
+  post["special_tokens"] = OrderedJson::object();
+  post["special_tokens"][text] = std::move(token);
+  return dump_json(sequence("processors", byte_level(true, false), std::move(post)));
+}
+
+std::string decoder_json() { return dump_json(byte_level(true, true)); }
+
+}  // namespace gptkit

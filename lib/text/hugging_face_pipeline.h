@@ -1,0 +1,34 @@
+#pragma once
+// What stands around the model in a `tokenizer.json`: normalizer, pre_tokenizer, post_processor and
+// decoder. Of each the published forms that we can follow are known; others are refused by name,
+// for they would change ids.
+
+#include <optional>
+#include <string>
+
+#include "base/json.h"
+#include "text/pre_tokenizer.h"
+#include "text/tokenizer.h"
+
+namespace gptkit {
+
+/// A token that a post_processor puts before every text.
+struct FirstToken {
+  std::string text;
+  std::int64_t id = 0;
+};
+
+struct HuggingFacePipeline {
+  PreTokenPattern pattern = PreTokenPattern::kGpt2;
+  std::optional<FirstToken> first_token = {};
+};
+
+HuggingFacePipeline read_pipeline(const Json& file, const std::string& where);
+
+/// The `pre_tokenizer` and the `post_processor` of these, as JSON in one line.
+std::string pre_tokenizer_json(PreTokenPattern pattern);
+std::string post_processor_json(const std::optional<FirstToken>& first_token);
+/// The decoder, the same for all.
+std::string decoder_json();
+
+}  // namespace gptkit

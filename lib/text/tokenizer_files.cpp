@@ -1,0 +1,87 @@
+#include "text/tokenizer_files.h"
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace gptkit {
+
+namespace {
+
+constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 28;
+constexpr const char* kConfigFile = "tokenizer_config.json";
+
+/// The text of a token as these files write it: TEXT or {"content": TEXT}.
+std::optional<std::string> role_text(const Json& file, const std::string& role,
+                                     const std::string& where) {
+  if (!file.contains(role) || file[role].is_null()) return std::nullopt;
+  if (!file[role].is_object()) return json_string(file, role, where);
+  return json_string(file[role], "content", concat(where, ": ", role));
+}
+
+}  // namespace
+
+bool AddedTokens::add(AddedToken token) {
+  const auto [place, added] = places_.emplace(concat(token.id, ' ', token.text), list_.size());
+  if (added) {
+    list_.push_back(std::move(token));
+  } else {
+    list_[place->second].special &= token.special;
+  }
+  return added;
+}
+
+std::optional<Json> read_json_object(const fs::path& file) {
+  if (!fs::exists(file)) return std::nullopt;
+  Json json = parse_json(read_file(file, kLargestFile), file.string());
+  require(json.is_object(), file.string(), ": expected a JSON object");
+  return json;
+}
+
+TokenId token_id_of(const Json& value, const std::string& what) {
+  constexpr std::int64_t kEnd = std::int64_t{1} << 31;
+  const std::int64_t id = json_to_int(value, what);
+  require(id >= 0 && id < kEnd, what, ": id ", id, " is not a token id");
+  return static_cast<TokenId>(id);
+}
+
+void check_added_flags(const Json& token, const std::string& text, const std::string& where) {
+  for (const char* flag : {"single_word", "lstrip", "rstrip"}) {
+    require(!json_bool(token, flag, where, false), where, ": added token '", printable(text),
+            "' has ", flag, ", which is not supported");
+  }
+}
+
+AddedTokens added_tokens_beside(const fs::path& folder) {
+  AddedTokens added;
+  if (const auto file = read_json_object(folder / "added_tokens.json")) {
+    for (const auto& [text, id] : file->items()) {
+      added.add({text, token_id_of(id, "added_tokens.json: '" + printable(text) + "'")});
+    }
+  }
+  const auto config = read_json_object(folder / kConfigFile);
+  if (!config || !config->contains("added_tokens_decoder")) return added;
+  const std::string where = (folder / kConfigFile).string();
+  const Json& tokens = (*config)["added_tokens_decoder"];
+  require(tokens.is_object(), where, ": added_tokens_decoder is not an object");
+  for (const auto& [id, token] : tokens.items()) {
+    const std::string place = concat(where, ": added_tokens_decoder[", printable(id), "]");
+    require(token.is_object(), place, ": expected an object");
+    const std::string text = json_string(token, "content", place);
+    check_added_flags(token, text, where);
+    added.add({text, token_id_of(parse_json(id, place), place),
+               json_bool(token, "special", place, true)});
+  }
+  return added;
+}
+
+std::optional<TokenRole> token_role(const fs::path& folder, const std::string& role) {
+  for (const char* name : {kConfigFile, "special_tokens_map.json"}) {
+    const auto file = read_json_object(folder / name);
+    if (!file) continue;
+    const std::string where = (folder / name).string();
+    if (auto text = role_text(*file, role, where)) return TokenRole{std::move(*text), where};
+  }
+  return std::nullopt;
+}
+
+}  // namespace gptkit
