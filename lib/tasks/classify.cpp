@@ -30,7 +30,7 @@ struct Row {
 std::vector<Row> tokenized(const TextClassifier& model, const std::vector<std::string>& texts) {
   std::vector<Row> rows;
   for (const auto& text : texts) {
-    Row row{model.tokenizer->encode(text)};
+    Row row{encode_text(*model.tokenizer, text)};
     row.truncated = static_cast<int64_t>(row.ids.size()) > model.max_tokens;
     if (row.truncated) row.ids.resize(static_cast<size_t>(model.max_tokens));
     if (row.ids.empty()) row.ids.push_back(model.pad_id);

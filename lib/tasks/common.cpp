@@ -29,6 +29,16 @@ TaskRequest with_run_folder(TaskRequest request, const std::string& program) {
   return request;
 }
 
+std::vector<TokenId> encode_request(const LanguageModel& model, PromptFields request) {
+  const auto& chat = require_chat_template(model);
+  if (request.system.empty()) request.system = chat.default_system;
+  auto ids = encode_prompt(*model.tokenizer,
+                           format_prompt(chat.style, request) + response_opening(chat.style));
+  const auto begin = model.tokenizer->begin_of_text();
+  if (begin && (ids.empty() || ids.front() != *begin)) ids.insert(ids.begin(), *begin);
+  return ids;
+}
+
 void seed_everything(int64_t& seed) {
   if (seed == -1) seed = static_cast<int64_t>(std::random_device{}());
   require(seed >= 0, "seed: ", seed, " is out of range; expected 0 or more, or -1 for a new one");
@@ -87,8 +97,9 @@ void require_room(int64_t prompt_tokens, const LanguageModel& model, const std::
 void write_sample(const LanguageModel& model, const SampleConfig& config, const std::string& when,
                   const std::filesystem::path& run) {
   if (config.prompt.empty()) return;
-  auto text = config.prompt +
-              generate(model, model.tokenizer->encode(config.prompt), to_generation(config)).text;
+  auto text =
+      config.prompt +
+      generate(model, encode_text(*model.tokenizer, config.prompt), to_generation(config)).text;
   std::replace(text.begin(), text.end(), '\n', ' ');
   append_line(run / "samples.txt", when + ": " + text);
   log_info("  ", text);

@@ -49,11 +49,13 @@ struct TaskRequest {
   std::filesystem::path out;  ///< the run folder; empty: runs/<name of the config>
   RunMode mode = RunMode::kNew;
   int threads = 0;
-  bool print_config = false;
 };
 
 /// The run folder of a request; a resumed run without a config of its own uses the folder's.
 TaskRequest with_run_folder(TaskRequest request, const std::string& program);
+
+/// A request in the model's chat template, up to where its answer begins.
+std::vector<TokenId> encode_request(const LanguageModel& model, PromptFields request);
 
 /// Seeds LibTorch's default generator (and the CUDA ones). -1 draws a seed and stores it.
 void seed_everything(int64_t& seed);

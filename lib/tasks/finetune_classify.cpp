@@ -158,6 +158,8 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   require(config.classifier.max_tokens <= context,
           "classifier.max_tokens: ", config.classifier.max_tokens,
           " is longer than the model's context of ", context);
+  require(!config.classifier.head_bias || !base.gpt->config().is_llama(),
+          "classifier.head_bias: a Llama's class head is stored without a bias; leave it false");
   const auto data = load_data(config);
   TextClassifier model;
   model.tokenizer = base.tokenizer;

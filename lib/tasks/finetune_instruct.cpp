@@ -4,50 +4,20 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "model/device.h"
+#include "tasks/language_model_task.h"
 
 namespace gptkit {
 
 namespace {
 
-class InstructTask : public TrainingTask {
- public:
-  InstructTask(LanguageModel model, std::shared_ptr<const Dataset> train,
-               std::shared_ptr<const Dataset> validation, std::string fingerprint,
-               const FinetuneInstructConfig& config, fs::path run)
-      : model_(std::move(model)),
-        train_(std::move(train)),
-        validation_(std::move(validation)),
-        fingerprint_(std::move(fingerprint)),
-        config_(config),
-        run_(std::move(run)) {}
-
-  torch::nn::Module& model() override { return *model_.gpt; }
-  std::shared_ptr<const Dataset> train_data() const override { return train_; }
-  std::string data_fingerprint() const override { return fingerprint_; }
-  torch::Tensor loss(const Batch& batch) override { return language_model_loss(model_.gpt, batch); }
-  int64_t loss_terms(const Batch& batch) const override { return count_targets(batch); }
-
-  Metrics evaluate() override {
-    return evaluate_language_model(model_.gpt, train_, validation_, config_.train);
-  }
-
-  Metrics end_epoch(int64_t epoch) override {
-    if (config_.sample.prompt.empty()) return {};
-    const auto text =
-        answer(model_, {config_.sample.prompt, ""}, to_generation(config_.sample)).text;
-    append_line(run_ / "samples.txt",
-                concat("epoch ", epoch + 1, ": ", config_.sample.prompt, " -> ", text));
-    log_info("  ", config_.sample.prompt, " -> ", text);
-    return {};
-  }
-
- private:
-  LanguageModel model_;
-  std::shared_ptr<const Dataset> train_, validation_;
-  std::string fingerprint_;
-  const FinetuneInstructConfig& config_;
-  fs::path run_;
-};
+/// Answers the sample's instruction into samples.txt.
+void write_answer(const LanguageModel& model, const SampleConfig& sample, const std::string& when,
+                  const fs::path& run) {
+  if (sample.prompt.empty()) return;
+  const auto text = answer(model, {sample.prompt, ""}, to_generation(sample)).text;
+  append_line(run / "samples.txt", concat(when, ": ", sample.prompt, " -> ", text));
+  log_info("  ", sample.prompt, " -> ", text);
+}
 
 std::string fingerprint(const std::vector<InstructionRow>& rows) {
   std::string all;
@@ -55,11 +25,6 @@ std::string fingerprint(const std::vector<InstructionRow>& rows) {
     all.append(row.prompt.instruction + '\0' + row.prompt.input + '\0' + row.output + '\n');
   }
   return sha256_hex(all).substr(0, 16);
-}
-
-std::vector<TokenId> encode_request(const LanguageModel& model, const PromptFields& request) {
-  const auto style = model.prompt_style;
-  return encode_prompt(*model.tokenizer, format_prompt(style, request) + response_opening(style));
 }
 
 /// The book's instruction-data-with-response.json: the test rows and what the model answers.
@@ -122,7 +87,7 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
 
 Generation answer(const LanguageModel& model, const PromptFields& request,
                   const GenerationConfig& config, const OnText& on_text) {
-  const auto style = model.prompt_style;
+  const auto style = require_chat_template(model).style;
   auto settings = config;
   if (const auto marker = stop_marker(style); !marker.empty()) settings.stop.emplace_back(marker);
   auto result = generate(model, encode_request(model, request), settings, on_text);
@@ -141,7 +106,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   seed_everything(config.seed);
 
   auto model = load_language_model(config.model.text, config.instruct.dropout);
-  model.prompt_style = config.instruct.prompt_style;
+  model.chat_template = ChatTemplate{config.instruct.prompt_style, ""};
   if (const auto& prompt = config.sample.prompt; !prompt.empty()) {
     require_room(std::ssize(encode_request(model, {prompt, ""})), model,
                  "sample.prompt with its prompt style");
@@ -171,7 +136,10 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
            " without an answer skipped, ", train_set->truncated(), " cut to ", limit, " tokens");
   model.gpt->to(device);
   seed_everything(config.seed);
-  InstructTask task(model, train_set, validation_set, fingerprint(data.train), config, run.path());
+  LanguageModelTask task(model, {train_set, validation_set, fingerprint(data.train)}, config.train,
+                         /*every_evaluation=*/false, [&](const std::string& when) {
+                           write_answer(model, config.sample, when, run.path());
+                         });
   FinetuneInstructSummary summary{train(task, config.train, run), run.path()};
   model.gpt->eval();
   run.write_model([&](const fs::path& folder) { save_language_model(folder, model); });

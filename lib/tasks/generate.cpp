@@ -8,7 +8,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "model/device.h"
-#include "text/prompt.h"
+#include "tasks/common.h"
 #include "weights/bundle.h"
 
 namespace gptkit {
@@ -37,9 +37,8 @@ std::string read_prompt(const GenerateConfig& config) {
 
 std::vector<TokenId> encode(const LanguageModel& model, const GenerateConfig& config,
                             const std::string& prompt) {
-  if (!config.chat) return model.tokenizer->encode(prompt);
-  return encode_prompt(*model.tokenizer, format_prompt(model.prompt_style, {prompt, config.input}) +
-                                             response_opening(model.prompt_style));
+  if (!config.chat) return encode_text(*model.tokenizer, prompt);
+  return encode_request(model, {prompt, config.input, config.system});
 }
 
 }  // namespace
@@ -83,7 +82,8 @@ void run_generate(const GenerateConfig& wanted, int threads, const GenerateEvent
           "; shorten it, or cut its beginning with --truncate-prompt");
   auto generation = generation_config(config);
   if (config.chat) {
-    if (const auto marker = stop_marker(model.prompt_style); !marker.empty()) {
+    const auto marker = stop_marker(require_chat_template(model).style);
+    if (!marker.empty()) {
       generation.stop.emplace_back(marker);
     }
   }

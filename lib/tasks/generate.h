@@ -29,6 +29,7 @@ struct GenerateConfig {
   bool truncate_prompt = false;
   bool chat = false;
   std::string input;
+  std::string system;
   int64_t seed = 123;
   std::string device = "auto";
 };
@@ -49,8 +50,9 @@ void visit_fields(GenerateConfig& c, Visitor&& visit) {
   visit("stop", c.stop, "end before this text");
   visit("ignore_end", c.ignore_end, "go on after an end-of-text token");
   visit("truncate_prompt", c.truncate_prompt, "cut the beginning of a prompt that is too long");
-  visit("chat", c.chat, "wrap the prompt in the style the model was finetuned on");
+  visit("chat", c.chat, "wrap the prompt in the model's own chat template");
   visit("input", c.input, "with --chat: the instruction's input");
+  visit("system", c.system, "with --chat: the system message, instead of the model's own");
   visit("seed", c.seed, "of the sampling; -1: a new one");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }

@@ -7,49 +7,11 @@
 #include "data/windows.h"
 #include "model/device.h"
 #include "model/init.h"
+#include "tasks/language_model_task.h"
 
 namespace gptkit {
 
 namespace {
-
-class PretrainTask : public TrainingTask {
- public:
-  PretrainTask(LanguageModel model, std::shared_ptr<const Dataset> train,
-               std::shared_ptr<const Dataset> validation, std::string fingerprint,
-               const PretrainConfig& config, fs::path run)
-      : model_(std::move(model)),
-        train_(std::move(train)),
-        validation_(std::move(validation)),
-        fingerprint_(std::move(fingerprint)),
-        config_(config),
-        run_(std::move(run)) {}
-
-  torch::nn::Module& model() override { return *model_.gpt; }
-  std::shared_ptr<const Dataset> train_data() const override { return train_; }
-  std::string data_fingerprint() const override { return fingerprint_; }
-  torch::Tensor loss(const Batch& batch) override { return language_model_loss(model_.gpt, batch); }
-  int64_t loss_terms(const Batch& batch) const override { return count_targets(batch); }
-
-  Metrics evaluate() override {
-    auto metrics = evaluate_language_model(model_.gpt, train_, validation_, config_.train);
-    if (config_.sample.every_evaluation) write_sample(model_, config_.sample, "evaluation", run_);
-    return metrics;
-  }
-
-  Metrics end_epoch(int64_t epoch) override {
-    if (!config_.sample.every_evaluation) {
-      write_sample(model_, config_.sample, concat("epoch ", epoch + 1), run_);
-    }
-    return {};
-  }
-
- private:
-  LanguageModel model_;
-  std::shared_ptr<const Dataset> train_, validation_;
-  std::string fingerprint_;
-  const PretrainConfig& config_;
-  fs::path run_;
-};
 
 /// The tokenizer's vocabulary decides unless the config does; then the model must have room.
 void settle_vocabulary(PretrainConfig& config, const ConfigOrigins& origins,
@@ -152,7 +114,7 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
   auto model = starting_model(config, origins);
   const auto context = config.model.context_length;
   if (const auto& prompt = config.sample.prompt; !prompt.empty()) {
-    require_room(std::ssize(model.tokenizer->encode(prompt)), model, "sample.prompt");
+    require_room(std::ssize(encode_text(*model.tokenizer, prompt)), model, "sample.prompt");
   }
   const auto validation = parse_validation(config.data.validation);
   const auto corpus = load_corpus({.train = config.data.train,
@@ -175,8 +137,10 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
            format_count(corpus.validation.size()), " validation tokens; windows of ", context,
            " tokens");
   model.gpt->to(device);
-  PretrainTask task(model, train_set, validation_set, corpus.train.fingerprint(), config,
-                    run.path());
+  LanguageModelTask task(
+      model, {train_set, validation_set, corpus.train.fingerprint()}, config.train,
+      config.sample.every_evaluation,
+      [&](const std::string& when) { write_sample(model, config.sample, when, run.path()); });
   const auto summary = train(task, config.train, run);
   model.gpt->eval();
   run.write_model([&](const fs::path& folder) { save_language_model(folder, model); });

@@ -1,17 +1,20 @@
 #pragma once
-// A model folder as one unit: weights, configuration, tokenizer, in Hugging Face's layout.
+// A model as one unit: weights, configuration, tokenizer. Loaded from any format that
+// weights/model_source.h opens, saved as a folder in Hugging Face's layout.
 // https://huggingface.co/docs/transformers/main_classes/model#transformers.PreTrainedModel
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/files.h"
 #include "model/classifier.h"
 #include "model/gpt.h"
-#include "text/prompt.h"
+#include "text/chat_template.h"
 #include "text/tokenizer.h"
+#include "weights/model_source.h"
 
 namespace gptkit {
 
@@ -19,7 +22,10 @@ namespace gptkit {
 struct LanguageModel {
   GPT gpt{nullptr};
   std::shared_ptr<const Tokenizer> tokenizer;
-  PromptStyle prompt_style = PromptStyle::kPlain;  ///< what it was finetuned on, if anything
+  /// What it was finetuned to answer to, if anything.
+  std::optional<ChatTemplate> chat_template = {};
+  /// Why there is none, for a model that brings one which is not known.
+  std::string chat_template_problem = {};
 };
 
 /// A text classifier with its tokenizer, labels and how its inputs were cut and padded.
@@ -31,21 +37,36 @@ struct TextClassifier {
   TokenId pad_id = 0;
 };
 
-/// The folder of a model given as a folder or as a name (`gpt2` ...) below $GPTKIT_HOME; fails with
-/// the command that would fetch it.
-fs::path model_folder(const std::string& name_or_path);
-
-/// Opens a folder; the model is in evaluation mode, in float32, on the CPU. Weights that are not
-/// finite are refused naming the tensor. `dropout` is for training it further.
+/// Opens a model; it is in evaluation mode, in float32, on the CPU. Weights that are not finite are
+/// refused naming the tensor. `dropout` is for training it further.
 LanguageModel load_language_model(const std::string& name_or_path, double dropout = 0);
-/// `gpt2`-like folders open as a language model only: this needs `score.weight`.
+/// The same for a folder with a class head, `score.weight`.
 TextClassifier load_text_classifier(const std::string& name_or_path);
+
+/// The model's chat template; fails saying why there is none.
+const ChatTemplate& require_chat_template(const LanguageModel& model);
+
+struct SaveOptions {
+  torch::ScalarType dtype = torch::kFloat32;               ///< of the stored weights
+  std::uint64_t max_shard_bytes = std::uint64_t{5} << 30;  ///< larger models are cut into shards
+};
 
 /// Writes into an existing folder (see AtomicDirectory) config.json, model.safetensors,
 /// generation_config.json and the tokenizer's files.
-void save_language_model(const fs::path& folder, const LanguageModel& model);
-/// The same as GPT2ForSequenceClassification. That class has no bias on its head: a bias of ours is
-/// folded into the final norm's bias, which gives the same logits up to rounding.
+void save_language_model(const fs::path& folder, const LanguageModel& model,
+                         const SaveOptions& options = {});
+/// The same as GPT2ForSequenceClassification (LlamaFor...). That class has no bias on its head: a
+/// bias of ours is folded into GPT-2's final norm's bias, which gives the same logits up to
+/// rounding; a Llama's norm has none, so a bias there is an error.
 void save_text_classifier(const fs::path& folder, const TextClassifier& model);
+
+/// What a language model's folder holds beside its weights: `json` as config.json with what the
+/// tokenizer and the class of transformers add, generation_config.json, the tokenizer's files and,
+/// unless empty, the chat template (Jinja).
+void save_description(const fs::path& folder, const Json& json, const ModelConfig& config,
+                      const Tokenizer& tokenizer, const std::string& chat_template);
+
+/// Writes model.safetensors, or shards with their index.
+void save_weights(const fs::path& folder, const NamedSources& tensors, const SaveOptions& options);
 
 }  // namespace gptkit

@@ -1,30 +1,39 @@
 #pragma once
-// GPT-2 as Hugging Face stores it: `h.0.attn.c_attn.weight` and so on, matrices transposed
-// (Conv1D keeps (in, out) where a linear layer has (out, in)).
-// https://huggingface.co/docs/transformers/model_doc/gpt2
+// A model's tensors under Hugging Face's names and in its orientation: what every weight format is
+// translated to when it is read and from when it is written.
+//   gpt2   transformer.h.0.attn.c_attn.weight ...: matrices (in, out), as Conv1D keeps them
+//   llama  model.layers.0.self_attn.q_proj.weight ...: matrices (out, in); our fused ones in parts
+// https://huggingface.co/docs/transformers/model_doc/gpt2, .../model_doc/llama
 
-#include "base/json.h"
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "model/gpt.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {
 
-/// The model's tensors under Hugging Face's names, each behind `transformer.`; an absent QKV bias
-/// is written as zeros. An untied head is `lm_head.weight`.
-NamedTensors gpt2_to_hugging_face(const GPT& model);
+/// Views of the model's parameters (writing to them writes to the model) under their names. An
+/// untied head is `lm_head.weight`.
+NamedTensors hugging_face_views(const GPT& model);
 
-/// Fills the model from Hugging Face's tensors, with or without the `transformer.` prefix. `extra`
-/// names tensors of another head that belong to the caller (`score.weight`). Attention-mask
-/// buffers, and a `lm_head.weight` beside a tied head, are ignored.
-void load_gpt2_from_hugging_face(GPT& model, const TensorMap& map,
-                                 const std::vector<std::string>& extra = {});
+/// The views, and zeros where Hugging Face's GPT-2 has a query-key-value bias and the model none:
+/// what a file holds.
+NamedTensors hugging_face_tensors(const GPT& model);
 
-/// config.json of GPT2LMHeadModel / GPT2ForSequenceClassification without the parts that belong to
-/// tokenizer and task.
-Json gpt2_config_to_json(const ModelConfig& config);
+/// Fills the model. `extra` names tensors of another head that belong to the caller
+/// (`score.weight`). Buffers of old checkpoints, and a `lm_head.weight` beside a tied head, are
+/// ignored; whatever else is missing, unexpected or of another shape is one error.
+void load_from_hugging_face(GPT& model, const TensorMap& map,
+                            const std::vector<std::string>& extra = {});
 
-/// The other way; refuses by name every key whose value changes the mathematics in a way that is
-/// not implemented (other activations, scaled attention by layer ...).
-ModelConfig gpt2_config_from_json(const Json& json, const std::string& where);
+/// The sources that make up the model of `config`, in the order of hugging_face_tensors, checked as
+/// load_from_hugging_face does; `extra` ones last.
+NamedSources model_sources(const ModelConfig& config, const TensorMap& map,
+                           const std::vector<std::string>& extra = {});
+
+/// The same tensors with the prefix that the bare model (GPT2Model, LlamaModel) is saved without.
+TensorMap with_prefix(const TensorMap& map, Family family);
 
 }  // namespace gptkit

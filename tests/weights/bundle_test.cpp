@@ -1,14 +1,17 @@
+#include "weights/bundle.h"
+
 #include <ATen/ops/cross_entropy_loss.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "formats/shards.h"
 #include "model/init.h"
 #include "support/support.h"
 #include "text/character.h"
-#include "weights/bundle.h"
-#include "weights/gpt2_names.h"
+#include "weights/hugging_face_config.h"
+#include "weights/hugging_face_names.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {
@@ -37,8 +40,8 @@ torch::Tensor tensor_of(const Json& rows, torch::ScalarType dtype) {
 
 GPT golden_model(const std::string& name) {
   const auto where = (golden(name) / "config.json").string();
-  GPT model(gpt2_config_from_json(parse_json(read_file(where), where), where));
-  load_gpt2_from_hugging_face(model, TensorMap(safetensors_shards(golden(name))));
+  GPT model(config_from_json(parse_json(read_file(where), where), where));
+  load_from_hugging_face(model, TensorMap(shards(golden(name), "model.safetensors")));
   model->eval();
   return model;
 }
@@ -96,14 +99,14 @@ TEST_P(Golden, GreedyContinuationMatchesTransformers) {
   EXPECT_EQ(got, want);
 }
 
-TEST(Gpt2Names, AClassifierOfTransformersGivesItsLogits) {
+TEST(HuggingFaceNames, AClassifierOfTransformersGivesItsLogits) {
   torch::NoGradGuard no_grad;
   const auto where = golden("gpt2-tiny-classifier");
   const auto want = expected("gpt2-tiny-classifier");
-  const TensorMap tensors(safetensors_shards(where));
+  const TensorMap tensors(shards(where, "model.safetensors"));
   const auto config_file = (where / "config.json").string();
-  GPT gpt(gpt2_config_from_json(parse_json(read_file(config_file), config_file), config_file));
-  load_gpt2_from_hugging_face(gpt, tensors, {"score.weight"});
+  GPT gpt(config_from_json(parse_json(read_file(config_file), config_file), config_file));
+  load_from_hugging_face(gpt, tensors, {"score.weight"});
   Classifier classifier(gpt, 3, Pooling::kLastToken, false);
   classifier->head()->weight.copy_(tensors.at("score.weight"));
   classifier->eval();
@@ -112,18 +115,18 @@ TEST(Gpt2Names, AClassifierOfTransformersGivesItsLogits) {
   EXPECT_TRUE(torch::allclose(logits, tensor_of(want.at("logits"), torch::kFloat32), 1e-4, 1e-4));
 }
 
-TEST(Gpt2Names, WritesWhatItReads) {
+TEST(HuggingFaceNames, WritesWhatItReads) {
   auto model = golden_model("gpt2-tiny");
-  const TensorMap original(safetensors_shards(golden("gpt2-tiny")));
-  for (const auto& [name, tensor] : gpt2_to_hugging_face(model)) {
+  const TensorMap original(shards(golden("gpt2-tiny"), "model.safetensors"));
+  for (const auto& [name, tensor] : hugging_face_tensors(model)) {
     EXPECT_TRUE(torch::equal(tensor, original.at(name))) << name;
   }
 }
 
-TEST(Gpt2Names, ListsEverythingThatDoesNotFit) {
+TEST(HuggingFaceNames, ListsEverythingThatDoesNotFit) {
   auto model = golden_model("gpt2-tiny");
   ScratchFolder scratch;
-  auto tensors = gpt2_to_hugging_face(model);
+  auto tensors = hugging_face_tensors(model);
   tensors[0].second = tensors[0].second.slice(0, 0, 5);
   tensors.pop_back();
   tensors.emplace_back("transformer.h.9.extra", torch::zeros({2}));
@@ -132,11 +135,11 @@ TEST(Gpt2Names, ListsEverythingThatDoesNotFit) {
   for (const char* part :
        {"missing: transformer.ln_f.bias", "transformer.wte.weight [5, 24] instead of [61, 24]",
         "unexpected: transformer.h.9.extra"}) {
-    expect_error([&] { load_gpt2_from_hugging_face(model, map); }, part);
+    expect_error([&] { load_from_hugging_face(model, map); }, part);
   }
 }
 
-TEST(Gpt2Names, RefusesConfigurationsThatComputeSomethingElse) {
+TEST(HuggingFaceNames, RefusesConfigurationsThatComputeSomethingElse) {
   const std::pair<Json, const char*> bad[] = {
       {{{"model_type", "bert"}}, "model_type 'bert'"},
       {{{"activation_function", "relu"}}, "activation_function 'relu'"},
@@ -145,7 +148,7 @@ TEST(Gpt2Names, RefusesConfigurationsThatComputeSomethingElse) {
       {{{"n_layer", 1e30}}, "n_layer"},
       {{{"n_layer", -3}}, "n_layer"}};
   for (const auto& [json, part] : bad) {
-    expect_error([&] { gpt2_config_from_json(json, "config.json"); }, part);
+    expect_error([&] { config_from_json(json, "config.json"); }, part);
   }
 }
 
@@ -214,7 +217,8 @@ TEST(Bundle, AClassifiersBiasSurvivesInTheFinalNorm) {
 
 TEST(Bundle, SaysWhatIsWrongWithAFolder) {
   ScratchFolder scratch;
-  expect_error([&] { load_language_model((scratch / "nowhere").string()); }, "no such folder");
+  expect_error([&] { load_language_model((scratch / "nowhere").string()); },
+               "no such file or folder");
   expect_error([&] { load_language_model(scratch.path().string()); }, "no config.json");
   const auto model = small_language_model(true, true);
   save_language_model(scratch.path(), model);

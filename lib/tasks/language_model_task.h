@@ -1,0 +1,54 @@
+#pragma once
+// Learning to predict the next token, as the trainer sees it: pretraining and instruction
+// finetuning differ only in their data and in the samples they write.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "tasks/common.h"
+#include "train/trainer.h"
+
+namespace gptkit {
+
+class LanguageModelTask : public TrainingTask {
+ public:
+  struct Data {
+    std::shared_ptr<const Dataset> train, validation;  ///< validation may be null
+    std::string fingerprint;
+  };
+  /// `write_sample` gets what it is called after: "epoch 3" or, if every_evaluation, "evaluation".
+  LanguageModelTask(LanguageModel model, Data data, const TrainConfig& config,
+                    bool every_evaluation, std::function<void(const std::string&)> write_sample)
+      : model_(std::move(model)),
+        data_(std::move(data)),
+        config_(config),
+        every_evaluation_(every_evaluation),
+        write_sample_(std::move(write_sample)) {}
+
+  torch::nn::Module& model() override { return *model_.gpt; }
+  std::shared_ptr<const Dataset> train_data() const override { return data_.train; }
+  std::string data_fingerprint() const override { return data_.fingerprint; }
+  torch::Tensor loss(const Batch& batch) override { return language_model_loss(model_.gpt, batch); }
+  int64_t loss_terms(const Batch& batch) const override { return count_targets(batch); }
+
+  Metrics evaluate() override {
+    auto metrics = evaluate_language_model(model_.gpt, data_.train, data_.validation, config_);
+    if (every_evaluation_) write_sample_("evaluation");
+    return metrics;
+  }
+
+  Metrics end_epoch(int64_t epoch) override {
+    if (!every_evaluation_) write_sample_(concat("epoch ", epoch + 1));
+    return {};
+  }
+
+ private:
+  LanguageModel model_;
+  Data data_;
+  const TrainConfig& config_;
+  bool every_evaluation_;
+  std::function<void(const std::string&)> write_sample_;
+};
+
+}  // namespace gptkit

@@ -1,0 +1,140 @@
+#include "weights/export.h"
+
+#include <map>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "formats/gguf_writer.h"
+#include "formats/llmc.h"
+#include "formats/quantization.h"
+#include "weights/bundle.h"
+#include "weights/gguf_names.h"
+#include "weights/gguf_tokenizer.h"
+#include "weights/hugging_face_names.h"
+#include "weights/openai_gpt2.h"
+
+namespace gptkit {
+
+namespace {
+
+std::span<const std::byte> bytes_of(const torch::Tensor& contiguous) {
+  return {static_cast<const std::byte*>(contiguous.const_data_ptr()), contiguous.nbytes()};
+}
+
+/// GGUF: what a tensor of this shape is stored in.
+DType gguf_dtype(const std::string& name, const std::vector<int64_t>& shape, DType wanted) {
+  if (shape.size() < 2 || name == "position_embd.weight") return DType::kFloat32;
+  const auto block = static_cast<int64_t>(block_of(wanted).elements);
+  return shape.back() % block == 0 ? wanted : DType::kFloat16;
+}
+
+/// llama.cpp's number for what most tensors are in (enum llama_ftype).
+uint32_t gguf_file_type(DType dtype) {
+  static const std::map<DType, uint32_t> kTypes = {{DType::kFloat32, 0},
+                                                   {DType::kFloat16, 1},
+                                                   {DType::kQ4_0, 2},
+                                                   {DType::kQ8_0, 7},
+                                                   {DType::kBFloat16, 32}};
+  const auto found = kTypes.find(dtype);
+  require(found != kTypes.end(), "GGUF files are written in float32, float16, bfloat16, q8_0 or ",
+          "q4_0, not in ", name(dtype));
+  return found->second;
+}
+
+void write_gguf_tensor(GgufWriter& writer, const std::string& tensor, const TensorSource& source,
+                       DType dtype) {
+  if (!is_quantized(dtype)) {
+    writer.write(tensor, bytes_of(cast(source, scalar_type(dtype), tensor).load().contiguous()));
+    return;
+  }
+  const auto values = source.load().to(torch::kFloat32).contiguous();
+  std::vector<std::byte> blocks(tensor_bytes(dtype, source.shape, tensor));
+  quantize(dtype, {values.const_data_ptr<float>(), static_cast<size_t>(values.numel())}, blocks);
+  writer.write(tensor, blocks);
+}
+
+std::string title_of(const ModelSource& source) {
+  auto path = fs::weakly_canonical(source.path);
+  if (path.filename() == "model") path = path.parent_path();
+  return path.stem().string();
+}
+
+}  // namespace
+
+DType main_dtype(const ModelSource& source) {
+  std::map<DType, int64_t> elements;
+  for (const auto& [name, tensor] : source.tensors.sources()) {
+    int64_t count = 1;
+    for (const auto size : tensor.shape) count *= size;
+    elements[is_quantized(tensor.stored) ? DType::kFloat32 : tensor.stored] += count;
+  }
+  DType most = DType::kFloat32;
+  for (const auto dtype : {DType::kFloat16, DType::kBFloat16}) {
+    if (elements[dtype] > elements[most]) most = dtype;
+  }
+  return most;
+}
+
+void export_hugging_face(const ModelSource& source, const Tokenizer& tokenizer,
+                         const fs::path& folder, DType dtype) {
+  const std::vector<std::string> head = source.is_classifier()
+                                            ? std::vector<std::string>{"score.weight"}
+                                            : std::vector<std::string>();
+  auto tensors = model_sources(source.config, source.tensors, head);
+  if (source.is_classifier()) {
+    std::erase_if(tensors, [](const auto& entry) { return entry.first == "lm_head.weight"; });
+  }
+  save_weights(folder, tensors, {.dtype = scalar_type(dtype)});
+  auto json = source.json;
+  json["torch_dtype"] = std::string(name(dtype));
+  json.erase("dtype");
+  save_description(folder, json, source.config, tokenizer, source.chat_template);
+}
+
+void export_gguf(const ModelSource& source, const Tokenizer& tokenizer, const fs::path& path,
+                 DType dtype) {
+  require(!source.is_classifier(), source.path.string(),
+          ": GGUF has no place for a class head; convert a classifier to hf");
+  std::vector<GgufField> metadata = {{"general.architecture", gguf_architecture(source.config)},
+                                     {"general.name", title_of(source)},
+                                     {"general.file_type", gguf_file_type(dtype)},
+                                     {"general.quantization_version", uint32_t{2}}};
+  const auto append = [&](const std::vector<GgufField>& fields) {
+    metadata.insert(metadata.end(), fields.begin(), fields.end());
+  };
+  append(gguf_config(source.config));
+  append(gguf_fields(gguf_vocabulary(tokenizer), source.config.vocab_size));
+  if (!source.chat_template.empty()) {
+    metadata.push_back({"tokenizer.chat_template", source.chat_template});
+  }
+
+  const auto tensors =
+      gguf_from_hugging_face(source.config, model_sources(source.config, source.tensors));
+  std::vector<TensorSpec> specs;
+  for (const auto& [tensor, from] : tensors) {
+    specs.push_back({tensor, gguf_dtype(tensor, from.shape, dtype), from.shape});
+  }
+  GgufWriter writer(path, metadata, specs);
+  Progress progress("writing", static_cast<int64_t>(tensors.size()), "tensors");
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    write_gguf_tensor(writer, tensors[i].first, tensors[i].second, specs[i].dtype);
+    progress.update(static_cast<int64_t>(i + 1));
+  }
+  writer.commit();
+}
+
+void export_llmc(const ModelSource& source, const fs::path& path, DType dtype) {
+  require(!source.is_classifier(), source.path.string(),
+          ": llm.c's format has no place for a class head; convert a classifier to hf");
+  const auto tensors = llmc_from_hugging_face(model_sources(source.config, source.tensors));
+  LlmcWriter writer(path, llmc_shape(source.config), dtype);
+  Progress progress("writing", static_cast<int64_t>(tensors.size()), "tensors");
+  int64_t done = 0;
+  for (const auto& [tensor, from] : tensors) {
+    writer.write(tensor, bytes_of(cast(from, scalar_type(dtype), tensor).load().contiguous()));
+    progress.update(++done);
+  }
+  writer.commit();
+}
+
+}  // namespace gptkit

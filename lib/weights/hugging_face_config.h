@@ -1,0 +1,22 @@
+#pragma once
+// config.json <-> ModelConfig. Read: model_type gpt2, llama, mistral and qwen2. A key whose value
+// changes the mathematics in a way that is not implemented is refused by name.
+// https://huggingface.co/docs/transformers/main_classes/configuration
+
+#include <string>
+
+#include "base/json.h"
+#include "model/config.h"
+
+namespace gptkit {
+
+ModelConfig config_from_json(const Json& json, const std::string& where);
+
+/// The other way, without what belongs to tokenizer and task. `dtype` is PyTorch's name of what the
+/// weights are stored in. A Llama with biases on queries, keys and values alone is a qwen2.
+Json config_to_json(const ModelConfig& config, const std::string& dtype);
+
+/// "GPT2LMHeadModel", "LlamaForSequenceClassification" ...: the class of transformers.
+std::string architecture(const ModelConfig& config, bool classifier);
+
+}  // namespace gptkit

@@ -1,0 +1,269 @@
+#include "weights/model_source.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "base/error.h"
+#include "formats/gguf.h"
+#include "formats/llmc.h"
+#include "formats/safetensors.h"
+#include "formats/shards.h"
+#include "formats/tensorflow_checkpoint.h"
+#include "formats/torch_checkpoint.h"
+#include "text/gguf_vocabulary.h"
+#include "weights/gguf_names.h"
+#include "weights/gguf_tokenizer.h"
+#include "weights/hugging_face_config.h"
+#include "weights/hugging_face_names.h"
+#include "weights/openai_gpt2.h"
+
+namespace gptkit {
+
+namespace {
+
+constexpr std::array kNames = {"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl",
+                               "smollm2-135m-instruct"};
+constexpr uint64_t kMaxConfigBytes = 4 << 20;
+
+std::string known_names() {
+  std::string names;
+  for (const char* name : kNames) names += (names.empty() ? "" : ", ") + std::string(name);
+  return names;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// The only .gguf file of a folder, or nothing.
+std::optional<fs::path> lone_gguf(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
+  }
+  require(found.size() <= 1, folder.string(), ": ", found.size(),
+          " .gguf files in this folder; name one of them");
+  if (found.empty()) return std::nullopt;
+  return found.front();
+}
+
+Json read_json(const fs::path& path) {
+  return parse_json(read_file(path, kMaxConfigBytes), path.string());
+}
+
+/// The template in tokenizer_config.json (a text, or a list of named ones) or a file of its own.
+std::string read_chat_template(const fs::path& folder) {
+  constexpr uint64_t kMaxTemplateBytes = 1 << 20;
+  if (is_there(folder / "chat_template.jinja")) {
+    return read_file(folder / "chat_template.jinja", kMaxTemplateBytes);
+  }
+  if (!is_there(folder / "tokenizer_config.json")) return "";
+  const auto json = read_json(folder / "tokenizer_config.json");
+  if (!json.is_object() || !json.contains("chat_template")) return "";
+  const auto& value = json.at("chat_template");
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) return "";
+  for (const auto& item : value) {
+    if (item.is_object() && item.value("name", Json()) == "default" &&
+        item.value("template", Json()).is_string()) {
+      return item.at("template").get<std::string>();
+    }
+  }
+  return "";
+}
+
+/// The weight files of a folder: safetensors before PyTorch's.
+std::vector<std::shared_ptr<const WeightFile>> folder_files(const fs::path& folder) {
+  constexpr const char *kBin = "pytorch_model.bin", *kSafetensors = "model.safetensors";
+  const auto has = [&](const std::string& name) {
+    return is_there(folder / name) || is_there(folder / (name + ".index.json"));
+  };
+  std::vector<std::shared_ptr<const WeightFile>> files;
+  if (has(kSafetensors)) {
+    for (const auto& path : shards(folder, kSafetensors)) {
+      files.push_back(std::make_shared<SafetensorsFile>(path));
+    }
+    return files;
+  }
+  require(has(kBin), folder.string(),
+          ": no weights; expected model.safetensors or pytorch_model.bin, or shards of them with "
+          "their .index.json");
+  for (const auto& path : shards(folder, kBin)) {
+    files.push_back(std::make_shared<TorchCheckpoint>(path));
+  }
+  return files;
+}
+
+/// The tensors of source.files under their own names.
+TensorMap own_tensors(const ModelSource& source) {
+  TensorMap tensors;
+  for (const auto& file : source.files) tensors.add(file);
+  return tensors;
+}
+
+ModelSource open_hugging_face(const fs::path& folder) {
+  ModelSource source;
+  source.path = folder;
+  source.json = read_json(folder / "config.json");
+  source.config = config_from_json(source.json, (folder / "config.json").string());
+  source.files = folder_files(folder);
+  source.tensors = with_prefix(own_tensors(source), source.config.family);
+  source.chat_template = read_chat_template(folder);
+  return source;
+}
+
+ModelSource open_gguf(const fs::path& path) {
+  const auto file = std::make_shared<GgufFile>(path);
+  ModelSource source;
+  source.format = ModelFormat::kGguf;
+  source.path = path;
+  source.files = {file};
+  const auto tensors = own_tensors(source);
+  source.config = config_from_gguf(*file, tensors);
+  source.tensors = hugging_face_from_gguf(source.config, tensors);
+  source.chat_template = file->text("tokenizer.chat_template", "");
+  return source;
+}
+
+ModelSource open_llmc(const fs::path& path) {
+  const auto file = std::make_shared<LlmcFile>(path);
+  ModelSource source;
+  source.format = ModelFormat::kLlmc;
+  source.path = path;
+  source.files = {file};
+  source.config = config_from_llmc(file->shape());
+  source.tensors = hugging_face_from_llmc(own_tensors(source));
+  return source;
+}
+
+ModelSource open_openai(const fs::path& folder) {
+  ModelSource source;
+  source.format = ModelFormat::kOpenAi;
+  source.path = folder;
+  const auto hparams = folder / "hparams.json";
+  source.config = config_from_openai(read_json(hparams), hparams.string());
+  source.files = {std::make_shared<TensorFlowCheckpoint>(folder)};
+  source.tensors = hugging_face_from_openai(source.config, own_tensors(source));
+  return source;
+}
+
+ModelSource open_folder(const fs::path& folder) {
+  if (is_there(folder / "config.json")) return open_hugging_face(folder);
+  if (is_there(folder / "hparams.json")) return open_openai(folder);
+  if (const auto gguf = lone_gguf(folder)) return open_gguf(*gguf);
+  fail(folder.string(),
+       ": the folder has no config.json, hparams.json or .gguf file; a run's finished model is in "
+       "its model/ folder");
+}
+
+bool is_llmc(std::string_view text) {
+  constexpr int32_t kMagic = 20240326;
+  int32_t magic = 0;
+  if (text.size() < sizeof(magic)) return false;
+  std::memcpy(&magic, text.data(), sizeof(magic));
+  return magic == kMagic;
+}
+
+/// What a file's first bytes say it is.
+enum class FileKind { kGguf, kLlmc, kTorch, kSafetensors };
+
+FileKind kind_of(const fs::path& path) {
+  constexpr std::string_view kZip = "PK\x03\x04", kPickle = "\x80\x02";
+  const MappedFile file(path);
+  const auto text = file.text();
+  if (text.starts_with(kGgufMagic)) return FileKind::kGguf;
+  if (text.starts_with(kZip) || text.starts_with(kPickle)) return FileKind::kTorch;
+  if (text.size() > 8 && text[8] == '{') return FileKind::kSafetensors;
+  if (is_llmc(text)) return FileKind::kLlmc;
+  fail(path.string(),
+       ": not a weight file; expected GGUF, safetensors, PyTorch's .bin or .pth, or llm.c's .bin");
+}
+
+ModelSource open_file(const fs::path& path) {
+  const auto kind = kind_of(path);
+  if (kind == FileKind::kGguf) return open_gguf(path);
+  if (kind == FileKind::kLlmc) return open_llmc(path);
+  // Weights alone do not say what they are weights of.
+  const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const auto config_file = folder / "config.json";
+  require(is_there(config_file), path.string(), ": the shape of this model is not known; put its ",
+          "config.json beside it");
+  ModelSource source;
+  source.path = folder;
+  source.json = read_json(config_file);
+  source.config = config_from_json(source.json, config_file.string());
+  source.files = {open_weight_file(path)};
+  source.tensors = with_prefix(own_tensors(source), source.config.family);
+  source.chat_template = read_chat_template(folder);
+  return source;
+}
+
+}  // namespace
+
+std::string_view name(ModelFormat format) {
+  constexpr std::array kFormatNames = {"hf", "openai", "gguf", "llmc"};
+  return kFormatNames[static_cast<size_t>(format)];
+}
+
+std::shared_ptr<const WeightFile> open_weight_file(const fs::path& path) {
+  switch (kind_of(path)) {
+    case FileKind::kGguf:
+      return std::make_shared<GgufFile>(path);
+    case FileKind::kLlmc:
+      return std::make_shared<LlmcFile>(path);
+    case FileKind::kTorch:
+      return std::make_shared<TorchCheckpoint>(path);
+    case FileKind::kSafetensors:
+      return std::make_shared<SafetensorsFile>(path);
+  }
+  fail(path.string(), ": not a weight file");
+}
+
+bool is_model_file(const fs::path& path) {
+  const auto kind = kind_of(path);
+  return kind == FileKind::kGguf || kind == FileKind::kLlmc;
+}
+
+fs::path model_path(const std::string& name_or_path) {
+  const bool is_name = std::find(kNames.begin(), kNames.end(), name_or_path) != kNames.end();
+  if (is_name && !is_there(name_or_path)) {
+    const auto folder = gptkit_home() / name_or_path;
+    const bool there = is_there(folder / "config.json") ||
+                       (fs::is_directory(folder) && lone_gguf(folder).has_value());
+    require(there, "model '", name_or_path, "': ", folder.string(),
+            " holds no model; fetch it with: bash third_party/setup.sh --weights ", name_or_path);
+    return folder;
+  }
+  require(is_there(name_or_path), "model '", printable(name_or_path),
+          "': no such file or folder; expected a model folder, a .gguf file, llm.c's .bin, or ",
+          known_names());
+  return name_or_path;
+}
+
+ModelSource open_model(const std::string& name_or_path) {
+  const auto path = model_path(name_or_path);
+  auto source = fs::is_directory(path) ? open_folder(path) : open_file(path);
+  if (source.json.is_null()) source.json = config_to_json(source.config, "float32");
+  return source;
+}
+
+std::shared_ptr<const Tokenizer> open_tokenizer(const ModelSource& source) {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (source.format == ModelFormat::kGguf) {
+    const auto& file = dynamic_cast<const GgufFile&>(*source.files.front());
+    tokenizer = tokenizer_from_gguf(gguf_vocabulary(file), source.path.string());
+  } else {
+    const bool own = source.format != ModelFormat::kLlmc;
+    tokenizer = load_tokenizer(own ? source.path.string() : "gpt2");
+  }
+  require(tokenizer->vocab_size() <= source.config.vocab_size, source.path.string(),
+          ": the tokenizer has ", tokenizer->vocab_size(), " tokens but the model only ",
+          source.config.vocab_size, "; they do not belong together");
+  return tokenizer;
+}
+
+}  // namespace gptkit

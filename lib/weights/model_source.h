@@ -1,0 +1,56 @@
+#pragma once
+// A model on disk in any format we read: what it is and where its tensors lie. Opening costs
+// nothing but the checks; tensors are read when they are asked for.
+//
+//   a Hugging Face folder   config.json with model.safetensors, pytorch_model.bin or shards of them
+//   OpenAI's GPT-2 folder   hparams.json with model.ckpt.* (formats/tensorflow_checkpoint.h)
+//   a GGUF file             formats/gguf.h; or a folder that holds one
+//   llm.c's .bin            formats/llmc.h
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "model/config.h"
+#include "text/tokenizer.h"
+#include "weights/tensor_map.h"
+
+namespace gptkit {
+
+enum class ModelFormat { kHuggingFace, kOpenAi, kGguf, kLlmc };
+std::string_view name(ModelFormat format);
+
+struct ModelSource {
+  ModelFormat format = ModelFormat::kHuggingFace;
+  fs::path path;  ///< the folder or file; what messages name
+  ModelConfig config;
+  TensorMap tensors;  ///< Hugging Face's names and orientation (weights/hugging_face_names.h)
+  Json json;          ///< config.json, or what a folder of the same model would have
+  std::string chat_template;  ///< Jinja, as the model brings it; empty: none
+  std::vector<std::shared_ptr<const WeightFile>> files;  ///< with the names of their format
+
+  bool is_classifier() const { return tensors.contains("score.weight"); }
+};
+
+/// One file of tensors by its first bytes: GGUF, llm.c's, safetensors or PyTorch's.
+std::shared_ptr<const WeightFile> open_weight_file(const fs::path& path);
+
+/// Whether a file says what it is a model of (GGUF, llm.c's), so that it needs no config.json.
+bool is_model_file(const fs::path& path);
+
+/// The path of a model given as a path or as a name (`gpt2` ...) below $GPTKIT_HOME; fails with the
+/// command that would fetch it.
+fs::path model_path(const std::string& name_or_path);
+
+/// Opens a model without loading it. Fails saying what was expected where.
+ModelSource open_model(const std::string& name_or_path);
+
+/// The model's own tokenizer: the folder's files, or the vocabulary inside a GGUF file; llm.c's
+/// files have none and are GPT-2's. Fails when it has more tokens than the model.
+std::shared_ptr<const Tokenizer> open_tokenizer(const ModelSource& source);
+
+}  // namespace gptkit

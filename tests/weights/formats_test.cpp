@@ -1,0 +1,203 @@
+// One model in every format: the same tensors, bit for bit, and the same continuation.
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "golden_models.h"
+#include "support/support.h"
+#include "text/bpe_trainer.h"
+#include "weights/bundle.h"
+#include "weights/export.h"
+#include "weights/model_source.h"
+
+namespace gptkit {
+namespace {
+
+using test::expect_error;
+using test::golden_model;
+using test::ScratchFolder;
+
+/// A byte-level tokenizer of 257 tokens: the bytes and the end of text.
+std::shared_ptr<const Tokenizer> bytes_tokenizer() {
+  BpeModel model;
+  for (int byte = 0; byte < 256; ++byte) model.tokens.emplace_back(1, static_cast<char>(byte));
+  model.tokens.emplace_back("<|endoftext|>");
+  model.special = {256};
+  return std::make_shared<BpeTokenizer>(std::move(model));
+}
+
+/// A golden model's shape with room for the tokenizer, its weights by the same formula.
+LanguageModel language_model(const std::string& name) {
+  auto json = test::golden_models().at(name).at("config");
+  json["vocab_size"] = 260;  // three rows without a token, as padded vocabularies have
+  torch::NoGradGuard no_grad;
+  LanguageModel model;
+  model.gpt = GPT(config_from_json(json, name));
+  for (auto [tensor, view] : hugging_face_views(model.gpt)) {
+    view.copy_(test::golden_values(tensor, view.sizes()));
+  }
+  model.gpt->eval();
+  model.tokenizer = bytes_tokenizer();
+  return model;
+}
+
+void expect_same_tensors(const GPT& a, const GPT& b) {
+  EXPECT_EQ(a->config(), b->config());
+  const auto left = hugging_face_views(a), right = hugging_face_views(b);
+  ASSERT_EQ(left.size(), right.size());
+  for (size_t i = 0; i < left.size(); ++i) {
+    EXPECT_EQ(left[i].first, right[i].first);
+    EXPECT_TRUE(torch::equal(left[i].second, right[i].second)) << left[i].first;
+  }
+}
+
+class EveryFormat : public testing::TestWithParam<const char*> {
+ protected:
+  ScratchFolder scratch_;
+
+  std::string saved(const LanguageModel& model) {
+    const auto folder = scratch_ / "hf";
+    fs::create_directories(folder);
+    save_language_model(folder, model);
+    return folder.string();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Of, EveryFormat,
+                         testing::Values("gpt2-odd", "gpt2-published-vocabulary", "llama-grouped",
+                                         "llama-scaled-biased", "qwen2", "mistral"),
+                         [](const auto& instance) {
+                           std::string name = instance.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST_P(EveryFormat, HoldsTheSameTensors) {
+  const auto model = language_model(GetParam());
+  const auto folder = saved(model);
+  expect_same_tensors(load_language_model(folder).gpt, model.gpt);
+
+  const auto source = open_model(folder);
+  const auto tokenizer = open_tokenizer(source);
+  const auto gguf = scratch_ / "model.gguf";
+  export_gguf(source, *tokenizer, gguf, DType::kFloat32);
+  const auto from_gguf = load_language_model(gguf.string());
+  expect_same_tensors(from_gguf.gpt, model.gpt);
+  EXPECT_EQ(from_gguf.tokenizer->encode("one 2 three"), tokenizer->encode("one 2 three"));
+  EXPECT_EQ(from_gguf.tokenizer->end_of_text(), tokenizer->end_of_text());
+
+  // And back: the file and the folder are those of the first time, byte for byte.
+  const auto again = scratch_ / "again";
+  fs::create_directories(again);
+  const auto gguf_source = open_model(gguf.string());
+  export_hugging_face(gguf_source, *open_tokenizer(gguf_source), again, DType::kFloat32);
+  EXPECT_EQ(read_file(again / "model.safetensors"),
+            read_file(fs::path(folder) / "model.safetensors"));
+  export_gguf(open_model(again.string()), *tokenizer, scratch_ / "model2.gguf", DType::kFloat32);
+  EXPECT_EQ(open_model((scratch_ / "model2.gguf").string()).config, gguf_source.config);
+}
+
+TEST_P(EveryFormat, HalfPrecisionGoesRoundExactly) {
+  const auto folder = saved(language_model(GetParam()));
+  const auto source = open_model(folder);
+  const auto tokenizer = open_tokenizer(source);
+  for (const auto dtype : {DType::kFloat16, DType::kBFloat16}) {
+    const auto half = scratch_ / name(dtype), gguf = half / "m.gguf", back = half / "back";
+    fs::create_directories(back);
+    export_hugging_face(source, *tokenizer, half, dtype);
+    EXPECT_EQ(main_dtype(open_model(half.string())), dtype);
+    export_gguf(open_model(half.string()), *tokenizer, gguf, dtype);
+    EXPECT_EQ(main_dtype(open_model(gguf.string())), dtype);
+    export_hugging_face(open_model(gguf.string()), *tokenizer, back, dtype);
+    EXPECT_EQ(read_file(back / "model.safetensors"), read_file(half / "model.safetensors"));
+  }
+}
+
+TEST_P(EveryFormat, QuantisedWeightsStayClose) {
+  const auto model = language_model(GetParam());
+  const auto source = open_model(saved(model));
+  for (const auto& [dtype, most] :
+       {std::pair{DType::kQ8_0, 0.005}, std::pair{DType::kQ4_0, 0.08}}) {
+    const auto gguf = scratch_ / concat(name(dtype), ".gguf");
+    export_gguf(source, *open_tokenizer(source), gguf, dtype);
+    const auto views = hugging_face_views(load_language_model(gguf.string()).gpt);
+    const auto want = hugging_face_views(model.gpt);
+    for (size_t i = 0; i < want.size(); ++i) {
+      // Half a step of the scale: 0.5 / 127 and 0.5 / 8 of values up to 0.5, and a float16 scale.
+      const auto error = (views[i].second - want[i].second).abs().max().item<double>();
+      EXPECT_LT(error, most) << want[i].first;
+    }
+  }
+}
+
+TEST(Formats, ALlmcFileIsTheSameModel) {
+  auto json = test::golden_models().at("gpt2-odd").at("config");
+  json["n_inner"] = nullptr;
+  json["vocab_size"] = 50257;
+  ScratchFolder scratch;
+  torch::NoGradGuard no_grad;
+  LanguageModel model;
+  model.gpt = GPT(config_from_json(json, "llmc"));
+  for (auto [tensor, view] : hugging_face_views(model.gpt)) {
+    view.copy_(test::golden_values(tensor, view.sizes()));
+  }
+  model.tokenizer = bytes_tokenizer();
+  fs::create_directories(scratch / "hf");
+  save_language_model(scratch / "hf", model);
+  export_llmc(open_model((scratch / "hf").string()), scratch / "m.bin", DType::kFloat32);
+  auto source = open_model((scratch / "m.bin").string());
+  EXPECT_EQ(source.config, model.gpt->config());
+  GPT again(source.config);
+  load_from_hugging_face(again, source.tensors);
+  expect_same_tensors(again, model.gpt);
+  const auto llama = language_model("llama-grouped");
+  fs::create_directories(scratch / "llama");
+  save_language_model(scratch / "llama", llama);
+  expect_error(
+      [&] {
+        export_llmc(open_model((scratch / "llama").string()), scratch / "x.bin", DType::kFloat32);
+      },
+      "llm.c's format holds GPT-2");
+}
+
+TEST(Formats, LargeModelsAreCutIntoShards) {
+  const auto model = language_model("llama-grouped");
+  ScratchFolder scratch;
+  save_language_model(scratch.path(), model, {.max_shard_bytes = 20'000});
+  EXPECT_FALSE(fs::exists(scratch / "model.safetensors"));
+  EXPECT_TRUE(fs::exists(scratch / "model-00001-of-00007.safetensors") ||
+              fs::exists(scratch / "model.safetensors.index.json"));
+  expect_same_tensors(load_language_model(scratch.path().string()).gpt, model.gpt);
+}
+
+TEST(Formats, AFolderSavedByTheBareModelOpens) {
+  for (const char* name : {"gpt2-odd", "llama-grouped"}) {
+    auto json = test::golden_models().at(name).at("config");
+    json["tie_word_embeddings"] = true;
+    json["vocab_size"] = 257;
+    GPT model(config_from_json(json, name));
+    NamedTensors bare;
+    for (const auto& [tensor, view] : hugging_face_views(model)) {
+      view.copy_(test::golden_values(tensor, view.sizes()));
+      bare.emplace_back(tensor.substr(tensor.find('.') + 1), view);
+    }
+    ScratchFolder scratch;
+    save_tensors(scratch / "model.safetensors", bare);
+    write_file_atomic(scratch / "config.json", dump_json(json));
+    bytes_tokenizer()->save(scratch.path());
+    expect_same_tensors(load_language_model(scratch.path().string()).gpt, model);
+  }
+}
+
+TEST(Formats, AForeignFileIsRefusedByName) {
+  ScratchFolder scratch;
+  write_file_atomic(scratch / "notes.txt", "nothing of the kind");
+  expect_error([&] { open_model((scratch / "notes.txt").string()); }, "not a weight file");
+  expect_error([&] { open_model((scratch / "absent").string()); }, "no such file or folder");
+  expect_error([&] { open_model("gpt2-medium"); }, "setup.sh --weights gpt2-medium");
+  save_tensors(scratch / "lone.safetensors", NamedTensors{{"x", torch::zeros({2})}});
+  expect_error([&] { open_model((scratch / "lone.safetensors").string()); },
+               "put its config.json beside it");
+}
+
+}  // namespace
+}  // namespace gptkit
