@@ -25,6 +25,7 @@
 #include "data/corpus.h"
 #include "data/windows.h"
 #include "infer/generator.h"
+#include "model/classifier.h"
 #include "model/device.h"
 #include "model/init.h"
 #include "tasks/common.h"
@@ -221,6 +222,49 @@ void chapter4(Table& table, const std::shared_ptr<const Tokenizer>& gpt2) {
   table.text("ch 4: untrained text", " Featureiman Byeswickattribute argue", generated.text);
 }
 
+/// The mean losses over the story's windows of 256 tokens, in the order of seed 123.
+std::pair<double, double> story_losses(GPT& model, const Tokenizer& gpt2, const fs::path& story) {
+  const auto corpus = load_corpus({.train = {story}}, gpt2);
+  const WindowOptions windows{256, 256};
+  const auto mean = [&](const TokenStream& tokens, bool training) {
+    const LoaderOptions options{.batch_size = 2, .shuffle = training, .drop_last = training};
+    const auto data = std::make_shared<WindowDataset>(tokens, windows, "the story");
+    return mean_over_batches(data, options, 0, [&](const Batch& batch) {
+      return language_model_loss(model, batch).item<double>();
+    });
+  };
+  torch::manual_seed(123);
+  const double train = mean(corpus.train, true);
+  return {train, mean(corpus.validation, false)};
+}
+
+/// What the book computes with OpenAI's weights, where they have been fetched.
+void published_weights(Table& table, const fs::path& story) {
+  auto gpt2 = load_language_model("gpt2");
+  torch::NoGradGuard no_grad;
+  const auto [train, validation] = story_losses(gpt2.gpt, *gpt2.tokenizer, story);
+  table.number("ch 5: GPT-2's training loss", 3.7547486888, train, 4);
+  table.number("ch 5: GPT-2's validation loss", 3.5596182346, validation, 4);
+  GenerationConfig sampled;
+  sampled.sampling = {.temperature = 1.5, .top_k = 50};
+  sampled.max_new_tokens = 25;
+  table.text(
+      "ch 5: GPT-2, top-k 50, temperature 1.5, seed 123",
+      " toward finding an ideal new way to practice something!\n\nWhat makes us want to be on "
+      "top of that?",
+      generate(gpt2, gpt2.tokenizer->encode("Every effort moves you"), sampled).text);
+
+  torch::manual_seed(123);
+  Classifier classifier(gpt2.gpt, 2, Pooling::kLastToken, /*head_bias=*/true);
+  auto head = classifier->head();
+  initialize_linear_(head);
+  classifier->eval();
+  const auto ids = torch::tensor({{5211, 345, 423, 640}}, torch::kInt64);
+  const auto logits = classifier(ids, torch::tensor({4}, torch::kInt64));
+  table.number("ch 6: \"Do you have time\", ham", -3.5983, logits[0][0].item<double>(), 4);
+  table.number("ch 6: \"Do you have time\", spam", 3.9902, logits[0][1].item<double>(), 4);
+}
+
 void chapter5_untrained(Table& table, const std::shared_ptr<const Tokenizer>& gpt2,
                         const fs::path& story) {
   auto model = seeded_model(book_model(256));
@@ -233,19 +277,13 @@ void chapter5_untrained(Table& table, const std::shared_ptr<const Tokenizer>& gp
 
   const auto corpus = load_corpus({.train = {story}}, *gpt2);
   const WindowOptions windows{256, 256};
-  const auto train_set = std::make_shared<WindowDataset>(corpus.train, windows, "training text");
-  const auto validation = std::make_shared<WindowDataset>(corpus.validation, windows, "validation");
-  const auto mean = [&](std::shared_ptr<const Dataset> data, bool training) {
-    return mean_over_batches(
-        std::move(data), {.batch_size = 2, .shuffle = training, .drop_last = training}, 0,
-        [&](const Batch& batch) { return language_model_loss(model, batch).item<double>(); });
-  };
-  table.count("ch 5: training windows", 18, train_set->size());
-  table.count("ch 5: validation windows", 2, validation->size());
-  torch::manual_seed(123);
-  table.number("ch 5: untrained training loss", 10.98758347829183, mean(train_set, true), 6, 1e-6);
-  table.number("ch 5: untrained validation loss", 10.98110580444336, mean(validation, false), 6,
-               1e-6);
+  table.count("ch 5: training windows", 18,
+              WindowDataset(corpus.train, windows, "training text").size());
+  table.count("ch 5: validation windows", 2,
+              WindowDataset(corpus.validation, windows, "validation").size());
+  const auto [train, validation] = story_losses(model, *gpt2, story);
+  table.number("ch 5: untrained training loss", 10.98758347829183, train, 6, 1e-6);
+  table.number("ch 5: untrained validation loss", 10.98110580444336, validation, 6, 1e-6);
 }
 
 void chapter5_training(Table& table, const fs::path& tokenizer, const fs::path& story, bool all,
@@ -361,6 +399,12 @@ int main(int argc, char** argv) {
       chapter5_untrained(table, gpt2, story);
       chapter5_sampling(table);
       chapter6(table, *gpt2, data / "SMSSpamCollection.tsv");
+      if (fs::exists(gptkit_home() / "gpt2" / "model.safetensors")) {
+        published_weights(table, story);
+      } else {
+        std::cout << "The figures of OpenAI's weights are left out: bash third_party/setup.sh "
+                     "--weights gpt2 fetches them.\n";
+      }
     }
     chapter5_training(table, scratch / "gpt2", story, all, scratch);
     fs::remove_all(scratch);
