@@ -4,16 +4,23 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-usage: bash apps/quickstart.sh [TEXT...]
+usage: bash apps/quickstart.sh [--offline] [TEXT...]
 
 Sets the machine up, builds gptkit and goes once through a GPT's life on the small sample data in
 configs/quickstart: train a tokenizer, pretrain a model, let it write, finetune it into a spam
-classifier and into an assistant. The TEXTs are classified in place of two sample messages.
+classifier and into an assistant. Then the same with a model that has read far more, SmolLM2-135M
+(a download of 98 MB, once; --offline leaves this part out). The TEXTs are classified in place of
+two sample messages.
 Each command is shown before it runs; all of them can be typed as they stand, from the project's
 folder. Everything is written to runs/quickstart ($GPTKIT_RUNS/quickstart, if that is set).
 HELP
 }
 
+published=smollm2-135m-instruct
+if [[ ${1:-} == --offline ]]; then
+  published=''
+  shift
+fi
 case ${1:-} in
   -h | --help) usage; exit ;;
   -?*) echo "quickstart.sh: unknown option '$1'; see --help" >&2; exit 2 ;;
@@ -66,7 +73,7 @@ CXX=$(bash third_party/setup.sh --compiler)
 export CXX
 step "Configure the optimised build." cmake --preset release
 step "Build the programs into $bin; the first time takes some minutes." cmake --build --preset release -j "$jobs" \
-  --target tokenize pretrain generate finetune-classify classify finetune-instruct evaluate
+  --target tokenize pretrain generate finetune-classify classify finetune-instruct evaluate convert
 
 step "Learn a byte-level BPE tokenizer of 2,048 tokens from the stories." \
   $bin/tokenize train --algorithm bpe --vocab-size 2048 --out "$out/tokenizer" --overwrite configs/quickstart/stories.txt
@@ -83,6 +90,21 @@ step "Finetune the pretrained model into an assistant that answers instructions.
 step "Ask the assistant: a model this small has learnt what an answer looks like, and seldom the right one." \
   $bin/generate --model "$out/instruct/model" --chat --prompt "What is 2 times 5?" --max-new-tokens 20 --temperature 0
 
+if [[ -n $published ]] && ! bash third_party/setup.sh --weights $published; then
+  echo "quickstart.sh: without it, what a published model can do is left out" >&2
+  published=''
+fi
+if [[ -n $published ]]; then
+  step "Ask a published model: 135 million parameters, pretrained on two trillion tokens and finetuned to chat." \
+    $bin/generate --model $published --chat --prompt "What is the capital of France?" --temperature 0
+  step "Finetune it into a classifier: it has read so much that 84 messages are enough." \
+    $bin/finetune-classify -c configs/quickstart/classify-smollm2.yaml --out "$out/classify-smollm2" --overwrite
+  step "Classify the same messages with it." \
+    $bin/classify --model "$out/classify-smollm2/model" "${texts[@]}"
+  step "Write the pretrained model of the beginning for llama.cpp." \
+    $bin/convert "$out/pretrain/model" "$out/pretrain.gguf" --overwrite
+fi
+
 cat <<DONE
 
 ${bold}Done.${plain} What came out of it:
@@ -90,6 +112,6 @@ ${bold}Done.${plain} What came out of it:
   plots      $out/pretrain/loss.svg  $out/classify/loss.svg  $out/instruct/loss.svg
   tokenizer  $out/tokenizer
 Each run folder also holds config.yaml (every setting), metrics.jsonl and samples.txt.
-Next: your own texts in 'data.train' of a copy of configs/quickstart/pretrain.yaml, or published weights
-with 'bash third_party/setup.sh --weights gpt2' and '$bin/generate --model gpt2 --prompt "..."'.
+Next: your own texts in 'data.train' of a copy of configs/quickstart/pretrain.yaml, or other published
+weights with 'bash third_party/setup.sh --weights gpt2' and '$bin/generate --model gpt2 --prompt "..."'.
 DONE
