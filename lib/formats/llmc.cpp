@@ -35,29 +35,6 @@ constexpr LayerTensor kLayerTensors[] = {
     {"mlp.c_fc.bias", 4, 0},    {"mlp.c_proj.weight", 1, 4},  {"mlp.c_proj.bias", 1, 0},
 };
 
-/// Lists tensors one behind the other.
-class Layout {
- public:
-  Layout(DType dtype, const std::string& where) : dtype_(dtype), where_(where) {}
-
-  void add(std::string name, std::vector<std::int64_t> shape) {
-    const std::uint64_t bytes = tensor_bytes(dtype_, shape, where_);
-    require(bytes <= std::numeric_limits<std::int64_t>::max() - end_, where_,
-            ": its sizes overflow 64 bits");
-    tensors_.push_back({std::move(name), dtype_, std::move(shape), end_, bytes});
-    end_ += bytes;
-  }
-  TensorInfo& last() { return tensors_.back(); }
-  std::uint64_t end() const { return end_; }
-  std::vector<TensorInfo> take() { return std::move(tensors_); }
-
- private:
-  DType dtype_;
-  const std::string& where_;
-  std::uint64_t end_ = kHeaderBytes;
-  std::vector<TensorInfo> tensors_;
-};
-
 void check_shape(const LlmcShape& shape, const std::string& where) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int32_t>::max();
   const auto check = [&](const char* what, std::int64_t value, std::int64_t most) {
@@ -76,28 +53,42 @@ void check_shape(const LlmcShape& shape, const std::string& where) {
           " channels cannot be divided among ", shape.num_heads, " heads");
 }
 
-/// Where each tensor lies; `end` is the size of the file.
-std::vector<TensorInfo> lay_out(const LlmcShape& shape, DType dtype, const std::string& where,
-                                std::uint64_t& end) {
+/// The size of the file: what the tensors below add up to.
+std::uint64_t file_bytes(const LlmcShape& shape, DType dtype, const std::string& where) {
   check_shape(shape, where);
+  const auto C = static_cast<std::uint64_t>(shape.channels);
+  const auto rows = static_cast<std::uint64_t>(shape.padded_vocab_size + shape.max_seq_len + 2);
+  const std::uint64_t layer = 12 * C * C + 13 * C, rest = rows * C;  // each below 2^62
+  const std::uint64_t element = block_of(dtype).bytes;
+  const std::uint64_t most = std::numeric_limits<std::int64_t>::max() / element - kHeaderBytes;
+  const auto layers = static_cast<std::uint64_t>(shape.num_layers);
+  require(rest <= most && layer <= (most - rest) / layers, where, ": its sizes overflow 64 bits");
+  return kHeaderBytes + (rest + layers * layer) * element;
+}
+
+/// Where each tensor lies in a file whose size is known to be right.
+std::vector<TensorInfo> lay_out(const LlmcShape& shape, DType dtype, const std::string& where) {
   const std::int64_t C = shape.channels;
-  Layout layout(dtype, where);
-  layout.add("transformer.wte.weight", {shape.padded_vocab_size, C});
-  auto& wte = layout.last();
-  wte.shape[0] = shape.vocab_size;
-  wte.bytes = tensor_bytes(dtype, wte.shape, where);
-  layout.add("transformer.wpe.weight", {shape.max_seq_len, C});
+  std::vector<TensorInfo> tensors;
+  std::uint64_t end = kHeaderBytes;
+  const auto add = [&](std::string name, std::vector<std::int64_t> sizes) {
+    const std::uint64_t bytes = tensor_bytes(dtype, sizes, where);
+    tensors.push_back({std::move(name), dtype, std::move(sizes), end, bytes});
+    end += bytes;
+  };
+  add("transformer.wte.weight", {shape.vocab_size, C});
+  end += tensor_bytes(dtype, {shape.padded_vocab_size - shape.vocab_size, C}, where);
+  add("transformer.wpe.weight", {shape.max_seq_len, C});
   for (const auto& [name, rows, columns] : kLayerTensors) {
     for (std::int64_t layer = 0; layer < shape.num_layers; ++layer) {
       auto sizes = std::vector<std::int64_t>{rows * C};
       if (columns > 0) sizes.push_back(columns * C);
-      layout.add(concat("transformer.h.", layer, ".", name), std::move(sizes));
+      add(concat("transformer.h.", layer, ".", name), std::move(sizes));
     }
   }
-  layout.add("transformer.ln_f.weight", {C});
-  layout.add("transformer.ln_f.bias", {C});
-  end = layout.end();
-  return layout.take();
+  add("transformer.ln_f.weight", {C});
+  add("transformer.ln_f.bias", {C});
+  return tensors;
 }
 
 DType parse_version(std::int32_t version, const std::string& where) {
@@ -141,13 +132,11 @@ LlmcFile::LlmcFile(const fs::path& path) : file_(path) {
           ", a checkpoint of llm.c with ", kMagic);
   const DType dtype = parse_version(numbers[1], where);
   shape_ = {numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]};
-  // Before they are listed: a layer has 12 tensors, each of an element or more.
-  require(std::cmp_less_equal(shape_.num_layers, file_.size() / 24), where, ": ", shape_.num_layers,
-          " layers do not fit into ", file_.size(), " bytes; the file is incomplete");
-  std::uint64_t end = 0;
-  tensors_ = lay_out(shape_, dtype, where, end);
+  // Before the tensors are listed, so that no more of them are than the file has room for.
+  const std::uint64_t end = file_bytes(shape_, dtype, where);
   require(file_.size() == end, where, ": it has ", file_.size(), " bytes, but its header asks for ",
           end, file_.size() < end ? "; the file is incomplete" : "; the rest belongs to no tensor");
+  tensors_ = lay_out(shape_, dtype, where);
 }
 
 LlmcWriter::LlmcWriter(const fs::path& path, const LlmcShape& shape, DType dtype) : file_(path) {
@@ -155,8 +144,8 @@ LlmcWriter::LlmcWriter(const fs::path& path, const LlmcShape& shape, DType dtype
   require(dtype == DType::kFloat32 || dtype == DType::kBFloat16, where, ": llm.c has no dtype ",
           name(dtype), "; expected float32 or bfloat16");
   const LlmcShape whole = padded(shape);
-  std::uint64_t end = 0;
-  tensors_ = lay_out(whole, dtype, where, end);
+  file_bytes(whole, dtype, where);  // fails for impossible sizes
+  tensors_ = lay_out(whole, dtype, where);
   for (const auto& tensor : tensors_) missing_.emplace(tensor.name, &tensor);
   const Numbers numbers = header_of(whole, dtype);
   file_.write({reinterpret_cast<const char*>(numbers.data()), kHeaderBytes});

@@ -25,6 +25,7 @@ using Kind = PickleValue::Kind;
 constexpr std::size_t kMaxPickle = std::size_t{64} << 20;
 constexpr std::size_t kMaxTensors = std::size_t{1} << 16;
 constexpr std::size_t kMaxName = 4096;
+constexpr std::size_t kMaxKey = 256;  // PyTorch's are numbers
 constexpr std::int64_t kOldProtocol = 1001;
 /// 0x1950a86a20f9469cfc6c, the first pickle of the older container.
 constexpr std::string_view kOldMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
@@ -104,6 +105,8 @@ StorageId parse_storage(const PickleValue& persistent, const std::string& where)
   require(items[2]->kind == Kind::kText, where, ": a storage's key is ", kind_name(items[2]->kind),
           ", expected a text");
   id.key = items[2]->text;
+  require(id.key.size() <= kMaxKey, where, ": a storage's key has ", id.key.size(),
+          " bytes; at most ", kMaxKey, " are accepted");
   const std::string what = concat(where, ": storage '", printable(id.key), "'");
   id.dtype = dtype_from(kFirstStorage, *items[1]);
   require(id.dtype || (items[1]->kind == Kind::kGlobal && items[1]->text == kUntyped), what,
@@ -211,16 +214,23 @@ bool holds_tensors(const PickleValue& dict) {
   return false;
 }
 
+/// The last one of that key, as in Python; null when there is none.
+const PickleValue* find_member(const PickleValue& dict, std::string_view key) {
+  for (std::size_t i = dict.items.size(); i >= 2; i -= 2) {
+    const PickleValue& found = *dict.items[i - 2];
+    if (found.kind == Kind::kText && found.text == key) return dict.items[i - 1];
+  }
+  return nullptr;
+}
+
 /// The dict that holds the weights. The members come first: a training program may well keep a
 /// tensor of its own (the best loss) beside them.
 const PickleValue& find_state_dict(const PickleValue& root, const std::string& where) {
   require(root.kind == Kind::kDict, where, ": it holds ", kind_name(root.kind),
           ", expected a dict of tensors: model.state_dict()");
   for (const std::string_view member : kMembers) {
-    for (std::size_t i = 0; i < root.items.size(); i += 2) {
-      const PickleValue &key = *root.items[i], &value = *root.items[i + 1];
-      if (key.kind == Kind::kText && key.text == member && holds_tensors(value)) return value;
-    }
+    const PickleValue* const value = find_member(root, member);
+    if (value && holds_tensors(*value)) return *value;
   }
   require(holds_tensors(root), where,
           ": no tensors in its dict, nor in a member 'model', 'state_dict' or 'model_state_dict'");

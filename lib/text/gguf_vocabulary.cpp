@@ -138,8 +138,9 @@ std::shared_ptr<const Tokenizer> sentencepiece(GgufVocabulary v, const std::stri
     const auto type = static_cast<PieceType>(v.types[id]);
     if (type == PieceType::kUnknown && !model.unknown) model.unknown = static_cast<TokenId>(id);
     // Llama's own places, for files that do not say.
-    if (type == PieceType::kControl && id == 1 && !v.bos_id) v.bos_id = 1;
-    if (type == PieceType::kControl && id == 2 && !v.eos_id) v.eos_id = 2;
+    const bool control = type == PieceType::kControl;
+    if (control && id == 1 && !v.bos_id && v.add_bos.value_or(true)) v.bos_id = 1;
+    if (control && id == 2 && !v.eos_id) v.eos_id = 2;
     model.pieces.push_back({v.tokens[id], v.scores[id], type});
   }
   model.begin = checked_id(v, v.bos_id, "bos_token_id", where);

@@ -102,6 +102,8 @@ SentencePiece read_piece(std::string_view bytes, std::size_t id, const std::stri
   require(!piece.text.empty() && piece.text.size() <= kMaxPieceBytes, where, ": piece ", id,
           " has ", piece.text.size(), " bytes, expected 1 to ", kMaxPieceBytes);
   require(is_valid_utf8(piece.text), where, ": piece ", id, " is not UTF-8");
+  // The library's table of user-defined pieces takes a NUL for the end of a text.
+  require(piece.text.find('\0') == std::string::npos, where, ": piece ", id, " holds a NUL");
   require(std::isfinite(piece.score), where, ": piece ", id, " has the score ", piece.score);
   require(piece.type != PieceType::kByte || byte_of_piece(piece.text) >= 0, where, ": piece ", id,
           " is of type byte but not named like <0x41>");

@@ -178,8 +178,8 @@ TEST_F(LlmcTest, RefusesImpossibleSizes) {
   with(&LlmcShape::padded_vocab_size, 6, "is less than the vocabulary size 7");
   with(&LlmcShape::padded_vocab_size, 0, "the padded vocabulary size is 0");
   with(&LlmcShape::num_heads, 4, "6 channels cannot be divided among 4 heads");
-  with(&LlmcShape::num_layers, kMost, "2147483647 layers do not fit into");
-  with(&LlmcShape::num_layers, 100, "but its header asks for");
+  with(&LlmcShape::num_layers, kMost, "the number of layers is 2147483647; expected 1 to 4096");
+  with(&LlmcShape::num_layers, 4096, "but its header asks for");
   with(&LlmcShape::max_seq_len, kMost, "but its header asks for");
   with(&LlmcShape::channels, kMost, "the number of channels is 2147483647");
   refuse(header({kMost, kMost, 100, 1, kMost / 4, kMost}, 3) + counting(0, elements(kTiny)),

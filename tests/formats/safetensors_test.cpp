@@ -1,5 +1,4 @@
 #include "formats/safetensors.h"
-#include "formats/shards.h"
 
 #include <sys/resource.h>
 
@@ -7,6 +6,7 @@
 #include <cstring>
 #include <random>
 
+#include "formats/shards.h"
 #include "support/support.h"
 
 namespace gptkit {
@@ -356,7 +356,8 @@ TEST_F(ShardsTest, OneFileOrEachShardOfTheIndexOnce) {
   EXPECT_THAT(shards(folder.path(), "model.safetensors"),
               ElementsAre(folder / "m-1.safetensors", folder / "m-2.safetensors"));
   write_file_atomic(folder / "model.safetensors", "");
-  EXPECT_THAT(shards(folder.path(), "model.safetensors"), ElementsAre(folder / "model.safetensors"));
+  EXPECT_THAT(shards(folder.path(), "model.safetensors"),
+              ElementsAre(folder / "model.safetensors"));
 }
 
 TEST_F(ShardsTest, NoNameLeavesTheFolder) {

@@ -175,6 +175,8 @@ TEST_F(TorchCheckpointTest, TakesTheMemberThatHoldsTensors) {
   }
   write_zip(dict_of(text("model") + "}" + text("w") + w + text("n") + "N" + text("t") + w));
   EXPECT_EQ(TorchCheckpoint(path).tensors().size(), 2u);
+  write_zip(dict_of(text("model") + inner + text("model") + "}"));  // Python's last one counts
+  refuse("no tensors in its dict");
   write_zip(dict_of(text("weights") + inner));
   refuse("no tensors in its dict, nor in a member 'model', 'state_dict' or 'model_state_dict'");
   write_zip(dict_of(text("model") + text("w")));
@@ -281,6 +283,8 @@ TEST_F(TorchCheckpointTest, RefusesStoragesThatAreNotWhatThePickleSays) {
   parts = {};
   parts.key = "1";
   refuse(parts, "the storage '1' is missing");
+  parts.key = std::string(257, '0');
+  refuse(parts, "a storage's key has 257 bytes; at most 256 are accepted");
   parts.key = "../data.pkl";
   refuse(parts, "the storage '../data.pkl' is missing");
   parts = {};

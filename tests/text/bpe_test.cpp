@@ -157,6 +157,33 @@ TEST(Bpe, IdsOutsideTheVocabularyAreRefused) {
   }
 }
 
+TEST(Bpe, TokensOfAnyTextAreFoundInIt) {
+  BpeModel model = BpeTokenizer(small_model())
+                       .with_special_tokens(std::vector<std::string>{"<t>", "<tt>"})
+                       ->model();
+  model.found_in_text = {262};
+  const BpeTokenizer tokenizer(model);
+  EXPECT_EQ(tokenizer.encode("a<t>\xff<tt>"),
+            (std::vector<TokenId>{'a', 262, 0xff, '<', 't', 't', '>'}));
+  EXPECT_EQ(tokenizer.encode("a<t><tt>", SpecialTokens::kAllow),
+            (std::vector<TokenId>{'a', 262, 263}));
+  std::string text;
+  while (text.size() < 3'000'000) text += "hello <t>\nhello";
+  EXPECT_EQ(encode_parallel(tokenizer, text, 2), tokenizer.encode(text));
+}
+
+TEST(Bpe, BytesWithoutATokenAreLeftOut) {
+  BpeModel model = small_model();
+  model.tokens[4] = "four";
+  model.tokens[0xff] = "another";
+  const BpeTokenizer tokenizer(model);
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode("he\x04llo \xff")), "hello ");
+  EXPECT_EQ(tokenizer.encode("\x04\xff"), std::vector<TokenId>{});
+  EXPECT_EQ(tokenizer.encode("!\xff!"), (std::vector<TokenId>{'!', '!'}));
+  const std::string rare(1000, '\xff');
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(rare + "." + rare)), ".");
+}
+
 TEST(Bpe, BrokenModelsAreRefused) {
   const auto refused = [](auto&& spoil, const std::string& part) {
     BpeModel model = small_model();
@@ -173,6 +200,16 @@ TEST(Bpe, BrokenModelsAreRefused) {
   refused([](BpeModel& m) { m.merges[0].first = -1; }, "merge 0 names token -1");
   refused([](BpeModel& m) { m.special.push_back(262); }, "special token 262 is outside");
   refused([](BpeModel& m) { m.special.push_back(261); }, "special token 261 is listed twice");
+  refused([](BpeModel& m) { m.found_in_text = {5}; }, "token 5 is to be found in any text but");
+  refused([](BpeModel& m) { m.found_in_text = {-1}; }, "token -1 is to be found in any text but");
+  refused(
+      [](BpeModel& m) {
+        m.tokens[261] = "<a b>";
+        m.found_in_text = {261};
+      },
+      "has white space inside");
+  refused([](BpeModel& m) { m.begin_of_text = 262; }, "begins or ends a text is 262, outside");
+  refused([](BpeModel& m) { m.end_of_text = -1; }, "begins or ends a text is -1, outside");
   refused([](BpeModel& m) { m.special.push_back(256); }, "merge 0 makes 'he', which is not");
 }
 

@@ -142,6 +142,111 @@ TEST(HuggingFaceTokenizer, BrokenVocabulariesAreRefused) {
   refused([](Json& f) { f = Json::array(); }, "not a tokenizer.json");
 }
 
+/// small_model as Llama 3 has it: its pattern, a token before every text, one that ends turns.
+BpeModel llama3_model() {
+  BpeModel model =
+      BpeTokenizer(small_model())
+          .with_special_tokens(std::vector<std::string>{"<|begin|>", "<|eot_id|>", "<tool>"})
+          ->model();
+  model.pattern = PreTokenPattern::kLlama3;
+  model.ignore_merges = true;
+  model.begin_of_text = 262;
+  model.end_of_text = 263;
+  model.found_in_text = {264};
+  return model;
+}
+
+TEST(HuggingFaceTokenizer, PatternsRolesAndTokensOfAnyTextAreReadBack) {
+  for (const auto& [name, pattern] : enum_names(PreTokenPattern{})) {
+    SCOPED_TRACE(name);
+    ScratchFolder folder;
+    BpeModel model = llama3_model();
+    model.pattern = pattern;
+    write_hugging_face_tokenizer(model, folder.path());
+    const auto read = load_hugging_face_tokenizer(folder.path());
+    EXPECT_EQ(read->model(), model);
+    EXPECT_EQ(read->begin_of_text(), 262);
+    EXPECT_EQ(read->end_of_text(), 263);
+    EXPECT_EQ(fs::exists(folder / "merges.txt"), pattern == PreTokenPattern::kGpt2);
+  }
+}
+
+TEST(HuggingFaceTokenizer, AFirstTokenHasToBeTheAddedOneThatItSays) {
+  const auto spoiled = [](auto&& spoil) {
+    ScratchFolder folder;
+    write_hugging_face_tokenizer(llama3_model(), folder.path());
+    Json file = parse_json(read_file(folder / "tokenizer.json"), "tokenizer.json");
+    spoil(file, file["post_processor"]["processors"][1]);
+    return read_back(file);
+  };
+  const auto refused = [&](auto&& spoil, const std::string& part) {
+    expect_error([&] { spoiled(spoil); }, part);
+  };
+  EXPECT_EQ(spoiled([](Json& f, Json& t) { f["post_processor"] = Json(t); }).begin_of_text, 262);
+  EXPECT_EQ(spoiled([](Json&, Json& t) { t["single"].erase(0); }).begin_of_text, std::nullopt);
+  refused([](Json&, Json& t) { t["special_tokens"]["<|begin|>"]["ids"] = {5}; },
+          "'<|begin|>' with id 5 is not one of the added tokens");
+  refused(
+      [](Json&, Json& t) {
+        t["special_tokens"]["<|begin|>"]["ids"] = {262, 263};
+      },
+      "does not stand for one id");
+  refused([](Json&, Json& t) { t["special_tokens"] = 3; }, "special_tokens lacks '<|begin|>'");
+  refused([](Json&, Json& t) { t["single"].push_back(t["single"][0]); }, "behind every text");
+  refused([](Json&, Json& t) { t["single"].insert(t["single"].begin(), t["single"][0]); },
+          "a template of 3 parts");
+  refused([](Json&, Json& t) { t["single"] = 1; }, "behind every text");
+  refused([](Json&, Json& t) { t["type"] = "BertProcessing"; },
+          "unsupported post_processor BertProcessing");
+}
+
+TEST(HuggingFaceTokenizer, OtherPatternsAreRefusedWithTheKnownOnes) {
+  const auto refused = [](auto&& spoil, const std::string& part) {
+    ScratchFolder folder;
+    write_hugging_face_tokenizer(llama3_model(), folder.path());
+    Json file = parse_json(read_file(folder / "tokenizer.json"), "tokenizer.json");
+    spoil(file["pre_tokenizer"]["pretokenizers"]);
+    expect_error([&] { read_back(file); }, part);
+  };
+  refused([](Json& p) { p[0]["pattern"]["Regex"] = "\\p{L}+|\n"; },
+          R"(unknown pattern \p{L}+|\n; known are (Llama 3, Qwen 2): (?i:'s|)");
+  refused([](Json& p) { p[0]["behavior"] = "Removed"; }, "a Split of behavior 'Removed'");
+  refused([](Json& p) { p[0]["invert"] = true; }, "not inverted");
+  refused([](Json& p) { p[0]["pattern"] = {{"String", " "}}; }, "by something else than a Regex");
+  refused([](Json& p) { p[1]["use_regex"] = true; }, "a ByteLevel behind a Split with use_regex");
+  refused([](Json& p) { p[1]["add_prefix_space"] = true; }, "add_prefix_space is not supported");
+  refused([](Json& p) { p[0] = {{"type", "Digits"}}; }, "Digits without individual_digits");
+  refused([](Json& p) { p.erase(1); }, "unsupported pre_tokenizer Split; expected ByteLevel");
+  refused([](Json& p) { p[1] = p[0]; }, "unsupported pre_tokenizer Sequence of Split, Split");
+  refused([](Json& p) { p = 3; }, "a Sequence without the list 'pretokenizers'");
+}
+
+TEST(HuggingFaceTokenizer, TheEndOfTextIsTheOneThatTheFilesName) {
+  ScratchFolder folder;
+  BpeModel model = llama3_model();
+  write_hugging_face_tokenizer(model, folder.path());
+  const auto end = [&] { return load_hugging_face_tokenizer(folder.path())->end_of_text(); };
+  write_file_atomic(folder / "tokenizer_config.json", R"({"eos_token": {"content": "<tool>"}})");
+  EXPECT_EQ(end(), 264);
+  write_file_atomic(folder / "tokenizer_config.json", R"({"eos_token": null})");
+  EXPECT_EQ(end(), 263) << "special_tokens_map.json's";
+  write_file_atomic(folder / "special_tokens_map.json", "{}");
+  EXPECT_EQ(end(), 261);
+  write_file_atomic(folder / "generation_config.json", R"({"eos_token_id": [262, 263]})");
+  EXPECT_EQ(end(), 262);
+  write_file_atomic(folder / "generation_config.json", R"({"eos_token_id": 265})");
+  expect_error([&] { end(); }, "eos_token_id 265 is outside the vocabulary of 265");
+  write_file_atomic(folder / "tokenizer_config.json", R"({"eos_token": "<none>"})");
+  expect_error([&] { end(); },
+               "tokenizer_config.json: eos_token '<none>' is not in the vocabulary");
+}
+
+TEST(HuggingFaceTokenizer, SentencePieceInAnotherFormIsSentToItsModelFile) {
+  Json file = small_tokenizer_json();
+  file["model"]["byte_fallback"] = true;
+  expect_error([&] { read_back(file); }, "put its tokenizer.model beside it");
+}
+
 /// A folder with small_model's vocab.json and the given merges.txt.
 BpeModel read_merges(const std::string& merges) {
   ScratchFolder folder;

@@ -113,6 +113,86 @@ TEST(SentencePiece, RefusesIdsOutsideTheVocabulary) {
   }
 }
 
+/// A model of the kind of Llama's: <unk> <s> </s>, the bytes, the letters of a few words, words.
+std::string llama_bytes() {
+  SentencePieceBpe model;
+  const auto add = [&](const std::string& text, PieceType type, float score = 0) {
+    model.pieces.push_back({text, score, type});
+  };
+  add("<unk>", PieceType::kUnknown);
+  add("<s>", PieceType::kControl);
+  add("</s>", PieceType::kControl);
+  for (int b = 0; b < 256; ++b) {
+    constexpr char kHex[] = "0123456789ABCDEF";
+    add(std::string("<0x") + kHex[b / 16] + kHex[b % 16] + ">", PieceType::kByte);
+  }
+  float score = 0;
+  for (const char* text : {"he", "ll", "hell", "hello", "\u2581hello"}) {
+    add(text, PieceType::kNormal, --score);
+  }
+  for (const char* text : {"\u2581", "h", "e", "l", "o"}) add(text, PieceType::kNormal, --score);
+  model.unknown = 0;
+  model.begin = 1;
+  model.end = 2;
+  return bpe_model_bytes(model);
+}
+
+TEST(SentencePiece, LlamasModelsBeginEveryTextUnlessToldOtherwise) {
+  ScratchFolder folder;
+  const auto file = folder / kSentencePieceFile, config = folder / "tokenizer_config.json";
+  write_file_atomic(file, llama_bytes());
+  const auto begin = [&] { return load_sentencepiece(file)->begin_of_text(); };
+  EXPECT_EQ(begin(), 1);
+  EXPECT_EQ(load_sentencepiece(file)->end_of_text(), 2);
+  EXPECT_EQ(load_sentencepiece(file)->encode("hello"), std::vector<TokenId>{263});
+  EXPECT_EQ(load_sentencepiece(file)->encode("<s>hello", SpecialTokens::kAllow),
+            (std::vector<TokenId>{1, 263}));
+  write_file_atomic(config, R"({"add_bos_token": false, "tokenizer_class": "LlamaTokenizer"})");
+  EXPECT_EQ(begin(), std::nullopt);
+  write_file_atomic(config, R"({"tokenizer_class": "T5Tokenizer"})");
+  EXPECT_EQ(begin(), std::nullopt);
+  write_file_atomic(config, R"({"add_bos_token": true, "bos_token": "</s>", "eos_token": "<s>"})");
+  EXPECT_EQ(begin(), 2);
+  EXPECT_EQ(load_sentencepiece(file)->end_of_text(), 1);
+  write_file_atomic(config, R"({"add_eos_token": true})");
+  expect_error(begin, "add_eos_token is not supported");
+  write_file_atomic(config, R"({"eos_token": "<none>"})");
+  expect_error(begin, "eos_token '<none>' is not in the vocabulary");
+  EXPECT_EQ(model().begin_of_text(), std::nullopt);
+}
+
+TEST(SentencePiece, TokensAddedBesideAModelAreItsLast) {
+  ScratchFolder folder, saved;
+  write_file_atomic(folder / kSentencePieceFile, llama_bytes());
+  write_file_atomic(folder / "added_tokens.json", R"({"<pad>": 269, "<tool>": 270})");
+  write_file_atomic(folder / "tokenizer_config.json",
+                    R"({"eos_token": "<pad>", "added_tokens_decoder": {
+                        "1": {"content": "<s>"}, "270": {"content": "<tool>", "special": false}}})");
+  const auto check = [](const Tokenizer& tokenizer) {
+    EXPECT_EQ(tokenizer.vocab_size(), 271);
+    EXPECT_EQ(tokenizer.special_id("<pad>"), 269);
+    EXPECT_EQ(tokenizer.end_of_text(), 269);
+    EXPECT_EQ(tokenizer.begin_of_text(), 1);
+    const auto ids = tokenizer.encode("hello<tool>hello<pad>");
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), 270), 1);
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), 269), 0);
+    EXPECT_EQ(tokenizer.decode(ids), "hello<tool>hello<pad>");
+  };
+  const auto tokenizer = load_tokenizer(folder.path().string());
+  check(*tokenizer);
+  tokenizer->save(saved.path());
+  check(*load_tokenizer(saved.path().string()));
+
+  const auto refused = [&](const char* added, const char* part) {
+    write_file_atomic(folder / "added_tokens.json", added);
+    expect_error([&] { load_tokenizer(folder.path().string()); }, part);
+  };
+  refused(R"({"<pad>": 271})", "added token '<tool>' has id 270, the next free one is 269");
+  refused(R"({"<pad>": 5})", "id 5 is '<0x02>', and in the files beside it '<pad>'");
+  refused(R"({"<pad>": -1})", "id -1 is not a token id");
+  refused(R"({"<pad>": 1e99})", "'<pad>'");
+}
+
 TEST(SentencePiece, SurvivesDamagedFiles) {
   ScratchFolder folder;
   model().save(folder.path());
