@@ -20,18 +20,20 @@ static_assert(std::endian::native == std::endian::little, "numbers are copied as
 
 using Kind = PickleValue::Kind;
 
-constexpr std::size_t kMaxValues = std::size_t{1} << 20;  // a tensor takes about ten
-constexpr std::size_t kMaxItems = std::size_t{1} << 21;   // of all containers together
-constexpr std::size_t kMaxStack = std::size_t{1} << 16;   // Python puts 2000 there at once
 constexpr std::string_view kOrderedDict = "collections.OrderedDict";
 
 /// Python's stack machine, without the power to call anything.
 class Unpickler {
  public:
   Unpickler(std::string_view bytes, const std::string& where,
-            std::span<const std::string_view> allowed, std::deque<PickleValue>& values,
-            std::vector<const PickleValue*>& persistent)
-      : bytes_(bytes), where_(where), allowed_(allowed), values_(values), persistent_(persistent) {}
+            std::span<const std::string_view> allowed, const PickleLimits& limits,
+            std::deque<PickleValue>& values, std::vector<const PickleValue*>& persistent)
+      : bytes_(bytes),
+        where_(where),
+        allowed_(allowed),
+        limits_(limits),
+        values_(values),
+        persistent_(persistent) {}
 
   const PickleValue* run() {
     for (;;) {
@@ -40,7 +42,7 @@ class Unpickler {
       opcode_ = static_cast<unsigned char>(bytes_[at_++]);
       if (opcode_ == kStop) break;
       if (!push_constant() && !build_container() && !use_memo()) step();
-      check(stack_.size() <= kMaxStack && marks_.size() <= kMaxStack, "more than ", kMaxStack,
+      check(stack_.size() <= limits_.stack && marks_.size() <= limits_.stack, "more than ", limits_.stack,
             " values wait on the stack");
     }
     const PickleValue* const root = pop();
@@ -54,6 +56,7 @@ class Unpickler {
   std::string_view bytes_;
   const std::string& where_;
   std::span<const std::string_view> allowed_;
+  const PickleLimits& limits_;
   std::deque<PickleValue>& values_;
   std::vector<const PickleValue*>& persistent_;
   std::vector<PickleValue*> stack_;
@@ -98,7 +101,7 @@ class Unpickler {
   }
 
   PickleValue* make(Kind kind) {
-    check(values_.size() < kMaxValues, "more than ", kMaxValues, " values");
+    check(values_.size() < limits_.values, "more than ", limits_.values, " values");
     values_.emplace_back().kind = kind;
     return &values_.back();
   }
@@ -218,7 +221,7 @@ class Unpickler {
   }
   void add(std::vector<const PickleValue*>& items, const std::vector<PickleValue*>& values) {
     item_count_ += values.size();
-    check(item_count_ <= kMaxItems, "more than ", kMaxItems, " items");
+    check(item_count_ <= limits_.items, "more than ", limits_.items, " items");
     items.insert(items.end(), values.begin(), values.end());
   }
   void push_tuple(const std::vector<PickleValue*>& items) {
@@ -257,7 +260,7 @@ class Unpickler {
 
   void remember(std::size_t index) {
     // Python counts from 0 or 1 on; each index has cost at least two bytes.
-    check(index <= at_ && index < kMaxValues, "the memo's index ", index, " is out of range");
+    check(index <= at_ && index < limits_.values, "the memo's index ", index, " is out of range");
     if (index >= memo_.size()) memo_.resize(index + 1);
     memo_[index] = top();
   }
@@ -348,8 +351,8 @@ std::string_view kind_name(Kind kind) {
 }
 
 Pickle::Pickle(std::string_view bytes, const std::string& where,
-               std::span<const std::string_view> allowed) {
-  Unpickler unpickler(bytes, where, allowed, values_, persistent_);
+               std::span<const std::string_view> allowed, const PickleLimits& limits) {
+  Unpickler unpickler(bytes, where, allowed, limits, values_, persistent_);
   root_ = unpickler.run();
   size_ = unpickler.size();
 }

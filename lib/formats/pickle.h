@@ -43,17 +43,23 @@ struct PickleValue {
 /// "a text", "a list": for messages.
 std::string_view kind_name(PickleValue::Kind kind);
 
+/// What a pickle may cost, however large it is.
+struct PickleLimits {
+  std::size_t values = std::size_t{1} << 20;  ///< a tensor takes about ten
+  std::size_t items = std::size_t{1} << 21;   ///< of all containers together
+  std::size_t stack = std::size_t{1} << 16;   ///< Python puts 2000 there at once
+};
+
 /// One pickle. The values lie side by side and point to each other, so no nesting is too deep to
 /// build or destroy; values may be shared, and lists and dicts may hold themselves: who follows
-/// them must not do so without end. At most 2^20 values, 2^21 items of
-/// containers and 2^16 values on the stack are accepted.
+/// them must not do so without end.
 class Pickle {
  public:
   /// Reads up to the end of the first pickle in `bytes`, which must outlive it. `where` opens every
   /// message; `allowed` holds the names, such as "torch._utils._rebuild_tensor_v2", that the pickle
   /// may use beside collections.OrderedDict.
   Pickle(std::string_view bytes, const std::string& where,
-         std::span<const std::string_view> allowed);
+         std::span<const std::string_view> allowed, const PickleLimits& limits = {});
 
   const PickleValue& root() const { return *root_; }
   /// The bytes read; others may follow them.

@@ -82,6 +82,20 @@ bool is_buffer(const std::string& name) {
 
 constexpr const char* kHead = "lm_head.weight";
 
+/// view.copy_(from); a transposed view in strips, of which each line of the cache is used whole.
+void fill_(const torch::Tensor& view, const torch::Tensor& from) {
+  constexpr int64_t kStrip = 64;
+  const bool transposed = view.dim() == 2 && view.stride(0) == 1 && view.stride(1) > 1;
+  if (!transposed) {
+    view.copy_(from);
+    return;
+  }
+  for (int64_t row = 0; row < view.size(0); row += kStrip) {
+    const int64_t rows = std::min(kStrip, view.size(0) - row);
+    view.narrow(0, row, rows).copy_(from.narrow(0, row, rows));
+  }
+}
+
 void check(const NamedTensors& wanted, const ModelConfig& config, const TensorMap& map,
            const std::vector<std::string>& extra) {
   std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
@@ -121,7 +135,7 @@ void load_from_hugging_face(GPT& model, const TensorMap& map,
   torch::NoGradGuard no_grad;
   const auto views = hugging_face_views(model);
   check(views, model->config(), map, extra);
-  for (auto [name, view] : views) view.copy_(map.at(name));
+  for (const auto& [name, view] : views) fill_(view, map.at(name));
 }
 
 NamedSources model_sources(const ModelConfig& config, const TensorMap& map,

@@ -2,6 +2,9 @@
 // What the tests of foreign checkpoints share: files made by hand, and golden ones against the JSON
 // beside them, {TENSOR: {"dtype", "shape", "data": the row-major bytes in hex}}.
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -20,7 +23,29 @@
 
 namespace gptkit::test {
 
-/// Without the syncing of write_file_atomic: some tests write thousands.
+/// A file in memory: some tests write thousands, which would take long on a disk.
+class MemoryFile {
+ public:
+  MemoryFile() : fd_(::memfd_create("test", MFD_CLOEXEC)) {
+    if (fd_ < 0) ADD_FAILURE() << "cannot make a file in memory";
+  }
+  ~MemoryFile() { ::close(fd_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  void write(std::string_view content) {
+    const bool written =
+        ::ftruncate(fd_, 0) == 0 && ::pwrite(fd_, content.data(), content.size(), 0) ==
+                                        static_cast<ssize_t>(content.size());
+    if (!written) ADD_FAILURE() << "cannot write the file in memory";
+  }
+  fs::path path() const { return concat("/proc/self/fd/", fd_); }
+
+ private:
+  int fd_;
+};
+
+/// Without the syncing of write_file_atomic.
 inline void write_file(const fs::path& path, std::string_view content) {
   std::ofstream file(path, std::ios::binary);
   file.write(content.data(), static_cast<std::streamsize>(content.size()));

@@ -24,12 +24,6 @@ std::string text(std::string_view content) {
   return 'X' + u32(content.size()) + std::string(content);
 }
 
-std::string repeated(std::string_view part, std::size_t count) {
-  std::string all;
-  for (std::size_t i = 0; i < count; ++i) all += part;
-  return all;
-}
-
 void refuse(const std::string& pickle, const std::string& message) {
   expect_error([&] { Pickle parsed(pickle, "data.pkl", kAllowed); }, message);
 }
@@ -229,17 +223,27 @@ TEST(Pickle, RefusesEveryTruncation) {
 }
 
 TEST(Pickle, NestingIsBoundedByTheStackOrHarmless) {
-  refuse(repeated("]", 1'000'000) + repeated("a", 999'999) + ".", "more than 65536 values wait");
-  refuse(repeated("(", 1'000'000) + repeated("t", 1'000'000) + ".", "more than 65536 values wait");
-  with_root("N" + repeated("\x85", 100'000) + ".", [](const PickleValue& value) {
+  refuse(std::string(1'000'000, ']') + std::string(999'999, 'a') + ".",
+         "more than 65536 values wait on the stack");
+  refuse(std::string(1'000'000, '(') + std::string(1'000'000, 't') + ".",
+         "more than 65536 values wait on the stack");
+  with_root("N" + std::string(100'000, '\x85') + ".", [](const PickleValue& value) {
     std::size_t depth = 0;
     for (const auto* at = &value; at->kind == Kind::kTuple; at = at->items[0]) ++depth;
     EXPECT_EQ(depth, 100'000u);
   });
-  refuse("N" + repeated("\x85", 1 << 20) + ".", "more than 1048576 values");
-  refuse("]q\1(" + repeated("h\1", 60'000) + "tq\2]q\3" +
-             repeated("(" + repeated("h\1", 60'000) + "e", 38) + ".",
-         "more than 2097152 items");
+}
+
+TEST(Pickle, CostsNoMoreThanItsLimits) {
+  const auto with = [](const std::string& pickle, const PickleLimits& limits) {
+    Pickle parsed(pickle, "data.pkl", kAllowed, limits);
+  };
+  const std::string list = "](NNK\1e.", copied = "]q\1(h\1h\1e(h\1h\1e.";
+  with(list, {.values = 3, .items = 3, .stack = 4});
+  expect_error([&] { with(list, {.values = 2}); }, "more than 2 values");
+  expect_error([&] { with(list, {.items = 2}); }, "more than 2 items");
+  expect_error([&] { with(list, {.stack = 3}); }, "more than 3 values wait on the stack");
+  expect_error([&] { with(copied, {.items = 3}); }, "more than 3 items");
 }
 
 }  // namespace

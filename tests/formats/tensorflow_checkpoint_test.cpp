@@ -47,10 +47,15 @@ const std::string kContent = "0123456789abcdefghijklmn";
 class TensorFlowTest : public testing::Test {
  protected:
   ScratchFolder folder;
+  test::MemoryFile index, data;  // what the folder's links lead to
 
-  void write(const std::string& index, const std::string& data = kContent) {
-    test::write_file(folder / kIndex, index);
-    test::write_file(folder / kData, data);
+  TensorFlowTest() {
+    fs::create_symlink(index.path(), folder / kIndex);
+    fs::create_symlink(data.path(), folder / kData);
+  }
+  void write(const std::string& new_index, const std::string& new_data = kContent) {
+    index.write(new_index);
+    data.write(new_data);
   }
   /// An index of a header and the tensor 'w'.
   void write(const EntryParts& parts) {
@@ -63,11 +68,7 @@ class TensorFlowTest : public testing::Test {
     write(parts);
     refuse(message);
   }
-  void copy_golden() {
-    for (const char* name : {"checkpoint", kIndex, kData}) {
-      fs::copy_file(kGolden / name, folder / name);
-    }
-  }
+  void write_golden() { write(read_file(kGolden / kIndex), read_file(kGolden / kData)); }
 };
 
 TEST(TensorFlow, ReadsWhatTensorFlowWrites) {
@@ -91,9 +92,8 @@ TEST_F(TensorFlowTest, ReadsSeveralDataFiles) {
     return entry_of({.shard = shard, .bytes = 4, .shape = {1}, .content = content});
   };
   const std::string header = field(1, 4) + field(3, field(1, 1));
-  const std::string index = table({block(item(0, "", header) + item(0, "model/a", entry(0))),
+  index.write(table({block(item(0, "", header) + item(0, "model/a", entry(0))),
                                    block(item(0, "model/b", entry(3)) + item(6, "c", entry(1)))});
-  test::write_file(folder / kIndex, index);
   for (const auto& [shard, bytes] : {std::pair(0, content + "pad"), std::pair(1, content),
                                      std::pair(2, std::string()), std::pair(3, content)}) {
     test::write_file(folder / concat("model.ckpt.data-0000", shard, "-of-00004"), bytes);
@@ -111,8 +111,7 @@ TEST_F(TensorFlowTest, ReadsSeveralDataFiles) {
 }
 
 TEST_F(TensorFlowTest, TheFileCheckpointNamesThePrefix) {
-  copy_golden();
-  fs::remove(folder / "checkpoint");
+  write_golden();
   EXPECT_GT(TensorFlowCheckpoint(folder.path()).tensors().size(), 20u);
 
   fs::rename(folder / kIndex, folder / "m-7.index");
@@ -136,37 +135,39 @@ TEST_F(TensorFlowTest, TheFileCheckpointNamesThePrefix) {
 }
 
 TEST_F(TensorFlowTest, RefusesEveryTruncation) {
-  copy_golden();
-  const std::string index = read_file(kGolden / kIndex), data = read_file(kGolden / kData);
-  for (std::size_t n = 0; n < index.size(); ++n) {
-    test::write_file(folder / kIndex, std::string_view(index).substr(0, n));
+  write_golden();
+  const std::string whole_index = read_file(kGolden / kIndex);
+  const std::string whole_data = read_file(kGolden / kData);
+  for (std::size_t n = 0; n < whole_index.size(); ++n) {
+    index.write(std::string_view(whole_index).substr(0, n));
     refuse("model.ckpt.index: ");
   }
-  test::write_file(folder / kIndex, index);
-  for (std::size_t n = 0; n < data.size(); n += 61) {
-    test::write_file(folder / kData, std::string_view(data).substr(0, n));
+  index.write(whole_index);
+  for (std::size_t n = 0; n < whole_data.size(); n += 61) {
+    data.write(std::string_view(whole_data).substr(0, n));
     refuse("; it may be incomplete");
   }
 }
 
 TEST_F(TensorFlowTest, AChangedByteIsNoticedOrWithoutEffect) {
-  copy_golden();
+  write_golden();
   const Json expected = test::golden_json(kGolden);
-  const std::string index = read_file(kGolden / kIndex), data = read_file(kGolden / kData);
-  for (std::size_t i = 0; i < index.size(); ++i) {
-    std::string changed = index;
+  const std::string whole_index = read_file(kGolden / kIndex);
+  const std::string whole_data = read_file(kGolden / kData);
+  for (std::size_t i = 0; i < whole_index.size(); ++i) {
+    std::string changed = whole_index;
     changed[i] = static_cast<char>(changed[i] ^ 0x02);
-    test::write_file(folder / kIndex, changed);
+    index.write(changed);
     try {
       test::expect_golden(TensorFlowCheckpoint(folder.path()), expected);
     } catch (const Error&) {
     }
   }
-  test::write_file(folder / kIndex, index);
-  for (std::size_t i = 0; i < data.size(); i += 7) {
-    std::string changed = data;
+  index.write(whole_index);
+  for (std::size_t i = 0; i < whole_data.size(); i += 7) {
+    std::string changed = whole_data;
     changed[i] = static_cast<char>(changed[i] ^ 0x80);
-    test::write_file(folder / kData, changed);
+    data.write(changed);
     const TensorFlowCheckpoint checkpoint(folder.path());
     std::size_t refused = 0;
     for (const auto& info : checkpoint.tensors()) {
@@ -279,9 +280,10 @@ TEST_F(TensorFlowTest, RefusesTensorsThatDoNotFit) {
 
 TEST_F(TensorFlowTest, RefusesMoreTensorsThanAnyModelHas) {
   std::string entries = item(0, "", kHeader);
+  const std::string entry = entry_of({.bytes = 0, .shape = {0}});
   for (std::size_t i = 0; i <= (1 << 16); ++i) {
     std::string key = {static_cast<char>(i >> 16), static_cast<char>(i >> 8), static_cast<char>(i)};
-    entries += item(0, 'k' + key, entry_of({.bytes = 0, .shape = {0}}));
+    entries += item(0, 'k' + key, entry);
   }
   write(table({block(entries)}));
   refuse("more than 65536 tensors");

@@ -10,7 +10,6 @@ namespace {
 
 using test::dense;
 using test::expect_error;
-using test::ScratchFolder;
 using test::tensor;
 using test::text_of;
 using test::u32;
@@ -64,10 +63,10 @@ std::string six() {
 
 class TorchCheckpointTest : public testing::Test {
  protected:
-  ScratchFolder folder;
-  const fs::path path = folder / "x.pth";
+  test::MemoryFile file;
+  const fs::path path = file.path();
 
-  void write(std::string_view content) { test::write_file(path, content); }
+  void write(std::string_view content) { file.write(content); }
   void write_zip(const std::string& pickle, std::vector<ZipPart> more = {{"x/data/0", six()}}) {
     more.insert(more.begin(), {"x/data.pkl", pickle});
     write(zip_of(more));
@@ -108,7 +107,7 @@ TEST_F(TorchCheckpointTest, RefusesEveryTruncation) {
     const std::string whole = read_file(kGolden / name);
     for (std::size_t n = 0; n < whole.size(); ++n) {
       write(std::string_view(whole).substr(0, n));
-      refuse("x.pth: ");
+      refuse(concat(path.string(), ": "));
     }
   }
 }
@@ -149,7 +148,7 @@ TEST_F(TorchCheckpointTest, ChecksTheChecksums) {
   write_zip(pickle, {{.name = "x/data/0", .content = six(), .spoil = 1}});
   const TorchCheckpoint checkpoint(path);
   expect_error([&] { checkpoint.bytes(checkpoint.tensors()[0]); },
-               "x.pth: 'x/data/0' does not have the checksum that the file gives for it");
+               ": 'x/data/0' does not have the checksum that the file gives for it");
 }
 
 TEST_F(TorchCheckpointTest, ManyThreadsMayReadBytes) {
@@ -194,7 +193,7 @@ TEST_F(TorchCheckpointTest, ADictThatHoldsItselfIsNoLoop) {
 
 TEST_F(TorchCheckpointTest, ExecutesNothing) {
   write_zip("cos\nsystem\n(" + text("true") + "tR.");
-  refuse("x.pth: data.pkl: byte 0, opcode GLOBAL: the pickle wants os.system; only tensors");
+  refuse(": data.pkl: byte 0, opcode GLOBAL: the pickle wants os.system; only tensors");
   write("\x80\2cposix\nsystem\n.");
   refuse("its magic number (from byte 0): byte 2, opcode GLOBAL: the pickle wants posix.system");
 }
@@ -242,7 +241,7 @@ TEST_F(TorchCheckpointTest, RefusesViewsOutsideTheirStorage) {
     parts.offset = offset;
     parts.shape = shape;
     parts.strides = strides;
-    refuse(parts, "x.pth: data.pkl: tensor 'w'" + message);
+    refuse(parts, "data.pkl: tensor 'w'" + message);
   };
   constexpr std::int64_t kHuge = std::int64_t{1} << 62;
   view(1, tuple({2, 3}), tuple({3, 1}), " goes beyond its storage of 6 elements");
@@ -319,7 +318,7 @@ TEST_F(TorchCheckpointTest, RefusesDamagedCalls) {
 
 TEST_F(TorchCheckpointTest, RefusesOtherArchivesAndFiles) {
   write(zip_of({{"x/model.json", "{}"}}));
-  refuse("x.pth: a zip archive without an entry NAME/data.pkl is no file of torch.save");
+  refuse(": a zip archive without an entry NAME/data.pkl is no file of torch.save");
   write(zip_of({{"data.pkl", "N."}, {"x/y/data.pkl", "N."}}));
   refuse("without an entry NAME/data.pkl");
   write(zip_of({{"x/data.pkl", "N."}, {"y/data.pkl", "N."}}));
@@ -334,7 +333,7 @@ TEST_F(TorchCheckpointTest, RefusesOtherArchivesAndFiles) {
   refuse("neither a zip archive nor a pickle");
   write("\x80\2}.");
   refuse("a pickle, but not one of torch.save");
-  expect_error([&] { TorchCheckpoint checkpoint(folder / "none"); }, "cannot read");
+  expect_error([&] { TorchCheckpoint checkpoint(kGolden / "none"); }, "cannot read");
 }
 
 class OldContainerTest : public TorchCheckpointTest {

@@ -2,6 +2,7 @@
 // one JSON object. Run it twice: the first time may read the disk.
 
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -33,6 +34,7 @@ gptkit::GPT load(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0);  // as the programs do
   try {
     gptkit::require(argc == 2, "usage: load_bench MODEL");
     const double before = memory("VmRSS:");
