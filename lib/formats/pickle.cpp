@@ -42,8 +42,8 @@ class Unpickler {
       opcode_ = static_cast<unsigned char>(bytes_[at_++]);
       if (opcode_ == kStop) break;
       if (!push_constant() && !build_container() && !use_memo()) step();
-      check(stack_.size() <= limits_.stack && marks_.size() <= limits_.stack, "more than ", limits_.stack,
-            " values wait on the stack");
+      check(stack_.size() <= limits_.stack && marks_.size() <= limits_.stack, "more than ",
+            limits_.stack, " values wait on the stack");
     }
     const PickleValue* const root = pop();
     check(stack_.empty() && marks_.empty(), "values are left on the stack");

@@ -318,9 +318,13 @@ std::shared_ptr<const BpeTokenizer> load_hugging_face_tokenizer(const fs::path& 
   if (fs::exists(json)) {
     return std::make_shared<BpeTokenizer>(read_tokenizer_json(json), json.string());
   }
-  const fs::path merges = folder / "merges.txt";
-  if (!fs::exists(vocab) || !fs::exists(merges)) return nullptr;
-  return std::make_shared<BpeTokenizer>(read_vocab_and_merges(vocab, merges), vocab.string());
+  // The second pair is what OpenAI called the same files.
+  for (const auto& [tokens, merges] : {std::pair{vocab, folder / "merges.txt"},
+                                       std::pair{folder / "encoder.json", folder / "vocab.bpe"}}) {
+    if (!fs::exists(tokens) || !fs::exists(merges)) continue;
+    return std::make_shared<BpeTokenizer>(read_vocab_and_merges(tokens, merges), tokens.string());
+  }
+  return nullptr;
 }
 
 }  // namespace gptkit

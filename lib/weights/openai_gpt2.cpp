@@ -74,7 +74,10 @@ TensorMap hugging_face_from_openai(const ModelConfig& config, const TensorMap& t
     map.add(ours, without_first_dimension(rest.at(theirs)));
     rest.erase(theirs);
   }
-  for (const auto& [name, source] : rest) map.add(name, source);
+  // A training's own variables (global_step, Adam's moments) lie beside the model's.
+  for (const auto& [name, source] : rest) {
+    if (name.starts_with("model/")) map.add(name, source);
+  }
   return map;
 }
 

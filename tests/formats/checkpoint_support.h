@@ -35,8 +35,8 @@ class MemoryFile {
 
   void write(std::string_view content) {
     const bool written =
-        ::ftruncate(fd_, 0) == 0 && ::pwrite(fd_, content.data(), content.size(), 0) ==
-                                        static_cast<ssize_t>(content.size());
+        ::ftruncate(fd_, 0) == 0 &&
+        ::pwrite(fd_, content.data(), content.size(), 0) == static_cast<ssize_t>(content.size());
     if (!written) ADD_FAILURE() << "cannot write the file in memory";
   }
   fs::path path() const { return concat("/proc/self/fd/", fd_); }

@@ -93,7 +93,7 @@ TEST_F(TensorFlowTest, ReadsSeveralDataFiles) {
   };
   const std::string header = field(1, 4) + field(3, field(1, 1));
   index.write(table({block(item(0, "", header) + item(0, "model/a", entry(0))),
-                                   block(item(0, "model/b", entry(3)) + item(6, "c", entry(1)))});
+                     block(item(0, "model/b", entry(3)) + item(6, "c", entry(1)))}));
   for (const auto& [shard, bytes] : {std::pair(0, content + "pad"), std::pair(1, content),
                                      std::pair(2, std::string()), std::pair(3, content)}) {
     test::write_file(folder / concat("model.ckpt.data-0000", shard, "-of-00004"), bytes);
@@ -208,11 +208,11 @@ TEST_F(TensorFlowTest, RefusesDamagedBlocks) {
 
 TEST_F(TensorFlowTest, RefusesBlocksThatAreNotInOrder) {
   const std::string first = block(item(0, "", kHeader) + item(0, "w", entry_of({})));
-  const std::string index =
+  const std::string places =
       block(item(0, "a", place(0, first.size())) + item(0, "b", place(0, first.size())));
-  std::string footer = place(0, first.size()) + place(first.size(), index.size());
+  std::string footer = place(0, first.size()) + place(first.size(), places.size());
   footer.resize(40, '\0');
-  write(first + index + footer + u64(0xdb4775248b80fb57));
+  write(first + places + footer + u64(0xdb4775248b80fb57));
   refuse("its blocks overlap");
 
   const std::string w = entry_of({}), header = item(0, "", kHeader);

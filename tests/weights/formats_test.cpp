@@ -188,6 +188,49 @@ TEST(Formats, AFolderSavedByTheBareModelOpens) {
   }
 }
 
+fs::path golden(const char* name) { return fs::path(GPTKIT_SOURCE_DIR) / "tests/golden" / name; }
+
+TEST(Formats, PyTorchsFileHoldsWhatSafetensorsHolds) {
+  ScratchFolder scratch;
+  for (const char* name : {"config.json", "pytorch_model.bin"}) {
+    fs::copy_file(golden("gpt2-tiny") / name, scratch / name);
+  }
+  const auto old = open_model(scratch.path().string());
+  const auto want = open_model(golden("gpt2-tiny").string());
+  GPT from_old(old.config), from_new(want.config);
+  load_from_hugging_face(from_old, old.tensors);
+  load_from_hugging_face(from_new, want.tensors);
+  expect_same_tensors(from_old, from_new);
+}
+
+TEST(Formats, OpenAisFolderOpens) {
+  ScratchFolder scratch;
+  for (const char* name : {"checkpoint", "model.ckpt.index", "model.ckpt.data-00000-of-00001"}) {
+    fs::copy_file(golden("tensorflow_checkpoint") / name, scratch / name);
+  }
+  write_file_atomic(scratch / "hparams.json",
+                    R"({"n_vocab": 7, "n_ctx": 6, "n_embd": 4, "n_head": 2, "n_layer": 2})");
+  const auto source = open_model(scratch.path().string());
+  EXPECT_EQ(source.format, ModelFormat::kOpenAi);
+  GPT model(source.config);
+  load_from_hugging_face(model, source.tensors);
+  TensorMap theirs;
+  theirs.add(source.files.front());
+  EXPECT_TRUE(torch::equal(model->block(1)->mlp()->up()->weight.t(),
+                           theirs.at("model/h1/mlp/c_fc/w").squeeze(0)));
+  EXPECT_TRUE(torch::equal(model->final_norm()->bias, theirs.at("model/ln_f/b")));
+
+  write_file_atomic(scratch / "hparams.json",
+                    R"({"n_vocab": 7, "n_ctx": 6, "n_embd": 4, "n_head": 2, "n_layer": 3})");
+  const auto deeper = open_model(scratch.path().string());
+  expect_error(
+      [&] {
+        GPT other(deeper.config);
+        load_from_hugging_face(other, deeper.tensors);
+      },
+      "missing: transformer.h.2.ln_1.weight");
+}
+
 TEST(Formats, AForeignFileIsRefusedByName) {
   ScratchFolder scratch;
   write_file_atomic(scratch / "notes.txt", "nothing of the kind");
