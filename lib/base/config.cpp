@@ -155,7 +155,7 @@ class Builder : public YAML::EventHandler {
     const auto [first, is_new] = map.lines.emplace(key, mark.line);
     require(is_new, place(mark), ": the key '", printable(key), "' is set twice; first on line ",
             first->second + 1);
-    map.node->members.emplace_back(key, ConfigNode());
+    map.node->members.push_back({key, ConfigNode()});
     map.key_next = false;
   }
 
@@ -218,7 +218,7 @@ ConfigNode as_section(ConfigNode bare) {
   ConfigNode section;
   section.origin = bare.origin;
   section.folder = bare.folder;
-  section.members.emplace_back("", std::move(bare));
+  section.members.push_back({"", std::move(bare)});
   return section;
 }
 
@@ -238,7 +238,7 @@ ConfigNode parse_override(const ConfigOverride& override) {
     ConfigNode outer;
     outer.origin = where;
     outer.folder = folder;
-    outer.members.emplace_back(std::move(name), std::move(node));
+    outer.members.push_back({std::move(name), std::move(node)});
     node = std::move(outer);
     if (dot == key.npos) return node;
     key.resize(dot);
@@ -278,7 +278,7 @@ void merge_config(ConfigNode& into, ConfigNode from) {
     const auto same_name = [&name = name](const auto& member) { return member.first == name; };
     const auto found = std::find_if(into.members.begin(), into.members.end(), same_name);
     if (found == into.members.end()) {
-      into.members.emplace_back(std::move(name), std::move(value));
+      into.members.push_back({std::move(name), std::move(value)});
     } else {  // the last set stands last: a bare value and the field it means are bound in turn
       merge_config(found->second, std::move(value));
       std::rotate(found, found + 1, into.members.end());

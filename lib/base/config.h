@@ -46,16 +46,24 @@ struct ConfigInputs {
   std::vector<ConfigOverride> overrides;
 };
 
+struct ConfigMember;
+
 /// A merged, untyped YAML value and where it came from.
 struct ConfigNode {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kMap;
-  bool quoted = false;            // a quoted scalar is text, never a number
-  std::string scalar;             // kScalar
-  std::vector<ConfigNode> items;  // kList
-  std::vector<std::pair<std::string, ConfigNode>> members;  // kMap
-  std::string origin;                                       // "pretrain.yaml:12", "--set"
-  std::filesystem::path folder;                             // what relative paths are relative to
+  bool quoted = false;                // a quoted scalar is text, never a number
+  std::string scalar;                 // kScalar
+  std::vector<ConfigNode> items;      // kList
+  std::vector<ConfigMember> members;  // kMap
+  std::string origin;                 // "pretrain.yaml:12", "--set"
+  std::filesystem::path folder;       // what relative paths are relative to
+};
+
+/// A key and its value; no std::pair, of whose incomplete form clang makes no vector.
+struct ConfigMember {
+  std::string first;
+  ConfigNode second;
 };
 
 /// Reads and merges. Refuses files over 1 MiB, aliases, tags, merge keys, nesting over 64,
