@@ -49,6 +49,8 @@ void validate(const GenerateConfig& config) {
           "no prompt; give --prompt TEXT or --prompt-file FILE");
   require(config.prompt.empty() || config.prompt_file.empty(),
           "--prompt and --prompt-file are both given; choose one");
+  require(config.chat || (config.input.empty() && config.system.empty()),
+          "--input and --system are parts of a chat prompt; give --chat too");
   require(config.num_return_sequences >= 1 && config.num_return_sequences <= 1000,
           "num-return-sequences: ", config.num_return_sequences,
           " is out of range; expected 1 to 1000");

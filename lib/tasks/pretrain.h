@@ -23,7 +23,8 @@ struct PretrainModelConfig : ModelConfig {
 template <class Visitor>
 void visit_fields(PretrainModelConfig& c, Visitor&& visit) {
   visit("from", c.from, "a model folder or name to go on from; empty: from scratch");
-  visit("preset", c.preset, "gpt2, gpt2-medium, gpt2-large or gpt2-xl, for what is not set below");
+  visit("preset", c.preset,
+        "gpt2 ... gpt2-xl, smollm2-135m, -360m or -1.7b, for what is not set below");
   visit_fields(static_cast<ModelConfig&>(c), visit);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // config.json <-> ModelConfig. Read: model_type gpt2, llama, mistral and qwen2. A key whose value
-// changes the mathematics in a way that is not implemented is refused by name.
+// asks for other mathematics than the blocks compute (another activation, a sliding window) is
+// refused by name.
 // https://huggingface.co/docs/transformers/main_classes/configuration
 
 #include <string>

@@ -44,6 +44,14 @@ TEST_F(Pipeline, LeavesAModelAndTheRecordOfItsTraining) {
   EXPECT_NE(weights("other"), weights("pre"));
 }
 
+TEST_F(Pipeline, PartsOfAChatPromptWithoutChatAreRefused) {
+  for (const char* option : {"--input", "--system"}) {
+    const auto result = generate({"-p", "x", option, "y"});
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.err, HasSubstr("give --chat too"));
+  }
+}
+
 TEST_F(Pipeline, ContinuesAPromptTheSameWayForTheSameSeed) {
   const Arguments prompt = {"-p", "Once upon", "-n", "8", "--json"};
   const auto first = generate(prompt), second = generate(prompt);

@@ -65,11 +65,7 @@ class EveryFormat : public testing::TestWithParam<const char*> {
 INSTANTIATE_TEST_SUITE_P(Of, EveryFormat,
                          testing::Values("gpt2-odd", "gpt2-published-vocabulary", "llama-grouped",
                                          "llama-scaled-biased", "qwen2", "mistral"),
-                         [](const auto& instance) {
-                           std::string name = instance.param;
-                           std::erase(name, '-');
-                           return name;
-                         });
+                         test::test_name);
 
 TEST_P(EveryFormat, HoldsTheSameTensors) {
   const auto model = language_model(GetParam());

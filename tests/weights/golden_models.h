@@ -2,6 +2,7 @@
 // The models of tests/golden/models.json: their weights follow from a formula (see
 // make_model_golden.py), so that only what transformers computes with them is stored.
 
+#include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include <cstdint>
@@ -66,6 +67,13 @@ inline torch::Tensor ids_of(const Json& rows) {
     parts.push_back(torch::tensor(row.get<std::vector<int64_t>>(), torch::kInt64));
   }
   return torch::stack(parts);
+}
+
+/// The parameter of a test over models, as gtest allows it in a name.
+inline std::string test_name(const testing::TestParamInfo<const char*>& instance) {
+  std::string name = instance.param;
+  std::erase(name, '-');
+  return name;
 }
 
 /// 64 tokens, each the likeliest, after the first 8 of `start`, through the cache.

@@ -15,11 +15,7 @@ class GoldenModels : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Transformers, GoldenModels,
                          testing::Values("gpt2-odd", "gpt2-published-vocabulary", "llama-grouped",
                                          "llama-scaled-biased", "qwen2", "mistral"),
-                         [](const auto& instance) {
-                           std::string name = instance.param;
-                           std::erase(name, '-');
-                           return name;
-                         });
+                         test::test_name);
 
 TEST_P(GoldenModels, LogitsMatch) {
   torch::NoGradGuard no_grad;
