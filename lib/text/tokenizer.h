@@ -1,6 +1,7 @@
 #pragma once
 // Text <-> token ids, whatever the algorithm. Byte-level tokenizers give back every byte string
-// exactly; encode and decode are const and may be called from several threads at once.
+// exactly (of a published vocabulary that lacks bytes: all but those); encode and decode are const
+// and may be called from several threads at once.
 
 #include <cstdint>
 #include <filesystem>
