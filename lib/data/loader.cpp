@@ -42,13 +42,13 @@ std::optional<Batch> Loader::next() {
   const std::int64_t begin = batch * options_.batch_size;
   const std::int64_t end = std::min(begin + options_.batch_size, dataset_->size());
   ++state_.batch;
+  last_.resize(static_cast<std::size_t>(end - begin));
   if (options_.shuffle) {
-    return dataset_->collate(std::span(order_).subspan(static_cast<std::size_t>(begin),
-                                                       static_cast<std::size_t>(end - begin)));
+    std::copy(order_.begin() + begin, order_.begin() + end, last_.begin());
+  } else {
+    std::iota(last_.begin(), last_.end(), begin);
   }
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
-  std::iota(indices.begin(), indices.end(), begin);
-  return dataset_->collate(indices);
+  return dataset_->collate(last_);
 }
 
 void Loader::restore(const LoaderState& state) {

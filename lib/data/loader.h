@@ -50,6 +50,8 @@ class Loader {
   void start_epoch(std::uint64_t seed = 0);
   /// The next batch of the epoch; nothing at its end, and before the first start_epoch.
   std::optional<Batch> next();
+  /// The numbers of the examples in the batch that next() gave last.
+  std::span<const std::int64_t> last_examples() const { return last_; }
 
   const LoaderState& state() const { return state_; }
   /// Continues where state() was taken; fails when the position is not one of this loader's.
@@ -61,6 +63,7 @@ class Loader {
   std::int64_t batches_;
   LoaderState state_;
   std::vector<std::int64_t> order_;  // empty when sequential
+  std::vector<std::int64_t> last_;
 };
 
 }  // namespace gptkit
