@@ -33,17 +33,24 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
 
 void Loader::start_epoch(std::uint64_t seed) {
   state_ = {.epoch = state_.epoch + 1, .batch = 0, .seed = seed};
-  if (options_.shuffle) order_ = torch_permutation(seed, dataset_->size());
+  if (shuffled()) order_ = torch_permutation(seed, dataset_->size());
+}
+
+/// Where the next batch begins in the order of the examples.
+std::int64_t Loader::first_example() const {
+  const std::int64_t before = dataset_->endless() ? (state_.epoch - 1) * batches_ : 0;
+  return ((before + state_.batch) * options_.ranks + options_.rank) * options_.batch_size;
 }
 
 std::optional<Batch> Loader::next() {
   if (state_.epoch == 0 || state_.batch == batches_) return std::nullopt;
-  const std::int64_t batch = state_.batch * options_.ranks + options_.rank;
-  const std::int64_t begin = batch * options_.batch_size;
-  const std::int64_t end = std::min(begin + options_.batch_size, dataset_->size());
+  const std::int64_t begin = first_example();
+  const std::int64_t end = dataset_->endless()
+                               ? begin + options_.batch_size
+                               : std::min(begin + options_.batch_size, dataset_->size());
   ++state_.batch;
   last_.resize(static_cast<std::size_t>(end - begin));
-  if (options_.shuffle) {
+  if (shuffled()) {
     std::copy(order_.begin() + begin, order_.begin() + end, last_.begin());
   } else {
     std::iota(last_.begin(), last_.end(), begin);
@@ -56,9 +63,7 @@ void Loader::restore(const LoaderState& state) {
           "cannot continue at batch ", state.batch, " of epoch ", state.epoch, ": an epoch has ",
           batches_, " batches; the data or the batch size differs from the interrupted run's");
   state_ = state;
-  if (options_.shuffle && state.epoch > 0) {
-    order_ = torch_permutation(state.seed, dataset_->size());
-  }
+  if (shuffled() && state.epoch > 0) order_ = torch_permutation(state.seed, dataset_->size());
 }
 
 }  // namespace gptkit

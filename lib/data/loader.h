@@ -17,6 +17,9 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual std::int64_t size() const = 0;
+  /// Whether every index from 0 on is an example, in the order that is wanted (a data mixture):
+  /// never shuffled, each epoch goes on behind the last one, and size() is what is called an epoch.
+  virtual bool endless() const { return false; }
   virtual Batch collate(std::span<const std::int64_t> indices) const = 0;
 };
 
@@ -47,6 +50,7 @@ class Loader {
 
   /// Begins an epoch. When shuffling, the order is torch_permutation(seed, size): the seed is the
   /// int64 that PyTorch's RandomSampler draws (its DataLoader draws another one just before).
+  /// Endless data are never shuffled.
   void start_epoch(std::uint64_t seed = 0);
   /// The next batch of the epoch; nothing at its end, and before the first start_epoch.
   std::optional<Batch> next();
@@ -64,6 +68,9 @@ class Loader {
   LoaderState state_;
   std::vector<std::int64_t> order_;  // empty when sequential
   std::vector<std::int64_t> last_;
+
+  bool shuffled() const { return options_.shuffle && !dataset_->endless(); }
+  std::int64_t first_example() const;
 };
 
 }  // namespace gptkit
