@@ -1,8 +1,6 @@
 #include "data/corpus.h"
 
 #include <algorithm>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -11,137 +9,15 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/parallel.h"
-#include "base/progress.h"
 #include "data/documents.h"
-#include "text/unicode.h"
+#include "data/encode_documents.h"
 
 namespace gptkit {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 1 << 18;  // of a long document, encoded at once
-constexpr std::size_t kBatchBytes = 1 << 23;  // of text, encoded in parallel
 constexpr std::string_view kFormat = "gptkit-tokens";
-
-using TokenSink = std::function<void(std::span<const TokenId>)>;
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-/// Whether encoding the text before and after `cut` by itself gives the same ids as both at once,
-/// tried on the words around it.
-bool cut_is_harmless(const Tokenizer& tokenizer, std::string_view text, std::size_t cut,
-                     SpecialTokens special) {
-  const auto begin = text.rfind(' ', cut - std::min<std::size_t>(cut, 64));
-  const auto end = text.find(' ', cut + 64);
-  if (begin == text.npos || end == text.npos || end - begin > 4096) return false;
-  const auto whole = tokenizer.encode(text.substr(begin, end - begin), special);
-  auto parts = tokenizer.encode(text.substr(begin, cut - begin), special);
-  tokenizer.encode_append(text.substr(cut, end - cut), parts, special);
-  return parts == whole;
-}
-
-/// Where to end a piece of a long text: between a letter and a blank before a letter, where the
-/// pre-tokenizers begin a new word whatever came before. The text's end when there is no such
-/// place.
-std::size_t piece_end(const Tokenizer& tokenizer, std::string_view text, SpecialTokens special) {
-  int tries = 0;
-  for (std::size_t cut = kPieceBytes; cut + 1 < text.size() && tries < 100; ++cut) {
-    if (text[cut] != ' ' || !is_letter(text[cut - 1]) || !is_letter(text[cut + 1])) continue;
-    if (cut_is_harmless(tokenizer, text, cut, special)) return cut;
-    ++tries;
-  }
-  return text.size();
-}
-
-/// Encodes documents on several threads and hands their ids on in order, joined by end-of-text.
-class Encoder {
- public:
-  Encoder(const Tokenizer& tokenizer, SpecialTokens special, TokenSink sink)
-      : tokenizer_(tokenizer), special_(special), sink_(std::move(sink)) {}
-
-  void add_document(std::string_view text) {
-    bool joined = any_;
-    while (!text.empty()) {
-      const auto end = piece_end(tokenizer_, text, special_);
-      pieces_.push_back({std::string(text.substr(0, end)), joined, {}});
-      pending_bytes_ += end;
-      if (pending_bytes_ >= kBatchBytes) flush();
-      text.remove_prefix(end);
-      joined = false;
-      any_ = true;
-    }
-  }
-
-  void flush() {
-    const auto separator = tokenizer_.end_of_text();
-    parallel_for(pieces_.size(), physical_cores(), [&](std::size_t i) {
-      auto& piece = pieces_[i];
-      if (piece.joined && separator) piece.ids.push_back(*separator);
-      tokenizer_.encode_append(piece.text, piece.ids, special_);
-    });
-    for (const auto& piece : pieces_) sink_(piece.ids);
-    pieces_.clear();
-    pending_bytes_ = 0;
-  }
-
- private:
-  struct Piece {
-    std::string text;
-    bool joined;  // to the document before it
-    std::vector<TokenId> ids;
-  };
-  const Tokenizer& tokenizer_;
-  SpecialTokens special_;
-  TokenSink sink_;
-  std::vector<Piece> pieces_;
-  std::size_t pending_bytes_ = 0;
-  bool any_ = false;
-};
-
-struct TextCounts {
-  std::int64_t documents = 0, characters = 0, bytes = 0;
-};
-
-/// The first pass over text: counts it, and warns once of what is not UTF-8.
-TextCounts count_text(const std::vector<fs::path>& files) {
-  TextCounts counts;
-  bool warned = false;
-  for_each_document(files, [&](const Document& document) {
-    ++counts.documents;
-    counts.characters += count_characters(document.text);
-    counts.bytes += std::ssize(document.text);
-    if (warned || is_valid_utf8(document.text)) return;
-    warned = true;
-    log_warning(document.file.string(),
-                document.line > 0 ? concat(":", document.line) : std::string(),
-                ": not UTF-8; its bytes are tokenized as they are");
-  });
-  return counts;
-}
-
-/// Encodes documents: the first `train_characters` of the corpus to one sink, the rest to the
-/// other.
-void encode_text(const std::vector<fs::path>& files, const TextCounts& counts,
-                 std::int64_t train_characters, const Tokenizer& tokenizer, SpecialTokens special,
-                 const TokenSink& train_sink, const TokenSink& validation_sink) {
-  Encoder train(tokenizer, special, train_sink), validation(tokenizer, special, validation_sink);
-  constexpr std::int64_t kMegabyte = 1'000'000;
-  Progress progress("tokenizing", (counts.bytes + kMegabyte - 1) / kMegabyte, "MB");
-  std::int64_t bytes = 0, left = train_characters;
-  for_each_document(files, [&](const Document& document) {
-    const auto cut = character_offset(document.text, left);
-    left -= std::min(left, count_characters(document.text));
-    train.add_document(document.text.substr(0, cut));
-    validation.add_document(document.text.substr(cut));
-    bytes += std::ssize(document.text);
-    progress.update(bytes / kMegabyte);
-  });
-  train.flush();
-  validation.flush();
-  progress.update((bytes + kMegabyte - 1) / kMegabyte);
-}
 
 std::int64_t training_part(std::int64_t all, double validation_fraction) {
   return static_cast<std::int64_t>((1.0 - validation_fraction) * static_cast<double>(all));
@@ -153,33 +29,37 @@ TokenSink append_to(std::vector<TokenId>& tokens) {
   };
 }
 
+EncodeDocuments encoding(const CorpusOptions& options) {
+  return {.special = options.allow_special ? SpecialTokens::kAllow : SpecialTokens::kAsText,
+          .threads = options.threads > 0 ? options.threads : physical_cores()};
+}
+
+/// The training documents, without those that the filter drops.
+TextFiles training_text(const CorpusOptions& options, std::vector<fs::path> files) {
+  TextFiles text{std::move(files)};
+  if (options.filter) text.kept = options.filter->select(text.files);
+  return text;
+}
+
 CorpusTokens load_text(const CorpusOptions& options, const std::vector<fs::path>& train_files,
                        const Tokenizer& tokenizer) {
-  const auto special = options.allow_special ? SpecialTokens::kAllow : SpecialTokens::kAsText;
   const bool by_tokens = options.split_by == SplitBy::kTokens;
   const double fraction = options.validation.empty() ? options.validation_fraction : 0.0;
-  const auto counts = count_text(train_files);
+  const auto text = training_text(options, train_files);
+  auto encode = encoding(options);
+  encode.counts = count_text(text);
+  const auto characters = encode.counts.characters;
+  if (!by_tokens) encode.train_characters = training_part(characters, fraction);
   std::vector<TokenId> train, validation;
-  encode_text(train_files, counts,
-              by_tokens ? counts.characters : training_part(counts.characters, fraction), tokenizer,
-              special, append_to(train), append_to(validation));
-  CorpusTokens corpus{TokenStream(std::move(train)), TokenStream(), counts.documents,
-                      counts.characters};
+  encode_documents(text, tokenizer, encode, append_to(train), append_to(validation));
+  CorpusTokens corpus{TokenStream(std::move(train)), TokenStream(std::move(validation)),
+                      encode.counts.documents, characters};
   if (by_tokens) {
     const auto all = corpus.train;
     const auto cut = training_part(all.size(), fraction);
     corpus.train = all.slice(0, cut);
     corpus.validation = all.slice(cut, all.size());
-    return corpus;
   }
-  if (!options.validation.empty()) {
-    const auto files = expand_inputs(options.validation);
-    const auto more = count_text(files);
-    encode_text(files, more, more.characters, tokenizer, special, append_to(validation), nullptr);
-    corpus.documents += more.documents;
-    corpus.characters += more.characters;
-  }
-  corpus.validation = TokenStream(std::move(validation));
   return corpus;
 }
 
@@ -242,6 +122,11 @@ bool any_shards(const std::vector<fs::path>& inputs) {
   });
 }
 
+/// Whether inputs, globs included, are token shards.
+bool are_shards(const std::vector<fs::path>& inputs) {
+  return any_shards(inputs) || any_shards(expand_inputs(inputs));
+}
+
 /// Opens shards after checking that they were written with this tokenizer, where they say so.
 TokenStream open_shards(const std::vector<fs::path>& shards, const Tokenizer& tokenizer) {
   std::optional<std::string> digest;
@@ -260,14 +145,14 @@ TokenStream open_shards(const std::vector<fs::path>& shards, const Tokenizer& to
 }
 
 CorpusTokens load_shards(const CorpusOptions& options, const Tokenizer& tokenizer) {
+  require(!options.filter, options.train.front().string(),
+          ": token shards cannot be filtered; filter the text when encoding it (tokenize encode "
+          "--filter) or leave out data.filter");
   const auto list = list_shards(options.train);
   CorpusTokens corpus;
   corpus.train = open_shards(list.shards, tokenizer);
-  if (!options.validation.empty()) {
-    const auto validation = list_shards(options.validation);
-    corpus.validation = open_shards(
-        validation.validation.empty() ? validation.shards : validation.validation, tokenizer);
-  } else if (!list.validation.empty()) {
+  if (!options.validation.empty()) return corpus;
+  if (!list.validation.empty()) {
     corpus.validation = open_shards(list.validation, tokenizer);
   } else {
     const auto all = corpus.train;
@@ -276,6 +161,23 @@ CorpusTokens load_shards(const CorpusOptions& options, const Tokenizer& tokenize
     corpus.validation = all.slice(cut, all.size());
   }
   return corpus;
+}
+
+/// The tokens of validation files; adds what they count to `documents` and `characters`.
+TokenStream validation_tokens(const CorpusOptions& options, const Tokenizer& tokenizer,
+                              CorpusTokens& counted) {
+  if (are_shards(options.validation)) {
+    const auto list = list_shards(options.validation);
+    return open_shards(list.validation.empty() ? list.shards : list.validation, tokenizer);
+  }
+  const auto files = expand_inputs(options.validation);
+  auto encode = encoding(options);
+  encode.counts = count_text({files});
+  counted.documents += encode.counts.documents;
+  counted.characters += encode.counts.characters;
+  std::vector<TokenId> ids;
+  encode_documents({files}, tokenizer, encode, append_to(ids), nullptr);
+  return TokenStream(std::move(ids));
 }
 
 void check_options(const CorpusOptions& options) {
@@ -306,14 +208,18 @@ void write_meta(const fs::path& path, const Tokenizer& tokenizer, const std::str
 
 CorpusTokens load_corpus(const CorpusOptions& options, const Tokenizer& tokenizer) {
   check_options(options);
-  if (any_shards(options.train)) return load_shards(options, tokenizer);
-  const auto files = expand_inputs(options.train);
-  if (any_shards(files)) return load_shards(options, tokenizer);
-  if (any_shards(options.validation)) {
-    fail(options.validation.front().string(),
-         ": the validation data are token shards but the training data are text; give both alike");
+  auto corpus = are_shards(options.train)
+                    ? load_shards(options, tokenizer)
+                    : load_text(options, expand_inputs(options.train), tokenizer);
+  if (!options.validation.empty()) {
+    corpus.validation = validation_tokens(options, tokenizer, corpus);
   }
-  return load_text(options, files, tokenizer);
+  return corpus;
+}
+
+TokenStream load_validation(const CorpusOptions& options, const Tokenizer& tokenizer) {
+  CorpusTokens counted;
+  return validation_tokens(options, tokenizer, counted);
 }
 
 EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& tokenizer,
@@ -327,9 +233,11 @@ EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& to
     require(fs::is_regular_file(file), file.string(),
             ": is no regular file; writing shards reads its input twice");
   }
-  const auto special = options.allow_special ? SpecialTokens::kAllow : SpecialTokens::kAsText;
   const double fraction = options.validation.empty() ? options.validation_fraction : 0.0;
-  auto counts = count_text(files);
+  const auto text = training_text(options, files);
+  auto encode = encoding(options);
+  auto counts = encode.counts = count_text(text);
+  encode.train_characters = training_part(counts.characters, fraction);
 
   AtomicDirectory output(folder);
   const auto digest = tokenizer_sha256(tokenizer);
@@ -339,19 +247,23 @@ EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& to
   auto train = writer("train"), validation = writer("val");
   const TokenSink to_train = [&](auto ids) { train.write(ids); };
   const TokenSink to_validation = [&](auto ids) { validation.write(ids); };
-  encode_text(files, counts, training_part(counts.characters, fraction), tokenizer, special,
-              to_train, to_validation);
+  encode_documents(text, tokenizer, encode, to_train, to_validation);
   if (!options.validation.empty()) {
-    const auto more_files = expand_inputs(options.validation);
-    const auto more = count_text(more_files);
-    encode_text(more_files, more, more.characters, tokenizer, special, to_validation, nullptr);
-    counts.documents += more.documents;
-    counts.characters += more.characters;
-    counts.bytes += more.bytes;
+    const TextFiles more_text{expand_inputs(options.validation)};
+    auto more = encoding(options);
+    more.counts = count_text(more_text);
+    encode_documents(more_text, tokenizer, more, to_validation, nullptr);
+    counts.documents += more.counts.documents;
+    counts.characters += more.counts.characters;
+    counts.bytes += more.counts.bytes;
   }
   train.finish();
   validation.finish();
   write_meta(output.path() / "meta.json", tokenizer, digest, counts.documents, train, validation);
+  if (options.filter) {
+    write_file_atomic(output.path() / kFilterReportFile,
+                      dump_json(to_json(options.filter->report()), 2) + "\n");
+  }
   output.commit();
   return {counts.documents, counts.characters, counts.bytes, train.tokens(), validation.tokens()};
 }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/document_filter.h"
 #include "data/token_shard.h"
 #include "text/tokenizer.h"
 
@@ -33,6 +34,10 @@ struct CorpusOptions {
   double validation_fraction = 0.1;         // 0: none
   SplitBy split_by = SplitBy::kCharacters;  // shards are always cut by tokens
   bool allow_special = false;  // "<|endoftext|>" in the text becomes the token; else ordinary text
+  // Drops training documents (text only). Validation files stay as they are, so that the measure
+  // does not move with the filter. Several corpora may share one.
+  DocumentFilter* filter = nullptr;
+  int threads = 0;  // 0: the physical cores
 };
 
 struct CorpusTokens {
@@ -45,6 +50,12 @@ struct CorpusTokens {
 /// are joined by the tokenizer's end-of-text token when it has one.
 CorpusTokens load_corpus(const CorpusOptions& options, const Tokenizer& tokenizer);
 
+/// The tokens of options.validation alone.
+TokenStream load_validation(const CorpusOptions& options, const Tokenizer& tokenizer);
+
+/// What a filter dropped (to_json of its report): in a folder of shards, and in a run folder.
+inline constexpr const char* kFilterReportFile = "filter-report.json";
+
 struct EncodeSummary {
   std::int64_t documents = 0, characters = 0, bytes = 0;
   std::int64_t train_tokens = 0, validation_tokens = 0;
@@ -52,7 +63,7 @@ struct EncodeSummary {
 
 /// Tokenizes text into a folder of shards with its meta.json, in constant memory, with progress.
 /// The folder appears whole or not at all; fails when it already exists. The cut
-/// is by characters.
+/// is by characters. With a filter the folder holds filter-report.json, too.
 EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& tokenizer,
                                const std::filesystem::path& folder,
                                std::int64_t max_shard_tokens = 100'000'000);

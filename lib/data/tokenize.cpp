@@ -59,7 +59,7 @@ class DocumentEncoder {
   /// `searched` bytes of it are known to hold no place to cut.
   std::size_t safe_prefix(std::string_view text, std::size_t searched = 0) const {
     if (!cuttable_ || text.size() < 2 * kBatchBytes) return 0;
-    const std::size_t cut = gpt2_safe_cut(text, std::max(kBatchBytes, searched));
+    const std::size_t cut = pretoken_safe_cut(text, std::max(kBatchBytes, searched));
     return cut < text.size() ? cut : 0;
   }
 

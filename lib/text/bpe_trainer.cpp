@@ -221,7 +221,7 @@ void count_chunk(std::string_view text, const std::vector<std::string>& special_
 void PretokenCounts::add(std::string_view text, int threads) {
   std::vector<std::string_view> chunks;
   for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = gpt2_safe_cut(text, std::min(begin + kChunkBytes, text.size()));
+    const std::size_t end = pretoken_safe_cut(text, std::min(begin + kChunkBytes, text.size()));
     chunks.push_back(text.substr(begin, end - begin));
     begin = end;
   }

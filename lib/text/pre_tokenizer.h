@@ -63,8 +63,4 @@ decltype(auto) with_pretoken_end(PreTokenPattern pattern, Visit&& visit) {
 /// pattern looks behind, and they look ahead from white space only.
 std::size_t pretoken_safe_cut(std::string_view text, std::size_t from);
 
-inline std::size_t gpt2_safe_cut(std::string_view text, std::size_t from) {
-  return pretoken_safe_cut(text, from);
-}
-
 }  // namespace gptkit
