@@ -20,6 +20,7 @@ struct Options {
   TokenizerTraining training;
   EncodeInput input;
   CorpusOptions shards;
+  std::vector<std::string> filter;
   std::string tokenizer, out;
   bool allow_special = false;
 };
@@ -37,12 +38,18 @@ void train(Options& o) {
 }
 
 void encode(Options& o, const Tokenizer& tokenizer) {
+  const auto wanted = parse_filter(o.filter, "--filter");
+  require(o.filter.empty() || !o.out.empty(), "--filter needs --out: it filters for token shards");
   if (o.out.empty()) return encode_as_text(tokenizer, o.input, o.common.json, print);
   require(!o.input.lines, "--lines does not go with --out; give one document a line as .jsonl");
   require(!o.input.files.empty(), "--out needs files: it reads its input twice");
   o.shards.train.assign(o.input.files.begin(), o.input.files.end());
   o.shards.allow_special = o.allow_special;
+  o.shards.threads = o.common.threads;
+  DocumentFilter filter(wanted, o.common.threads);
+  if (wanted.active()) o.shards.filter = &filter;
   const auto done = encode_to_shards(o.shards, tokenizer, o.out);
+  if (wanted.active()) log_info(describe(filter.report()));
   log_info("wrote ", format_count(done.train_tokens), " training and ",
            format_count(done.validation_tokens), " validation tokens to ", o.out);
 }
@@ -84,6 +91,10 @@ int main(int argc, char** argv) {
     encoding.add_option("--out", o.out, "write token shards to this new folder");
     encoding.add_option("--validation", o.shards.validation_fraction, "part for val-*.bin")
         ->check(real_in(0, 0.99));
+    encoding
+        .add_option("--filter", o.filter,
+                    "drop documents, KEY=VALUE as in data.filter: near_duplicates=0.8")
+        ->allow_extra_args(false);
     for (auto* command : {&training, &encoding, &decoding, &counting}) {
       add_basic_options(*command, o.common);
     }
