@@ -22,7 +22,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"model", {"base"}},
     {"weights", {"model", "formats", "text", "base"}},
     {"infer", {"weights", "model", "text", "base"}},
-    {"train", {"data", "weights", "model", "text", "base"}},
+    {"train", {"data", "weights", "model", "formats", "text", "base"}},
     {"eval", {"data", "weights", "model", "text", "base"}},
     {"tasks", {"train", "infer", "eval", "data", "weights", "model", "formats", "text", "base"}}};
 

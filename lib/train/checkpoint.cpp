@@ -60,7 +60,13 @@ Json to_json(const TrainState& state) {
           // Text: a uint64 is beyond what every JSON reader keeps exact.
           {"epoch_seed", std::to_string(state.loader.seed)},
           {"last_step", last},
-          {"fingerprint", state.fingerprint}};
+          {"fingerprint", state.fingerprint},
+          {"best",
+           {{"val_loss", state.best.val_loss},  // infinite is written as null
+            {"steps_done", state.best.steps_done},
+            {"evaluations_since", state.best.evaluations_since}}},
+          {"recent_losses", state.recent_losses},
+          {"sample_bytes", state.sample_bytes}};
 }
 
 uint64_t seed_of(const std::string& text, const std::string& where) {
@@ -69,6 +75,24 @@ uint64_t seed_of(const std::string& text, const std::string& where) {
   require(error == std::errc() && end == text.data() + text.size(), where, ": 'epoch_seed' is '",
           printable(text), "'; expected a number below 2^64");
   return seed;
+}
+
+/// What checkpoints did not hold at first: without these keys a run goes on without their history.
+void read_later_keys(const Json& json, const std::string& where, TrainState& state) {
+  if (const auto best = json.find("best"); best != json.end()) {
+    state.best.steps_done = json_int(*best, "steps_done", where);
+    state.best.evaluations_since = json_int(*best, "evaluations_since", where);
+    if (state.best.steps_done > 0) state.best.val_loss = json_number(*best, "val_loss", where);
+  }
+  if (const auto losses = json.find("recent_losses"); losses != json.end()) {
+    require(losses->is_array(), where, ": 'recent_losses' is not a list");
+    for (const auto& loss : *losses) {
+      require(loss.is_number(), where, ": 'recent_losses' holds ", printable(dump_json(loss)),
+              "; expected numbers");
+      remember_loss(state.recent_losses, loss.get<double>());
+    }
+  }
+  if (json.contains("sample_bytes")) state.sample_bytes = json_int(json, "sample_bytes", where);
 }
 
 TrainState from_json(const Json& json, const std::string& where) {
@@ -92,15 +116,20 @@ TrainState from_json(const Json& json, const std::string& where) {
     state.last_step.emplace_back(item[0].get<std::string>(), value);
   }
   state.fingerprint = json_string(json, "fingerprint", where);
+  read_later_keys(json, where, state);
   return state;
 }
 
 }  // namespace
 
+fs::path checkpoint_folder(const fs::path& run, int64_t steps_done) {
+  return run / "checkpoints" / folder_name(steps_done);
+}
+
 void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const AdamW& optimizer,
-                     const TrainState& state, int64_t keep) {
+                     const TrainState& state, const Retention& keep) {
   fs::create_directories(run / "checkpoints");
-  const auto target = run / "checkpoints" / folder_name(state.steps_done);
+  const auto target = checkpoint_folder(run, state.steps_done);
   AtomicDirectory folder(target);
   save_tensors(folder.path() / "model.safetensors", tensors_of(module));
   auto tensors = optimizer.state();
@@ -115,8 +144,11 @@ void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const
   const auto stale = std::find(all.begin(), all.end(), target) + 1;
   for (auto later = stale; later != all.end(); ++later) remove_checkpoint(*later);
   all.erase(stale, all.end());
-  const auto surplus = static_cast<int64_t>(all.size()) - keep;
-  for (int64_t i = 0; i < surplus; ++i) remove_checkpoint(all[static_cast<size_t>(i)]);
+  const auto surplus = static_cast<int64_t>(all.size()) - keep.newest;
+  for (int64_t i = 0; i < surplus; ++i) {
+    const auto& old = all[static_cast<size_t>(i)];
+    if (old != checkpoint_folder(run, keep.best)) remove_checkpoint(old);
+  }
 }
 
 std::optional<fs::path> newest_checkpoint(const fs::path& run) {
@@ -149,6 +181,17 @@ TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module
   optimizer.set_steps(state.steps_done);
   state.generator = map.at("generator").clone();
   return state;
+}
+
+bool load_weights(const fs::path& checkpoint, torch::nn::Module& module) {
+  try {
+    verify_manifest(checkpoint);
+  } catch (const Error& error) {
+    log_warning(error.what());
+    return false;
+  }
+  copy_into(module, TensorMap({checkpoint / "model.safetensors"}));
+  return true;
 }
 
 torch::Tensor generator_state() { return at::detail::getDefaultCPUGenerator().get_state(); }

@@ -4,21 +4,31 @@
 //
 //   model.safetensors      parameters and buffers under their registered names
 //   optimizer.safetensors  exp_avg/NAME, exp_avg_sq/NAME, and `generator`: LibTorch's CPU state
-//   state.json             counters, data position, what the last step measured
+//   state.json             counters, data position, what the last step measured, best evaluation
 //   manifest.json          SHA-256 of each of these: a changed byte is noticed, by name
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 #include "base/files.h"
 #include "data/loader.h"
+#include "train/guard.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 
 namespace gptkit {
+
+/// The lowest val_loss so far: what early stopping and keeping the best checkpoint go by.
+struct BestEvaluation {
+  double val_loss = std::numeric_limits<double>::infinity();
+  int64_t steps_done = 0;         ///< when it was measured; 0: not yet
+  int64_t evaluations_since = 0;  ///< without a lower one
+  bool operator==(const BestEvaluation&) const = default;
+};
 
 /// The state of a run right after the update of its last step, before that step's evaluation.
 struct TrainState {
@@ -29,17 +39,33 @@ struct TrainState {
   Metrics last_step;        ///< loss, grad_norm ... of step steps_done - 1
   torch::Tensor generator;  ///< of the default CPU generator, uint8
   std::string fingerprint;  ///< of the training data
+  BestEvaluation best;      ///< of the evaluations before this step's
+  RecentLosses recent_losses;
+  int64_t sample_bytes = -1;  ///< of samples.txt before this step's evaluation; -1: not known
 };
 
-/// Writes it and removes all but the newest `keep`. Fails (kRuntime) leaving the older ones alone.
+/// Where the checkpoint after so many steps is, or would be.
+fs::path checkpoint_folder(const fs::path& run, int64_t steps_done);
+
+/// Which checkpoints stay.
+struct Retention {
+  int64_t newest = 2;
+  int64_t best = 0;  ///< steps done of one that stays besides them; 0: none
+};
+
+/// Writes it and removes the others but those of `keep`. Fails (kRuntime) leaving the older ones
+/// alone.
 void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const AdamW& optimizer,
-                     const TrainState& state, int64_t keep);
+                     const TrainState& state, const Retention& keep);
 
 /// The newest checkpoint of a run that is whole; those that are not are named in a warning.
 std::optional<fs::path> newest_checkpoint(const fs::path& run);
 
 /// Fills module and optimizer; fails naming a file whose bytes changed or a tensor that differs.
 TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module, AdamW& optimizer);
+
+/// Fills the module alone; false, with a warning, when that checkpoint is not there or not whole.
+bool load_weights(const fs::path& checkpoint, torch::nn::Module& module);
 
 /// The default CPU generator's state, and setting it.
 torch::Tensor generator_state();

@@ -8,21 +8,29 @@
 namespace gptkit {
 
 /// The learning rate after warm-up, down to min_lr at the last step.
-enum class Schedule { kConstant, kLinear, kCosine };
+enum class Schedule {
+  kConstant,
+  kLinear,
+  kCosine,  ///< arXiv:1608.03983
+  kWsd,     ///< warm-up, stable, decay (arXiv:2404.06395): lr until the last decay_steps
+};
 constexpr auto enum_names(Schedule) {
   return std::array{std::pair{"constant", Schedule::kConstant},
-                    std::pair{"linear", Schedule::kLinear}, std::pair{"cosine", Schedule::kCosine}};
+                    std::pair{"linear", Schedule::kLinear}, std::pair{"cosine", Schedule::kCosine},
+                    std::pair{"wsd", Schedule::kWsd}};
 }
 
 struct TrainConfig {
   int64_t epochs = 1;
   int64_t max_steps = 0;
+  int64_t token_budget = 0;
   int64_t micro_batch_size = 8;
   int64_t global_batch_size = 0;
   double lr = 3e-4;
   double min_lr = 0;
   Schedule schedule = Schedule::kCosine;
   int64_t warmup_steps = 0;
+  int64_t decay_steps = 0;
   double weight_decay = 0.1;
   bool decay_all = false;
   double beta1 = 0.9;
@@ -32,6 +40,11 @@ struct TrainConfig {
   int64_t eval_batches = 5;
   int64_t checkpoint_every = 500;
   int64_t keep_checkpoints = 2;
+  bool keep_best = false;
+  int64_t early_stopping = 0;
+  // Ten times the usual loss is no bad batch: in language modelling it is worse than guessing.
+  double spike_factor = 10;
+  bool tensorboard = false;
 
   int64_t batch_size() const {
     return global_batch_size > 0 ? global_batch_size : micro_batch_size;
@@ -43,12 +56,15 @@ template <class Visitor>
 void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("epochs", c.epochs, "passes over the training data");
   visit("max_steps", c.max_steps, "stop after this many steps; 0: the epochs decide");
+  visit("token_budget", c.token_budget,
+        "stop after this many input tokens, padding included; 0: no limit");
   visit("micro_batch_size", c.micro_batch_size, "sequences that go through the model at once");
   visit("global_batch_size", c.global_batch_size, "sequences per step; 0: the micro batch");
   visit("lr", c.lr, "peak learning rate");
-  visit("min_lr", c.min_lr, "learning rate of the last step (linear, cosine)");
-  visit("schedule", c.schedule, "constant, linear or cosine");
+  visit("min_lr", c.min_lr, "learning rate of the last step (linear, cosine, wsd)");
+  visit("schedule", c.schedule, "constant, linear, cosine or wsd (constant, then a linear decay)");
   visit("warmup_steps", c.warmup_steps, "steps of linear warm-up");
+  visit("decay_steps", c.decay_steps, "wsd: steps of the decay at the end; 0: a tenth of all");
   visit("weight_decay", c.weight_decay, "AdamW's decay");
   visit("decay_all", c.decay_all, "decay biases and norms too, as the book does");
   visit("beta1", c.beta1, "AdamW's decay of the mean");
@@ -58,6 +74,13 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("eval_batches", c.eval_batches, "batches per evaluation; 0: all");
   visit("checkpoint_every", c.checkpoint_every, "steps between checkpoints; 0: only on a signal");
   visit("keep_checkpoints", c.keep_checkpoints, "newest checkpoints kept");
+  visit("keep_best", c.keep_best,
+        "keep the checkpoint of the lowest val_loss too, and end with its weights");
+  visit("early_stopping", c.early_stopping,
+        "stop after this many evaluations in a row without a lower val_loss; 0: off");
+  visit("spike_factor", c.spike_factor,
+        "stop when a step's loss exceeds this many times the recent median (or 1); 0: off");
+  visit("tensorboard", c.tensorboard, "write TensorBoard event files too");
 }
 
 /// Fails naming the key that is out of range.

@@ -1,10 +1,24 @@
 #include "train/metrics.h"
 
+#include <fcntl.h>
+
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace gptkit {
+
+namespace {
+
+int64_t step_of(const OrderedJson& row, const fs::path& path) {
+  const auto step = row.is_object() ? row.find("step") : row.end();
+  require(step != row.end() && step->is_number_integer(), path.string(),
+          ": a line without a step: '", printable(dump_json(row)), "'; mend or remove the line");
+  return step->get<int64_t>();
+}
+
+}  // namespace
 
 MetricsLog::MetricsLog(fs::path path, int64_t next_step) : path_(std::move(path)) {
   std::string kept;
@@ -14,11 +28,11 @@ MetricsLog::MetricsLog(fs::path path, int64_t next_step) : path_(std::move(path)
     // A line without its newline was being written when the process died.
     for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
       const std::string_view line(text.data() + begin, end - begin);
+      // After the last row that counts anything may follow: a power cut can leave zeros there.
+      if (next_step <= 0 || (!rows_.empty() && step_of(rows_.back(), path_) == next_step - 1))
+        break;
       auto row = parse_json_ordered(line, path_.string());
-      const auto step = row.is_object() ? row.find("step") : row.end();
-      require(step != row.end() && step->is_number_integer(), path_.string(),
-              ": a line without a step: '", printable(line), "'; mend or remove the line");
-      if (step->get<int64_t>() >= next_step) continue;
+      if (step_of(row, path_) >= next_step) break;
       kept.append(line).push_back('\n');
       rows_.push_back(std::move(row));
     }
@@ -26,9 +40,16 @@ MetricsLog::MetricsLog(fs::path path, int64_t next_step) : path_(std::move(path)
   write_file_atomic(path_, kept);
 }
 
+void MetricsLog::write_events(double seconds) {
+  events_.emplace(path_.parent_path(), rows_, seconds);
+}
+
 void MetricsLog::append(const OrderedJson& row) {
   append_line(path_, dump_json(row));
+  if (events_) events_->append(row);
   rows_.push_back(row);
 }
+
+void MetricsLog::sync() const { sync_path(path_, O_WRONLY); }
 
 }  // namespace gptkit

@@ -1,11 +1,15 @@
 #include "train/run_folder.h"
 
+#include <fcntl.h>
+
 #include <array>
 #include <set>
 #include <sstream>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "train/tensorboard.h"
 
 namespace gptkit {
 
@@ -15,9 +19,14 @@ constexpr std::array kOurFiles = {"config.yaml", "run.log",        "metrics.json
                                   "samples.txt", "responses.json", "report.json"};
 constexpr std::array kOurFolders = {"checkpoints", "model"};
 
+/// A resumed run may have other values of these; its result is then another one ...
 const std::set<std::string> kMayChange = {
-    "device",         "epochs",           "max_steps",   "eval_every", "eval_batches",     "prompt",
-    "max_new_tokens", "checkpoint_every", "temperature", "top_k",      "keep_checkpoints", "count"};
+    "device",       "epochs",    "max_steps",      "token_budget", "eval_every",
+    "eval_batches", "keep_best", "early_stopping", "prompt",       "max_new_tokens",
+    "temperature",  "top_k",     "spike_factor"};
+/// ... or, with these, the same.
+const std::set<std::string> kMayChangeFreely = {"checkpoint_every", "keep_checkpoints",
+                                                "tensorboard", "count"};
 
 fs::path prepared(const fs::path& path, RunMode mode) {
   std::error_code error;
@@ -56,6 +65,7 @@ RunFolder::RunFolder(fs::path path, RunMode mode)
   if (mode_ == RunMode::kOverwrite) {
     for (const char* name : kOurFiles) fs::remove(path_ / name);
     for (const char* name : kOurFolders) fs::remove_all(path_ / name);
+    remove_event_files(path_);
   }
   set_log_file(path_ / "run.log");
 }
@@ -69,15 +79,32 @@ void RunFolder::write_config(const std::string& yaml) const {
       std::getline(before, old_line);
       std::getline(now, new_line);
       if (old_line == new_line) continue;
-      require(kMayChange.contains(key_of(new_line)) && key_of(new_line) == key_of(old_line),
-              file.string(), ": the run was started with '", without_blanks(old_line),
-              "' and cannot go on with '", without_blanks(new_line),
-              "'; resume with the same settings or start another run");
+      const auto key = key_of(new_line);
+      const bool freely = kMayChangeFreely.contains(key);
+      require((freely || kMayChange.contains(key)) && key == key_of(old_line), file.string(),
+              ": the run was started with '", without_blanks(old_line), "' and cannot go on with '",
+              without_blanks(new_line), "'; resume with the same settings or start another run");
+      if (freely) continue;
       log_warning("resuming with '", without_blanks(new_line), "' instead of '",
                   without_blanks(old_line), "': the result is not that of an uninterrupted run");
     }
   }
   write_file_atomic(file, yaml);
+}
+
+int64_t RunFolder::sample_bytes() const {
+  std::error_code missing;
+  const auto size = fs::file_size(path_ / "samples.txt", missing);
+  return missing ? 0 : static_cast<int64_t>(size);
+}
+
+void RunFolder::cut_samples(int64_t bytes) const {
+  if (bytes < 0 || sample_bytes() <= bytes) return;
+  fs::resize_file(path_ / "samples.txt", static_cast<uintmax_t>(bytes));
+}
+
+void RunFolder::sync_samples() const {
+  if (fs::exists(path_ / "samples.txt")) sync_path(path_ / "samples.txt", O_WRONLY);
 }
 
 void RunFolder::write_model(const std::function<void(const fs::path&)>& save) const {

@@ -29,6 +29,12 @@ class RunFolder {
   /// evaluate and save, where to run).
   void write_config(const std::string& yaml) const;
 
+  /// samples.txt, which grows a line at a time: how long it is, cutting it back to what it was when
+  /// a checkpoint was taken (the evaluations after it are done again), and pushing it to the disk.
+  int64_t sample_bytes() const;
+  void cut_samples(int64_t bytes) const;
+  void sync_samples() const;
+
   /// Fills a fresh folder and gives it the name model/, replacing an earlier one.
   void write_model(const std::function<void(const fs::path&)>& save) const;
 

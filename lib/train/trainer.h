@@ -3,7 +3,6 @@
 // loss and an evaluation. Steps count from 0; step k's evaluation comes after its update, when k is
 // a multiple of eval_every, as in the book.
 
-#include <torch/nn/module.h>
 #include <torch/types.h>
 
 #include <functional>
@@ -12,46 +11,37 @@
 
 #include "data/batch.h"
 #include "data/loader.h"
+#include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/metrics.h"
-#include "train/plot.h"
 #include "train/run_folder.h"
+#include "train/training_task.h"
 
 namespace gptkit {
-
-/// What a task brings to the trainer.
-class TrainingTask {
- public:
-  virtual ~TrainingTask() = default;
-
-  virtual torch::nn::Module& model() = 0;
-  virtual std::shared_ptr<const Dataset> train_data() const = 0;
-  /// Changes when the training data change: a resumed run compares it.
-  virtual std::string data_fingerprint() const = 0;
-
-  /// The mean loss over the batch's loss terms, as a scalar with a gradient.
-  virtual torch::Tensor loss(const Batch& batch) = 0;
-  /// How many targets (or examples) the batch's loss is the mean of.
-  virtual int64_t loss_terms(const Batch& batch) const = 0;
-
-  /// At an evaluation, in evaluation mode and without gradients: train_loss, val_loss ...
-  virtual Metrics evaluate() = 0;
-  /// After the last step of an epoch, in evaluation mode and without gradients.
-  virtual Metrics end_epoch(int64_t /*epoch*/) { return {}; }
-
-  virtual PlotOptions plot() const { return {}; }
-};
 
 struct TrainSummary {
   int64_t steps = 0, tokens = 0;
   double seconds = 0;
   Metrics last_evaluation;
+  BestEvaluation best;         ///< steps_done is 0 when nothing measures a val_loss
+  bool stopped_early = false;  ///< by train.early_stopping
 };
+
+/// How long a run will be.
+struct RunLength {
+  int64_t most_steps = 0;  ///< after which it ends whatever the tokens
+  /// That, or where token_budget will end it: exact when all examples have one length, else an
+  /// estimate. What the schedule and the progress go by.
+  int64_t steps = 0;
+};
+RunLength run_length(const TrainConfig& config, const Loader& loader);
 
 /// Trains to the end, writing metrics.jsonl, loss.svg and checkpoints into the run folder, and goes
 /// on from the newest checkpoint when the folder is being resumed. Random numbers come from the
 /// default generator, which the caller has seeded. On SIGINT or SIGTERM finishes the step, saves
-/// and throws Stopped. A loss that is not finite is an error naming the step.
+/// and throws Stopped. A loss or gradient that is not finite, or a spike, is an error naming step,
+/// examples and layer (train_step.h). With keep_best the model ends with the weights that had the
+/// lowest val_loss.
 TrainSummary train(TrainingTask& task, const TrainConfig& config, const RunFolder& run);
 
 /// The book's calc_loss_loader and calc_accuracy_loader: the mean of per_batch over the first

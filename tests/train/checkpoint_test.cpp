@@ -30,7 +30,7 @@ struct Life {
   }
   void save(const fs::path& run, int64_t steps, int64_t keep = 10) {
     state.steps_done = steps;
-    save_checkpoint(run, *model, optimizer, state, keep);
+    save_checkpoint(run, *model, optimizer, state, {.newest = keep});
   }
   GPT model;
   AdamW optimizer;
@@ -65,6 +65,9 @@ TEST(Checkpoint, BringsEverythingBack) {
   before.state.loader = {.epoch = 3, .batch = 4, .seed = std::numeric_limits<uint64_t>::max()};
   before.state.last_step = {{"loss", 1.0 / 3}, {"grad_norm", 1e-300}};
   before.state.fingerprint = "0123abcd";
+  before.state.best = {.val_loss = 2.0 / 3, .steps_done = 1, .evaluations_since = 4};
+  before.state.recent_losses = {1.0 / 3, 0.1, 7};
+  before.state.sample_bytes = 123;
   before.save(run.path(), 2);
 
   Life after(2);
@@ -82,6 +85,9 @@ TEST(Checkpoint, BringsEverythingBack) {
   EXPECT_EQ(state.loader, before.state.loader);
   EXPECT_EQ(state.last_step, before.state.last_step);
   EXPECT_EQ(state.fingerprint, before.state.fingerprint);
+  EXPECT_EQ(state.best, before.state.best);
+  EXPECT_EQ(state.recent_losses, before.state.recent_losses);
+  EXPECT_EQ(state.sample_bytes, 123);
   EXPECT_TRUE(torch::equal(state.generator, before.state.generator));
 }
 

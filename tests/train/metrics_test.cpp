@@ -57,6 +57,19 @@ TEST(MetricsLog, DropsALastLineCutAtAnyByte) {
   }
 }
 
+TEST(MetricsLog, DropsWhatAPowerCutLeavesBehindTheRowsThatCount) {
+  ScratchFolder scratch;
+  const auto whole = three_rows(scratch / "m");
+  for (const std::string& rest :
+       {std::string("\0\0\0\0\n\0\n", 7), std::string("nonsense\n"), whole, whole + "{\n"}) {
+    write_file_atomic(scratch / "m", whole + rest);
+    EXPECT_EQ(MetricsLog(scratch / "m", 3).rows().size(), 3u);
+    EXPECT_EQ(read_file(scratch / "m"), whole);
+    write_file_atomic(scratch / "m", rest);
+    EXPECT_EQ(MetricsLog(scratch / "m", 0).rows().size(), 0u);
+  }
+}
+
 TEST(MetricsLog, RefusesALineThatIsNoRow) {
   ScratchFolder scratch;
   for (const char* bad : {"nonsense\n", "[1]\n", "{\"step\":\"two\"}\n", "{\"loss\":1}\n"}) {

@@ -73,7 +73,8 @@ class ToyTask : public TrainingTask {
     if (on_evaluate) on_evaluate();
     // Draws from the default generator, as the real tasks do.
     const auto loss_of = [&](const Batch& batch) { return mean_loss(batch).item<double>(); };
-    return {{"val_loss", mean_over_batches(data, {.batch_size = 4, .shuffle = true}, 2, loss_of)}};
+    const auto loss = mean_over_batches(data, {.batch_size = 4, .shuffle = true}, 2, loss_of);
+    return {{"val_loss", change_evaluation ? change_evaluation(loss) : loss}};
   }
   Metrics end_epoch(int64_t epoch) override { return {{"epoch_seen", static_cast<double>(epoch)}}; }
 
@@ -82,6 +83,7 @@ class ToyTask : public TrainingTask {
   std::string fingerprint = "toy";
   int64_t losses = 0;  ///< micro batches so far
   std::function<torch::Tensor(torch::Tensor)> change_loss;
+  std::function<double(double)> change_evaluation;
   std::function<void()> on_evaluate;
 
  private:

@@ -117,7 +117,8 @@ TEST(Trainer, ARunKilledAgainAndAgainEndsAsIfItNeverWas) {
 }
 
 TEST(Trainer, ResumesBitForBitWithEverySchedule) {
-  for (const auto schedule : {Schedule::kConstant, Schedule::kLinear, Schedule::kCosine}) {
+  for (const auto schedule :
+       {Schedule::kConstant, Schedule::kLinear, Schedule::kCosine, Schedule::kWsd}) {
     auto config = toy_config();
     config.schedule = schedule;
     config.clip = 0;
@@ -180,32 +181,6 @@ TEST(Trainer, RefusesToResumeOnOtherData) {
   expect_error([&] { run_toy(task, run.path(), RunMode::kResume); },
                "the training data are not those the run was started with");
   EXPECT_EQ(metrics_of(run.path()), before);
-}
-
-TEST(Trainer, StopsAtALossThatIsNotFiniteNamingTheStep) {
-  for (const auto& [value, shown] : {std::pair{std::numeric_limits<float>::quiet_NaN(), "nan"},
-                                     std::pair{std::numeric_limits<float>::infinity(), "inf"}}) {
-    ScratchFolder run;
-    ToyTask task;
-    task.change_loss = [&, bad = value](torch::Tensor loss) {
-      return task.losses == 2 * 7 + 2 ? loss * bad : loss;  // the second micro batch of step 7
-    };
-    expect_error([&] { run_toy(task, run.path(), RunMode::kNew); },
-                 concat("step 7: the loss is ", shown));
-    EXPECT_EQ(metrics_of(run.path()).size(), 7u);
-    EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000006"));
-  }
-}
-
-TEST(Trainer, StopsAtAGradientThatIsNotFiniteNamingTheParameter) {
-  ScratchFolder run;
-  ToyTask task;
-  task.change_loss = [&](torch::Tensor loss) {
-    // Worth 0, but its slope is 0 times infinity.
-    return loss + (task.gpt->final_norm()->weight * 0).sqrt().sum();
-  };
-  expect_error([&] { run_toy(task, run.path(), RunMode::kNew); },
-               "the gradient of 'final_norm.weight' is not finite");
 }
 
 /// Toy windows whose targets count unevenly: row i has i % 7 of its six masked (all of them at 6).
@@ -273,6 +248,34 @@ TEST(Trainer, MaxStepsEndsEarlyWithAnEvaluation) {
   const auto lines = metrics_of(run.path());
   EXPECT_THAT(lines.at(2), testing::Not(testing::HasSubstr("val_loss")));
   EXPECT_THAT(lines.at(3), testing::HasSubstr("val_loss"));
+}
+
+TEST(Trainer, ATokenBudgetEndsTheRunAndShapesTheSchedule) {
+  // 24 tokens a step: 8 steps, of which the last is the first at or over 170.
+  auto config = toy_config();
+  config.token_budget = 170;
+  ScratchFolder run, same;
+  ToyTask task;
+  EXPECT_EQ(run_toy(task, run.path(), RunMode::kNew, config).steps, 8);
+  auto eight_steps = toy_config();
+  eight_steps.max_steps = 8;
+  ToyTask reference;
+  run_toy(reference, same.path(), RunMode::kNew, eight_steps);
+  EXPECT_EQ(metrics_of(run.path()), metrics_of(same.path()));
+
+  // The smaller of the two counts.
+  config.max_steps = 5;
+  ScratchFolder shorter;
+  ToyTask again;
+  EXPECT_EQ(run_toy(again, shorter.path(), RunMode::kNew, config).steps, 5);
+
+  config.max_steps = 0;
+  config.token_budget = 1'000'000;
+  testing::internal::CaptureStderr();
+  ScratchFolder longer;
+  ToyTask third;
+  EXPECT_EQ(run_toy(third, longer.path(), RunMode::kNew, config).steps, 15);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("will not be reached"));
 }
 
 TEST(Trainer, RefusesABatchLargerThanTheData) {

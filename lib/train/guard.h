@@ -1,0 +1,63 @@
+#pragma once
+// What stops a run that has gone wrong: numbers that are not finite and losses that jump, each with
+// the step, the batch and the layer at which it shows.
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "train/optimizer.h"
+
+namespace gptkit {
+
+/// Where in the data a step is.
+struct StepPlace {
+  int64_t step = 0;                    ///< from 0, as in metrics.jsonl
+  int64_t epoch = 1, batch = 1;        ///< from 1
+  std::vector<int64_t> examples = {};  ///< their numbers in the training data
+};
+
+/// "step 7 (epoch 1, batch 8, examples 3, 0, 12 and 5)"; of many examples the first eight.
+std::string to_text(const StepPlace& place);
+
+/// Losses of the last steps, newest last: at most kSpikeWindow.
+using RecentLosses = std::vector<double>;
+inline constexpr size_t kSpikeWindow = 64;
+/// Fewer say too little about what is usual: the guard waits for as many.
+inline constexpr size_t kSpikeLeast = 16;
+
+/// Adds a loss, dropping the oldest when the window is full.
+void remember_loss(RecentLosses& losses, double loss);
+
+/// The loss above which a step counts as a spike: `factor` times the median of the window, or times
+/// 1 where the median is below (a ratio of two small losses means nothing: one odd example in an
+/// almost perfect classifier). Infinite with factor 0 and while the window is too short.
+double spike_limit(const RecentLosses& losses, double factor);
+
+/// The first parameter that holds a value that is not finite; empty: none. One pass over
+/// the weights and one device sync each.
+std::string first_weight_not_finite(const torch::nn::Module& module);
+
+/// Calls `forward` and names where the first NaN or +inf comes from: "aten::addmm at
+/// 'blocks.1.mlp.up'", with the layer whose parameters this operator takes, or the last one before
+/// it that takes any. (-inf alone is how masks are written.) Empty when all is finite. LibTorch's
+/// C++ modules have no forward hooks: this watches the operators, through a RecordFunction callback
+/// of this thread.
+std::string first_result_not_finite(const torch::nn::Module& module,
+                                    const std::function<void()>& forward);
+
+/// The parameter whose gradient backward found not finite first, and how many there are:
+/// "'blocks.1.mlp.up.weight' and 12 others". Backward goes through the modules last to first, and
+/// everything behind the culprit is spoilt too: so it is the last in registration order. Empty when
+/// all are finite.
+std::string gradients_not_finite(const AdamW& optimizer);
+
+/// The parameter with the largest gradient: "'blocks.1.mlp.up.weight' (norm 123.4)".
+std::string largest_gradient(const AdamW& optimizer);
+
+}  // namespace gptkit
