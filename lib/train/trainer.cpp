@@ -81,6 +81,11 @@ class Trainer {
     metrics_.emplace(run_.path() / "metrics.jsonl", unfinished.value_or(state_.steps_done));
     if (config_.tensorboard) metrics_->write_events(state_.seconds);
     for (const auto& warning : schedule_warnings(config_, length_.steps)) log_warning(warning);
+    if (!length_.budget_reached) {
+      log_warning("train.token_budget ", config_.token_budget,
+                  " will not be reached: train.epochs or train.max_steps end the run after ",
+                  length_.steps, " steps");
+    }
     log_info("training: ", length_.steps, " steps (", loader_.batches(), " per epoch), ",
              step_.optimizer().parameters().size(), " tensors to learn");
     progress_.emplace("training", length_.steps, "steps", state_.steps_done);
@@ -289,11 +294,7 @@ RunLength run_length(const TrainConfig& config, const Loader& loader) {
   const double steps = std::ceil(static_cast<double>(config.token_budget) /
                                  tokens_per_batch(loader.dataset(), config.batch_size()));
   if (steps < static_cast<double>(length.steps)) length.steps = static_cast<int64_t>(steps);
-  if (steps > static_cast<double>(length.steps)) {
-    log_warning("train.token_budget ", config.token_budget, " will not be reached: ", config.epochs,
-                " epochs and max_steps end the run after ", length.steps,
-                " steps; raise train.epochs");
-  }
+  length.budget_reached = steps <= static_cast<double>(length.steps);
   return length;
 }
 

@@ -33,6 +33,7 @@ struct RunLength {
   /// That, or where token_budget will end it: exact when all examples have one length, else an
   /// estimate. What the schedule and the progress go by.
   int64_t steps = 0;
+  bool budget_reached = true;  ///< false: the run ends before token_budget
 };
 RunLength run_length(const TrainConfig& config, const Loader& loader);
 
