@@ -17,6 +17,8 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
       app.add_flag("--resume", options.resume, "go on from the newest checkpoint in --out");
   app.add_flag("--overwrite", options.overwrite, "replace the run that --out holds")
       ->excludes(resume);
+  app.add_flag("--tensorboard", options.tensorboard,
+               "write what metrics.jsonl holds as a TensorBoard event file too");
 }
 
 TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
@@ -31,6 +33,7 @@ TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
   if (!options.model.empty()) {
     overrides.push_back({model_key, yaml_text(options.model), "--model"});
   }
+  if (options.tensorboard) overrides.push_back({"train.tensorboard", "true", "--tensorboard"});
   request.out = options.out;
   request.mode = options.resume      ? RunMode::kResume
                  : options.overwrite ? RunMode::kOverwrite

@@ -13,10 +13,10 @@ namespace gptkit {
 struct TrainingOptions {
   CommonOptions common;
   std::string out, model;
-  bool resume = false, overwrite = false;
+  bool resume = false, overwrite = false, tensorboard = false;
 };
 
-/// The common options and --out --resume --overwrite --model.
+/// The common options and --out --resume --overwrite --model --tensorboard.
 void add_training_options(CLI::App& app, TrainingOptions& options);
 
 /// Call after parse(). `--model` sets the config key model_key.

@@ -15,8 +15,9 @@ namespace gptkit {
 
 namespace {
 
-constexpr std::array kOurFiles = {"config.yaml", "run.log",        "metrics.jsonl", "loss.svg",
-                                  "samples.txt", "responses.json", "report.json"};
+constexpr std::array kOurFiles = {"config.yaml", "run.log",           "metrics.jsonl",
+                                  "loss.svg",    "samples.txt",       "responses.json",
+                                  "report.json", "filter-report.json"};
 constexpr std::array kOurFolders = {"checkpoints", "model"};
 
 /// A resumed run may have other values of these; its result is then another one ...

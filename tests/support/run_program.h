@@ -71,11 +71,11 @@ inline void drain(int& end, std::string& text) {
 
 }  // namespace run_program_detail
 
-/// Runs GPTKIT_BIN_DIR/`name`.
+/// Runs GPTKIT_BIN_DIR/`name`, or the program that an absolute `name` is the path of.
 inline ProgramResult run_program(const std::string& name, const std::vector<std::string>& arguments,
                                  const ProgramInput& input = {}) {
   using namespace run_program_detail;
-  const std::string path = std::string(GPTKIT_BIN_DIR) + "/" + name;
+  const std::string path = (std::filesystem::path(GPTKIT_BIN_DIR) / name).string();
   std::vector<char*> argv = {const_cast<char*>(path.c_str())};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
