@@ -22,6 +22,7 @@ class AttentionImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
                         const Rotation* rotation = nullptr);
 
+  int64_t n_head() const { return n_head_; }
   Linear qkv() const { return qkv_; }    // rows: H D of queries, G D of keys, G D of values
   Linear proj() const { return proj_; }  // (C,H D)
 

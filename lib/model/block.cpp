@@ -1,8 +1,20 @@
 #include "model/block.h"
 
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/dropout.h>
 
+#include "kernels/gpt2_block.h"
+
 namespace gptkit {
+
+namespace {
+
+bool in_bfloat16() {
+  return at::autocast::is_autocast_enabled(torch::kCPU) &&
+         at::autocast::get_autocast_dtype(torch::kCPU) == torch::kBFloat16;
+}
+
+}  // namespace
 
 BlockImpl::BlockImpl(const ModelConfig& config) : dropout_(config.dropout) {
   norm1_ = register_module("norm1", Norm(config));
@@ -13,6 +25,24 @@ BlockImpl::BlockImpl(const ModelConfig& config) : dropout_(config.dropout) {
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
                                  const Rotation* rotation) {
+  const bool plain = !cache && !rotation && (dropout_ == 0 || !is_training());
+  if (plain && in_bfloat16() && norm1_->bias.defined()) {
+    const Gpt2BlockWeights weights{norm1_->weight,
+                                   norm1_->bias,
+                                   attention_->qkv()->weight,
+                                   attention_->qkv()->bias,
+                                   attention_->proj()->weight,
+                                   attention_->proj()->bias,
+                                   norm2_->weight,
+                                   norm2_->bias,
+                                   mlp_->up()->weight,
+                                   mlp_->up()->bias,
+                                   mlp_->down()->weight,
+                                   mlp_->down()->bias};
+    if (fits_gpt2_block(x, weights, attention_->n_head())) {
+      return gpt2_block(x, weights, attention_->n_head(), norm1_->epsilon());
+    }
+  }
   auto h = x + at::dropout(attention_(norm1_(x), cache, rotation), dropout_, is_training());
   return h + at::dropout(mlp_(norm2_(h)), dropout_, is_training());
 }

@@ -1,9 +1,10 @@
 #include "model/gpt.h"
 
 #include <ATen/ops/dropout.h>
-#include <ATen/ops/embedding.h>
 
 #include "base/error.h"
+#include "kernels/embedding.h"
+#include "model/recompute.h"
 
 namespace gptkit {
 
@@ -12,7 +13,7 @@ EmbeddingImpl::EmbeddingImpl(int64_t count, int64_t width) {
 }
 
 torch::Tensor EmbeddingImpl::forward(const torch::Tensor& ids) {
-  return at::embedding(weight, ids);
+  return embedding_lookup(weight, ids);
 }
 
 GPTImpl::GPTImpl(const ModelConfig& config) : config_(config) {
@@ -50,14 +51,22 @@ torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, KvCache* cache) {
   }
   x = at::dropout(x, config_.dropout, is_training());
   for (int64_t i = 0; i < config_.n_layer; ++i) {
-    x = blocks_->ptr<BlockImpl>(static_cast<size_t>(i))
-            ->forward(x, cache ? &cache->layer(i) : nullptr, rotation ? &*rotation : nullptr);
+    const auto block = blocks_->ptr<BlockImpl>(static_cast<size_t>(i));
+    if (recompute_ && is_training() && !cache) {
+      x = recompute(
+          [block, rotation](const auto& in) {
+            return block->forward(in, nullptr, rotation ? &*rotation : nullptr);
+          },
+          x);
+    } else {
+      x = block->forward(x, cache ? &cache->layer(i) : nullptr, rotation ? &*rotation : nullptr);
+    }
   }
   return final_norm_(x);
 }
 
 torch::Tensor GPTImpl::logits(const torch::Tensor& hidden) {
-  return at::linear(hidden, head_ ? head_->weight : token_embedding_->weight);
+  return at::linear(hidden, head_weight());
 }
 
 torch::Tensor GPTImpl::forward(const torch::Tensor& ids, KvCache* cache) {

@@ -42,6 +42,11 @@ class GPTImpl : public torch::nn::Module {
   /// hidden (...,C) -> logits (...,V)
   torch::Tensor logits(const torch::Tensor& hidden);
 
+  /// (V,C) what the hidden states are multiplied with: the head's or the token embedding's.
+  const torch::Tensor& head_weight() const {
+    return head_ ? head_->weight : token_embedding_->weight;
+  }
+
   const ModelConfig& config() const { return config_; }
   Embedding token_embedding() const { return token_embedding_; }
   Embedding position_embedding() const { return position_embedding_; }  // empty with rotary ones
@@ -50,12 +55,17 @@ class GPTImpl : public torch::nn::Module {
   Linear head() const { return head_; }  // empty when tied
   torch::Device device() const { return token_embedding_->weight.device(); }
 
+  /// Whether training keeps only each block's input and runs the block again in the backward pass
+  /// (model/recompute.h): about a quarter more time, a fraction of the memory.
+  void set_recompute(bool on) { recompute_ = on; }
+
   /// Enlarges the vocabulary: the old rows stay, the new ones are the mean of the old (so a new
   /// token starts neither likely nor impossible). The logits of the old tokens do not change.
   void grow_vocabulary_(int64_t vocab_size);
 
  private:
   ModelConfig config_;
+  bool recompute_ = false;
   Embedding token_embedding_{nullptr}, position_embedding_{nullptr};
   torch::nn::ModuleList blocks_{nullptr};
   Norm final_norm_{nullptr};

@@ -18,6 +18,8 @@ class NormImpl : public torch::nn::Module {
   /// x (...,C) -> (...,C)
   torch::Tensor forward(const torch::Tensor& x);
 
+  double epsilon() const { return epsilon_; }
+
   torch::Tensor weight;  // (C)
   torch::Tensor bias;    // (C) or undefined: RMS norm
 

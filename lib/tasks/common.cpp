@@ -1,7 +1,6 @@
 #include "tasks/common.h"
 
 #include <ATen/Context.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -10,6 +9,9 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "kernels/cross_entropy.h"
+#include "model/device.h"
+#include "train/distributed.h"
 #include "train/trainer.h"
 
 namespace gptkit {
@@ -39,17 +41,32 @@ std::vector<TokenId> encode_request(const LanguageModel& model, PromptFields req
   return ids;
 }
 
+torch::Device join_ranks(const std::string& device, const TrainConfig& config) {
+  const auto ranks = rank_environment();
+  const bool share_gpus = ranks.world_size > 1 && device != "cpu" && at::hasCUDA();
+  const auto own = share_gpus ? concat("cuda:", ranks.local_rank) : device;
+  require(!share_gpus || device == "auto" || device == "cuda", "device ", device, ": ",
+          ranks.world_size, " processes take a GPU each; give --device auto or cpu");
+  const auto resolved = resolve_device(own);
+  join_world(std::chrono::seconds(config.timeout), resolved);
+  return resolved;
+}
+
 void seed_everything(int64_t& seed) {
-  if (seed == -1) seed = static_cast<int64_t>(std::random_device{}());
+  if (seed == -1) {
+    seed = static_cast<int64_t>(std::random_device{}());
+    seed = std::stoll(world().broadcast_text(std::to_string(seed)));
+  }
   require(seed >= 0, "seed: ", seed, " is out of range; expected 0 or more, or -1 for a new one");
   torch::manual_seed(static_cast<uint64_t>(seed));
 }
 
-torch::Tensor language_model_loss(GPT& gpt, const Batch& batch) {
+torch::Tensor language_model_loss(GPT& gpt, const Batch& batch, Precision precision) {
+  const PrecisionScope scope(precision, gpt->device());
   const auto ids = to_tensor(batch.inputs, {batch.rows, batch.columns}, gpt->device());
   const auto targets = to_tensor(batch.targets, {batch.rows * batch.columns}, gpt->device());
-  const auto logits = gpt(ids).flatten(0, 1);  // (B*T,V)
-  return at::cross_entropy_loss(logits, targets, /*weight=*/{}, at::Reduction::Mean, kNoLoss);
+  const auto hidden = gpt->hidden(ids).flatten(0, 1);  // (B*T,C)
+  return linear_cross_entropy(hidden, gpt->head_weight(), targets, {.ignored = kNoLoss});
 }
 
 int64_t count_targets(const Batch& batch) {
@@ -61,7 +78,7 @@ Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
                                 std::shared_ptr<const Dataset> validation,
                                 const TrainConfig& config) {
   const auto loss = [&](const Batch& batch) {
-    return language_model_loss(gpt, batch).item<double>();
+    return language_model_loss(gpt, batch, config.precision).item<double>();
   };
   LoaderOptions options{.batch_size = config.micro_batch_size, .shuffle = true, .drop_last = true};
   Metrics metrics;

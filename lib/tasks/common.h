@@ -57,11 +57,18 @@ TaskRequest with_run_folder(TaskRequest request, const std::string& program);
 /// A request in the model's chat template, up to where its answer begins.
 std::vector<TokenId> encode_request(const LanguageModel& model, PromptFields request);
 
-/// Seeds LibTorch's default generator (and the CUDA ones). -1 draws a seed and stores it.
+/// Meets the other processes of the run, if the environment says that there are any
+/// (train/distributed.h), and gives this one's device: of several on a machine with GPUs each has
+/// its own. Call it once, before random numbers are drawn.
+torch::Device join_ranks(const std::string& device, const TrainConfig& config);
+
+/// Seeds LibTorch's default generator (and the CUDA ones). -1 draws a seed and stores it; several
+/// processes then take that of rank 0.
 void seed_everything(int64_t& seed);
 
 /// The mean cross entropy over the targets that are not kNoLoss.
-torch::Tensor language_model_loss(GPT& gpt, const Batch& batch);
+torch::Tensor language_model_loss(GPT& gpt, const Batch& batch,
+                                  Precision precision = Precision::kFloat32);
 /// How many targets count.
 int64_t count_targets(const Batch& batch);
 

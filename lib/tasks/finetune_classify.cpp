@@ -7,6 +7,7 @@
 #include "model/device.h"
 #include "model/init.h"
 #include "tasks/classify.h"
+#include "train/distributed.h"
 
 namespace gptkit {
 
@@ -36,7 +37,9 @@ class ClassifyTask : public TrainingTask {
         train_(std::move(train)),
         validation_(std::move(validation)),
         fingerprint_(std::move(fingerprint)),
-        config_(config) {}
+        config_(config) {
+    classifier_->gpt()->set_recompute(config.recompute);
+  }
 
   torch::nn::Module& model() override { return *classifier_; }
   std::shared_ptr<const Dataset> train_data() const override { return train_; }
@@ -66,8 +69,10 @@ class ClassifyTask : public TrainingTask {
  private:
   torch::Tensor logits(const Batch& batch) {
     const auto device = classifier_->gpt()->device();
+    const PrecisionScope scope(config_.precision, device);
     return classifier_(to_tensor(batch.inputs, {batch.rows, batch.columns}, device),
-                       to_tensor(batch.lengths, {batch.rows}, device));
+                       to_tensor(batch.lengths, {batch.rows}, device))
+        .to(torch::kFloat32);
   }
   torch::Tensor labels(const Batch& batch) {
     return to_tensor(batch.labels, {batch.rows}, classifier_->gpt()->device());
@@ -149,7 +154,7 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   auto config = load_finetune_classify_config(request.inputs, origins);
   require(!config.data.train.empty(),
           "data.train: no labelled file; name one in the config or with --set data.train=FILE");
-  const auto device = resolve_device(config.device);
+  const auto device = join_ranks(config.device, config.train);
   set_threads(request.threads);
   seed_everything(config.seed);
 
@@ -195,6 +200,7 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   ClassifyTask task(model.classifier, train_set, validation_set, fingerprint(data.train),
                     config.train);
   FinetuneClassifySummary summary{train(task, config.train, run), run.path(), {}};
+  if (!world().is_main()) return summary;
 
   model.classifier->eval();
   summary.report["train"] = report_on(model, data.train);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tasks/common.h"
+#include "train/distributed.h"
 #include "train/trainer.h"
 
 namespace gptkit {
@@ -16,6 +17,7 @@ class LanguageModelTask : public TrainingTask {
   struct Data {
     std::shared_ptr<const Dataset> train, validation;  ///< validation may be null
     std::string fingerprint;
+    std::shared_ptr<const Dataset> train_sample = nullptr;  ///< of train_loss; null: train
   };
   /// `write_sample` gets what it is called after: "epoch 3" or, if every_evaluation, "evaluation".
   LanguageModelTask(LanguageModel model, Data data, const TrainConfig& config,
@@ -24,22 +26,28 @@ class LanguageModelTask : public TrainingTask {
         data_(std::move(data)),
         config_(config),
         every_evaluation_(every_evaluation),
-        write_sample_(std::move(write_sample)) {}
+        write_sample_(std::move(write_sample)) {
+    model_.gpt->set_recompute(config.recompute);
+  }
 
   torch::nn::Module& model() override { return *model_.gpt; }
   std::shared_ptr<const Dataset> train_data() const override { return data_.train; }
   std::string data_fingerprint() const override { return data_.fingerprint; }
-  torch::Tensor loss(const Batch& batch) override { return language_model_loss(model_.gpt, batch); }
+  torch::Tensor loss(const Batch& batch) override {
+    return language_model_loss(model_.gpt, batch, config_.precision);
+  }
   int64_t loss_terms(const Batch& batch) const override { return count_targets(batch); }
 
   Metrics evaluate() override {
-    auto metrics = evaluate_language_model(model_.gpt, data_.train, data_.validation, config_);
-    if (every_evaluation_) write_sample_("evaluation");
+    auto metrics =
+        evaluate_language_model(model_.gpt, data_.train_sample ? data_.train_sample : data_.train,
+                                data_.validation, config_);
+    if (every_evaluation_ && world().is_main()) write_sample_("evaluation");
     return metrics;
   }
 
   Metrics end_epoch(int64_t epoch) override {
-    if (!every_evaluation_) write_sample_(concat("epoch ", epoch + 1));
+    if (!every_evaluation_ && world().is_main()) write_sample_(concat("epoch ", epoch + 1));
     return {};
   }
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "train/precision.h"
+
 namespace gptkit {
 
 /// The learning rate after warm-up, down to min_lr at the last step.
@@ -36,6 +38,8 @@ struct TrainConfig {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double clip = 1.0;
+  Precision precision = Precision::kFloat32;
+  bool recompute = false;
   int64_t eval_every = 100;
   int64_t eval_batches = 5;
   int64_t checkpoint_every = 500;
@@ -45,6 +49,8 @@ struct TrainConfig {
   // Ten times the usual loss is no bad batch: in language modelling it is worse than guessing.
   double spike_factor = 10;
   bool tensorboard = false;
+  bool shard_optimizer = false;
+  int64_t timeout = 600;
 
   int64_t batch_size() const {
     return global_batch_size > 0 ? global_batch_size : micro_batch_size;
@@ -70,6 +76,9 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("beta1", c.beta1, "AdamW's decay of the mean");
   visit("beta2", c.beta2, "AdamW's decay of the square");
   visit("clip", c.clip, "largest gradient norm; 0 is off");
+  visit("precision", c.precision,
+        "float32, bfloat16 (twice as fast where the processor has it), float16 (CUDA) or auto");
+  visit("recompute", c.recompute, "work activations out twice instead of keeping them");
   visit("eval_every", c.eval_every, "steps between evaluations; 0: only at the end");
   visit("eval_batches", c.eval_batches, "batches per evaluation; 0: all");
   visit("checkpoint_every", c.checkpoint_every, "steps between checkpoints; 0: only on a signal");
@@ -81,6 +90,10 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("spike_factor", c.spike_factor,
         "stop when a step's loss exceeds this many times the recent median (or 1); 0: off");
   visit("tensorboard", c.tensorboard, "write TensorBoard event files too");
+  visit("shard_optimizer", c.shard_optimizer,
+        "several processes: each keeps and updates its share of AdamW's moments (ZeRO stage 1)");
+  visit("timeout", c.timeout,
+        "several processes: seconds after which one that the others wait for counts as lost");
 }
 
 /// Fails naming the key that is out of range.

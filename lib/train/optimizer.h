@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "weights/tensor_map.h"
+
 namespace gptkit {
 
 struct AdamWConfig {
@@ -16,17 +18,30 @@ struct AdamWConfig {
   bool decay_all = false;  ///< also biases, norms (the book); else only matrices and embeddings
 };
 
+/// Which part of all parameters' elements, counted through in registration order, one of several
+/// optimizers updates (ZeRO stage 1, arXiv:1910.02054: sharded_optimizer.h).
+struct Shard {
+  int64_t rank = 0, ranks = 1;
+};
+
+/// The elements [first, second) of each parameter that belong to the shard.
+std::vector<std::pair<int64_t, int64_t>> shard_ranges(const std::vector<torch::Tensor>& parameters,
+                                                      Shard shard);
+
 class AdamW {
  public:
   /// Takes the module's parameters that require a gradient, in registration order.
-  AdamW(const torch::nn::Module& module, const AdamWConfig& config);
+  AdamW(const torch::nn::Module& module, const AdamWConfig& config, Shard shard = {});
 
-  /// One update with the gradients at hand; parameters without a gradient stay.
-  void step(double lr);
+  /// One update with the gradients at hand, divided by `divisor`; parameters without a gradient
+  /// stay.
+  void step(double lr, double divisor = 1);
   void zero_grad();
 
-  /// The moments as `exp_avg/NAME` and `exp_avg_sq/NAME`.
-  std::vector<std::pair<std::string, torch::Tensor>> state() const;
+  const Shard& shard() const { return shard_; }
+
+  /// The moments as `exp_avg/NAME` and `exp_avg_sq/NAME`; in a shard flat, of its range alone.
+  NamedTensors state() const;
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps) { steps_ = steps; }
 
@@ -34,15 +49,22 @@ class AdamW {
   const std::vector<std::string>& names() const { return names_; }
 
  private:
+  torch::Tensor own_part(const torch::Tensor& tensor, size_t i) const;
+
   AdamWConfig config_;
+  Shard shard_;
   std::vector<std::string> names_;
+  std::vector<std::pair<int64_t, int64_t>> ranges_;
   std::vector<torch::Tensor> parameters_, exp_avg_, exp_avg_sq_;
   int64_t steps_ = 0;
 };
 
-/// The 2-norm of all gradients together; with max_norm > 0 they are scaled down to it as
-/// torch.nn.utils.clip_grad_norm_ does. Fails naming the first parameter whose gradient is not
+/// The 2-norm of all gradients together. Fails naming the first parameter whose gradient is not
 /// finite. One device sync.
-double clip_gradients_(const AdamW& optimizer, double max_norm);
+double gradient_norm(const AdamW& optimizer);
+
+/// What AdamW::step divides gradients of this norm by, so that they have at most max_norm (0: any),
+/// as torch.nn.utils.clip_grad_norm_ does: clipping costs no pass over them.
+double clipping_divisor(double norm, double max_norm);
 
 }  // namespace gptkit

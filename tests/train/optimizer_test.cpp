@@ -1,5 +1,6 @@
 #include "train/optimizer.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/sin.h>
 #include <torch/nn/module.h>
 
@@ -114,41 +115,67 @@ struct Clipped {
   }
 };
 
-TEST(ClipGradients, ScalesDownToTheLargestNormAndReportsTheOldOne) {
-  Clipped c;
-  EXPECT_DOUBLE_EQ(clip_gradients_(c.optimizer, 1.0), 5.0);
+TEST(ClipGradients, TheStepIsTorchsWithTheGradientsScaledDown) {
+  Clipped clipped, scaled;
+  torch::NoGradGuard no_grad;
+  clipped.module.weight.fill_(0.5);
+  clipped.module.bias.fill_(0.5);
+  scaled.module.weight.fill_(0.5);
+  scaled.module.bias.fill_(0.5);
+  const double norm = gradient_norm(clipped.optimizer);
+  EXPECT_DOUBLE_EQ(norm, 5.0);
+  clipped.optimizer.step(1e-2, clipping_divisor(norm, 1.0));
   // torch.nn.utils.clip_grad_norm_ multiplies by 1 / (5 + 1e-6).
-  EXPECT_FLOAT_EQ(c.module.weight.grad()[0][0].item<float>(), 3 / 5.000001f);
-  EXPECT_FLOAT_EQ(c.module.bias.grad()[0].item<float>(), 4 / 5.000001f);
+  scaled.module.weight.mutable_grad().div_(5.000001);
+  scaled.module.bias.mutable_grad().div_(5.000001);
+  scaled.optimizer.step(1e-2);
+  EXPECT_TRUE(clipped.module.weight.allclose(scaled.module.weight, 1e-6, 0));
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_TRUE(clipped.optimizer.state()[i].second.allclose(scaled.optimizer.state()[i].second,
+                                                             1e-6, 1e-12));
+  }
 }
 
 TEST(ClipGradients, LeavesSmallGradientsAndAnySizeWhenOff) {
-  for (const double most : {0.0, 5.1, 1e9}) {
-    Clipped c;
-    EXPECT_DOUBLE_EQ(clip_gradients_(c.optimizer, most), 5.0);
-    EXPECT_EQ(c.module.bias.grad()[0].item<float>(), 4.0f) << most;
-  }
+  for (const double most : {0.0, 5.1, 1e9}) EXPECT_EQ(clipping_divisor(5.0, most), 1.0) << most;
+  EXPECT_DOUBLE_EQ(clipping_divisor(5.0, 1.0), 5.000001);
 }
 
 TEST(ClipGradients, ANormOfZeroStaysZero) {
   Clipped c;
   c.module.weight.mutable_grad().zero_();
   c.module.bias.mutable_grad().zero_();
-  EXPECT_EQ(clip_gradients_(c.optimizer, 1.0), 0.0);
-  EXPECT_EQ(c.module.bias.grad().abs().max().item<float>(), 0.0f);
+  EXPECT_EQ(gradient_norm(c.optimizer), 0.0);
+  EXPECT_EQ(clipping_divisor(0, 1.0), 1.0);
   c.optimizer.zero_grad();
-  EXPECT_EQ(clip_gradients_(c.optimizer, 1.0), 0.0) << "no gradient at all";
+  EXPECT_EQ(gradient_norm(c.optimizer), 0.0) << "no gradient at all";
+}
+
+TEST(ClipGradients, TheNormOfManyNumbersIsThatOfAnyNumberOfThreads) {
+  torch::manual_seed(123);
+  Clipped c;
+  const auto weights = torch::randn({1000, 100}), views = torch::randn({100, 1000}).t();
+  for (const auto& gradient : {weights, views}) {
+    struct Large : torch::nn::Module {
+      torch::Tensor weight = register_parameter("weight", torch::empty({1000, 100}));
+    } large;
+    AdamW optimizer(large, {});
+    large.weight.mutable_grad() = gradient;
+    const int threads = at::get_num_threads();
+    at::set_num_threads(1);
+    const double one = gradient_norm(optimizer);
+    at::set_num_threads(threads);
+    EXPECT_EQ(gradient_norm(optimizer), one);
+    EXPECT_NEAR(one, gradient.norm().item<double>(), 1e-5 * one);
+  }
 }
 
 TEST(ClipGradients, NamesTheParameterWhoseGradientIsNotFinite) {
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    for (const double most : {0.0, 1.0}) {
-      Clipped c;
-      c.module.bias.mutable_grad()[1] = bad;
-      expect_error([&] { clip_gradients_(c.optimizer, most); },
-                   "the gradient of 'bias' is not finite");
-    }
+    Clipped c;
+    c.module.bias.mutable_grad()[1] = bad;
+    expect_error([&] { gradient_norm(c.optimizer); }, "the gradient of 'bias' is not finite");
   }
 }
 

@@ -1,6 +1,7 @@
 // Times training steps of one model shape on random tokens: forward, loss, backward, clipping,
-// AdamW. Prints one JSON object; compare.py runs nanoGPT's model in PyTorch beside it.
+// AdamW. Prints one JSON object; compare.py runs the peers beside it.
 //   train_bench --layers 12 --heads 12 --width 768 --vocab 50257 --batch 4 --context 256 --steps 8
+//   --bfloat16 1
 
 #include <sys/resource.h>
 #include <torch/types.h>
@@ -19,9 +20,10 @@
 #include "train/optimizer.h"
 
 int main(int argc, char** argv) {
-  std::map<std::string, int64_t> options = {{"--layers", 12},   {"--heads", 12}, {"--width", 768},
-                                            {"--vocab", 50257}, {"--batch", 4},  {"--context", 256},
-                                            {"--steps", 8},     {"--threads", 0}};
+  std::map<std::string, int64_t> options = {
+      {"--layers", 12},  {"--heads", 12},    {"--width", 768}, {"--vocab", 50257},
+      {"--batch", 4},    {"--context", 256}, {"--steps", 8},   {"--threads", 0},
+      {"--bfloat16", 0}, {"--recompute", 0}};
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!options.contains(argv[i])) {
       std::cerr << "train_bench: unknown option " << argv[i] << '\n';
@@ -39,6 +41,9 @@ int main(int argc, char** argv) {
                                         .d_model = options["--width"]});
   gptkit::initialize_(model);
   gptkit::AdamW optimizer(*model, {});
+  model->set_recompute(options["--recompute"] != 0);
+  const auto precision =
+      options["--bfloat16"] != 0 ? gptkit::Precision::kBFloat16 : gptkit::Precision::kFloat32;
 
   std::vector<double> seconds;
   double loss = 0;
@@ -48,10 +53,10 @@ int main(int argc, char** argv) {
     gptkit::Batch batch{B, T, {data, data + B * T}, {data, data + B * T}, {}, {}};
     const auto begin = std::chrono::steady_clock::now();
     optimizer.zero_grad();
-    const auto value = gptkit::language_model_loss(model, batch);
+    const auto value = gptkit::language_model_loss(model, batch, precision);
     value.backward();
-    gptkit::clip_gradients_(optimizer, 1.0);
-    optimizer.step(1e-4);
+    const double norm = gptkit::gradient_norm(optimizer);
+    optimizer.step(1e-4, gptkit::clipping_divisor(norm, 1.0));
     loss = value.item<double>();
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
     if (step >= 2) seconds.push_back(spent.count());

@@ -1,0 +1,284 @@
+#include "kernels/bfloat16_gemm.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <exception>
+#include <vector>
+
+#include "kernels/avx512.h"
+#include "kernels/bfloat16_panels.h"
+
+namespace gptkit {
+
+namespace {
+
+using c10::BFloat16;
+using panels::kPanel;
+using panels::kRows;
+
+const BFloat16* data(const torch::Tensor& t) { return t.const_data_ptr<BFloat16>(); }
+const float* bias_data(const torch::Tensor& t) {
+  return t.defined() ? t.const_data_ptr<float>() : nullptr;
+}
+
+torch::Tensor empty_bfloat16(const torch::Tensor& like, int64_t columns) {
+  return at::empty({like.size(0), columns}, like.options().dtype(torch::kBFloat16));
+}
+
+/// Into how many parts the rows are cut, so that every thread gets a few tasks.
+int64_t row_groups(int64_t rows, int64_t column_panels) {
+  const int64_t wanted = (2 * at::get_num_threads() + column_panels - 1) / column_panels;
+  return std::clamp<int64_t>(wanted, 1, (rows + 4 * kRows - 1) / (4 * kRows));
+}
+
+/// A (rows, depth) times a matrix of `columns`, panel by panel: pack(first column, width, panel)
+/// makes a panel, store(row, rows, column, width, tile) takes tiles of row length kPanel.
+template <class Pack, class Store>
+void multiply_panels(const BFloat16* a, int64_t rows, int64_t columns, int64_t depth,
+                     const Pack& pack, const Store& store) {
+  const int64_t count = (columns + kPanel - 1) / kPanel;
+  const int64_t groups = row_groups(rows, count);
+  const int64_t group_rows = panels::round_up((rows + groups - 1) / groups, kRows);
+  at::parallel_for(0, count * groups, 1, [&](int64_t begin, int64_t end) {
+    auto* panel = panels::scratch_bfloat16(0, kPanel * panels::round_up(depth, panels::kDepth));
+    auto* tile = panels::scratch_float(1, kRows * kPanel);
+    int64_t packed = -1;
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t column = task / groups * kPanel, width = std::min(kPanel, columns - column);
+      if (packed != column) pack(column, width, panel);
+      packed = column;
+      const int64_t first = task % groups * group_rows;
+      for (int64_t row = first; row < std::min(rows, first + group_rows); row += kRows) {
+        const int64_t m = std::min(kRows, rows - row);
+        panels::multiply(m, kPanel, depth, a + row * depth, depth, panel, tile, kPanel, false);
+        store(row, m, column, width, tile);
+      }
+    }
+    panels::release();
+  });
+}
+
+/// One row of a tile: what becomes of the sum and the bias.
+GPTKIT_AVX512_INLINE __m512 with_bias(const float* tile, const float* bias, __mmask16 mask) {
+  const __m512 sum = _mm512_maskz_loadu_ps(mask, tile);
+  return bias ? _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, bias)) : sum;
+}
+
+GPTKIT_AVX512 void store_row(const float* tile, const float* bias, int64_t width, BFloat16* out) {
+  for (int64_t i = 0; i < width; i += 16) {
+    const auto mask = avx512::lanes(width - i);
+    const __m512 y = with_bias(tile + i, bias ? bias + i : nullptr, mask);
+    _mm256_mask_storeu_epi16(out + i, mask, avx512::narrow(y));
+  }
+}
+
+GPTKIT_AVX512 void store_gelu_row(const float* tile, const float* bias, int64_t width,
+                                  BFloat16* before, BFloat16* after) {
+  for (int64_t i = 0; i < width; i += 16) {
+    const auto mask = avx512::lanes(width - i);
+    // The rounded value goes on, as when the two were separate: the backward sees the same one.
+    const __m256i u = avx512::narrow(with_bias(tile + i, bias ? bias + i : nullptr, mask));
+    _mm256_mask_storeu_epi16(before + i, mask, u);
+    const __m512 g = avx512::gelu(avx512::widen(u)).value;
+    _mm256_mask_storeu_epi16(after + i, mask, avx512::narrow(g));
+  }
+}
+
+GPTKIT_AVX512 void store_residual_row(const float* tile, const float* bias, int64_t width,
+                                      const float* residual, float* out) {
+  for (int64_t i = 0; i < width; i += 16) {
+    const auto mask = avx512::lanes(width - i);
+    const __m512 y = with_bias(tile + i, bias ? bias + i : nullptr, mask);
+    _mm512_mask_storeu_ps(out + i, mask,
+                          _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, residual + i)));
+  }
+}
+
+GPTKIT_AVX512 void store_gelu_slope_row(const float* tile, const BFloat16* u, int64_t width,
+                                        BFloat16* du, BFloat16* after) {
+  for (int64_t i = 0; i < width; i += 16) {
+    const auto mask = avx512::lanes(width - i);
+    const auto g = avx512::gelu(avx512::widen(_mm256_maskz_loadu_epi16(mask, u + i)));
+    const __m512 slope = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, tile + i), g.slope);
+    _mm256_mask_storeu_epi16(du + i, mask, avx512::narrow(slope));
+    _mm256_mask_storeu_epi16(after + i, mask, avx512::narrow(g.value));
+  }
+}
+
+/// x W^T, each tile's rows given to store_one(row, column, width, sums of the row).
+template <class StoreRow>
+void forward(const torch::Tensor& x, const torch::Tensor& weight, const StoreRow& store_one) {
+  const int64_t depth = weight.size(1);
+  const float* w = weight.const_data_ptr<float>();
+  multiply_panels(
+      data(x), x.size(0), weight.size(0), depth,
+      [&](int64_t column, int64_t width, BFloat16* panel) {
+        panels::pack_rows(w + column * depth, depth, width, depth, panel);
+      },
+      [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
+        for (int64_t i = 0; i < rows; ++i) store_one(row + i, column, width, tile + i * kPanel);
+      });
+}
+
+/// dy W, likewise.
+template <class StoreRow>
+void backward(const torch::Tensor& dy, const torch::Tensor& weight, const StoreRow& store_one) {
+  const int64_t depth = weight.size(0), columns = weight.size(1);
+  const float* w = weight.const_data_ptr<float>();
+  multiply_panels(
+      data(dy), dy.size(0), columns, depth,
+      [&](int64_t column, int64_t width, BFloat16* panel) {
+        panels::pack_columns(w + column, columns, width, depth, panel);
+      },
+      [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
+        for (int64_t i = 0; i < rows; ++i) store_one(row + i, column, width, tile + i * kPanel);
+      });
+}
+
+/// Adds the sum of each of the `rows` rows (length `depth`) of x to out, or writes it.
+GPTKIT_AVX512 void add_row_sums(const BFloat16* x, int64_t rows, int64_t depth, bool add,
+                                float* out) {
+  for (int64_t i = 0; i < rows; ++i) {
+    __m512 sum = _mm512_setzero_ps();
+    for (int64_t t = 0; t < depth; t += 16) {
+      sum = _mm512_add_ps(sum, avx512::load(x + i * depth + t));
+    }
+    out[i] = _mm512_reduce_add_ps(sum) + (add ? out[i] : 0.0F);
+  }
+}
+
+/// Tries the product once: oneDNN may lack it, or be told (ONEDNN_MAX_CPU_ISA) not to use it.
+bool probe() {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512bw")) return false;
+  try {
+    std::vector<float> ones(32 * kPanel, 1.0F);
+    std::vector<BFloat16> a(32, BFloat16(1.0F)), panel(32 * kPanel);
+    panels::pack_columns(ones.data(), kPanel, kPanel, 32, panel.data());
+    panels::multiply(1, kPanel, 32, a.data(), 32, panel.data(), ones.data(), kPanel, false);
+    panels::release();
+    return ones[0] == 32.0F && ones[kPanel - 1] == 32.0F;
+  } catch (const std::exception&) {
+    return false;
+  }
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+bool has_bfloat16_gemm() {
+  static const bool has = probe();
+  return has;
+}
+
+bool fits_bfloat16_gemm(int64_t in, int64_t out) {
+  return in % panels::kDepth == 0 && out % panels::kDepth == 0;
+}
+
+torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
+                              const torch::Tensor& bias) {
+  const int64_t O = weight.size(0);
+  auto y = empty_bfloat16(x, O);
+  auto* out = y.mutable_data_ptr<BFloat16>();
+  const float* b = bias_data(bias);
+  forward(x, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
+    store_row(tile, b ? b + column : nullptr, width, out + row * O + column);
+  });
+  return y;
+}
+
+GeluOutput linear_gelu_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
+                                const torch::Tensor& bias) {
+  const int64_t O = weight.size(0);
+  GeluOutput y{empty_bfloat16(x, O), empty_bfloat16(x, O)};
+  auto* before = y.before.mutable_data_ptr<BFloat16>();
+  auto* after = y.after.mutable_data_ptr<BFloat16>();
+  const float* b = bias_data(bias);
+  forward(x, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
+    const int64_t at = row * O + column;
+    store_gelu_row(tile, b ? b + column : nullptr, width, before + at, after + at);
+  });
+  return y;
+}
+
+torch::Tensor linear_residual_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
+                                       const torch::Tensor& bias, const torch::Tensor& residual) {
+  const int64_t O = weight.size(0);
+  auto y = at::empty_like(residual);
+  auto* out = y.mutable_data_ptr<float>();
+  const float* r = residual.const_data_ptr<float>();
+  const float* b = bias_data(bias);
+  forward(x, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
+    const int64_t at = row * O + column;
+    store_residual_row(tile, b ? b + column : nullptr, width, r + at, out + at);
+  });
+  return y;
+}
+
+torch::Tensor linear_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight) {
+  const int64_t I = weight.size(1);
+  auto dx = empty_bfloat16(dy, I);
+  auto* out = dx.mutable_data_ptr<BFloat16>();
+  backward(dy, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
+    store_row(tile, nullptr, width, out + row * I + column);
+  });
+  return dx;
+}
+
+GeluOutput linear_gelu_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight,
+                                         const torch::Tensor& u) {
+  const int64_t I = weight.size(1);
+  GeluOutput result{empty_bfloat16(dy, I), empty_bfloat16(dy, I)};
+  auto* du = result.before.mutable_data_ptr<BFloat16>();
+  auto* after = result.after.mutable_data_ptr<BFloat16>();
+  backward(dy, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
+    const int64_t at = row * I + column;
+    store_gelu_slope_row(tile, data(u) + at, width, du + at, after + at);
+  });
+  return result;
+}
+
+void add_weight_gradient_bfloat16(const torch::Tensor& dy, const torch::Tensor& x, Gradient& weight,
+                                  Gradient& bias) {
+  if (!weight && !bias) return;
+  const int64_t N = dy.size(0), O = dy.size(1), I = x.size(1);
+  const int64_t depth = panels::round_up(N, panels::kDepth);
+  const int64_t count = (I + kPanel - 1) / kPanel;
+  const bool add_bias = !bias.take_fresh(), add_weight = !weight.take_fresh();
+  float* db = bias ? bias.data() : nullptr;
+  float* dw = weight ? weight.data() : nullptr;
+
+  // x's panels are read by every thread, dy's transposed blocks by one.
+  torch::Tensor packed;
+  if (dw) {
+    packed = at::empty({count, depth * kPanel}, x.options());
+    auto* out = packed.mutable_data_ptr<BFloat16>();
+    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        const int64_t column = p * kPanel;
+        panels::pack_columns(data(x) + column, I, std::min(kPanel, I - column), N,
+                             out + p * depth * kPanel);
+      }
+    });
+  }
+  at::parallel_for(0, (O + kRows - 1) / kRows, 1, [&](int64_t begin, int64_t end) {
+    auto* block = panels::scratch_bfloat16(0, kRows * depth);
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t row = task * kRows, rows = std::min(kRows, O - row);
+      panels::transpose_block(data(dy) + row, O, N, rows, depth, block);
+      if (db) add_row_sums(block, rows, depth, add_bias, db + row);
+      for (int64_t p = 0; dw && p < count; ++p) {
+        const int64_t column = p * kPanel;
+        panels::multiply(rows, std::min(kPanel, I - column), depth, block, depth,
+                         data(packed) + p * depth * kPanel, dw + row * I + column, I, add_weight);
+      }
+    }
+    panels::release();
+  });
+}
+
+}  // namespace gptkit

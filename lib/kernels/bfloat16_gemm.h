@@ -1,0 +1,49 @@
+#pragma once
+// Matrix products in bfloat16 with float32 sums, for training: a weight is read as the float32
+// master that the optimizer updates and rounded while it is packed, so no copy of it is kept and
+// none is cast per use; what follows a product (bias, GELU, the residual sum) happens while its
+// tile is in the cache. The inner loop is oneDNN's (at::native::cpublas::brgemm), which uses AMX or
+// AVX-512 bf16.
+
+#include <torch/types.h>
+
+#include "kernels/gradient.h"
+
+namespace gptkit {
+
+/// Whether this processor and this LibTorch have such products.
+bool has_bfloat16_gemm();
+
+/// Whether a layer with so many inputs and outputs can go through them (rows of 32 numbers).
+bool fits_bfloat16_gemm(int64_t in, int64_t out);
+
+// Below x, y, u, dy ... are contiguous bfloat16 (N, features); weight (O,I) and bias (O, may be
+// undefined) are contiguous float32.
+
+/// x (N,I) -> x W^T + b (N,O)
+torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
+                              const torch::Tensor& bias);
+
+/// x (N,I) -> u = x W^T + b and GELU(u) in its tanh form, (N,O) each
+struct GeluOutput {
+  torch::Tensor before, after;
+};
+GeluOutput linear_gelu_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
+                                const torch::Tensor& bias);
+
+/// x (N,I), residual float32 (N,O) -> residual + x W^T + b, float32 (N,O)
+torch::Tensor linear_residual_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
+                                       const torch::Tensor& bias, const torch::Tensor& residual);
+
+/// dy (N,O) -> dy W (N,I)
+torch::Tensor linear_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight);
+
+/// dy (N,O), u (N,I) -> dy W times GELU's slope at u (N,I), and GELU(u) again
+GeluOutput linear_gelu_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight,
+                                         const torch::Tensor& u);
+
+/// Adds dy^T x (O,I) and dy's column sums (O) to the gradients that are wanted.
+void add_weight_gradient_bfloat16(const torch::Tensor& dy, const torch::Tensor& x, Gradient& weight,
+                                  Gradient& bias);
+
+}  // namespace gptkit

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "kernels/bfloat16_gemm.h"
+
+namespace gptkit::test {
+
+/// The largest difference, relative to the largest expected value.
+inline double error_of(const torch::Tensor& got, const torch::Tensor& want) {
+  torch::NoGradGuard no_grad;
+  const auto a = got.to(torch::kFloat64), b = want.to(torch::kFloat64);
+  return (a - b).abs().max().item<double>() / b.abs().max().item<double>();
+}
+
+inline torch::Tensor half(const torch::Tensor& x) { return x.to(torch::kBFloat16); }
+/// What bfloat16 keeps of it, as float64: the reference's products are exact.
+inline torch::Tensor rounded(const torch::Tensor& x) {
+  return x.to(torch::kBFloat16).to(torch::kFloat64);
+}
+
+class Bfloat16Test : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_bfloat16_gemm()) GTEST_SKIP() << "no bfloat16 products on this processor";
+    torch::manual_seed(123);
+  }
+};
+
+/// bfloat16 has 8 bits: a result rounded once is this near.
+inline constexpr double kHalfUnit = 1.0 / 256;
+
+}  // namespace gptkit::test
