@@ -8,7 +8,7 @@
 #include "common/training.h"
 
 int main(int argc, char** argv) {
-  return gptkit::run_app("finetune-classify", [&] {
+  return gptkit::run_training_app("finetune-classify", [&] {
     gptkit::TrainingOptions options;
     CLI::App app(
         "Finetune a pretrained GPT into a text classifier (spam or not, for example).\n"
@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
       std::cout << gptkit::config_to_yaml(config, &origins);
       return;
     }
+    gptkit::launch_if_asked("finetune-classify", options, argv);
     const auto summary = gptkit::run_finetune_classify(request);
     gptkit::print_run(summary.run, summary.train, options.common.json,
                       {{"report", summary.report}});

@@ -8,7 +8,7 @@
 #include "common/training.h"
 
 int main(int argc, char** argv) {
-  return gptkit::run_app("finetune-instruct", [&] {
+  return gptkit::run_training_app("finetune-instruct", [&] {
     gptkit::TrainingOptions options;
     CLI::App app(
         "Finetune a pretrained GPT to follow instructions, then answer the test instructions\n"
@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
       std::cout << gptkit::config_to_yaml(config, &origins);
       return;
     }
+    gptkit::launch_if_asked("finetune-instruct", options, argv);
     const auto summary = gptkit::run_finetune_instruct(request);
     gptkit::print_run(summary.run, summary.train, options.common.json,
                       {{"responses", (summary.run / "responses.json").string()}});

@@ -8,7 +8,7 @@
 #include "common/training.h"
 
 int main(int argc, char** argv) {
-  return gptkit::run_app("pretrain", [&] {
+  return gptkit::run_training_app("pretrain", [&] {
     gptkit::TrainingOptions options;
     CLI::App app(
         "Train a GPT on text files or token shards, from scratch or from a model.\n"
@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
       std::cout << gptkit::describe(config, origins);
       return;
     }
+    gptkit::launch_if_asked("pretrain", options, argv);
     const auto summary = gptkit::run_pretrain(request);
     gptkit::print_run(summary.run, summary.train, options.common.json);
   });

@@ -71,6 +71,13 @@ if(GPTKIT_TORCH)
   endif()
 endif()
 
+if(GPTKIT_TORCH AND NOT GPTKIT_CONSUMER)
+  # Headers alone, which LibTorch's own ask for; the code is inside LibTorch.
+  find_path(GLOO_INCLUDE_DIR gloo/rendezvous/store.h)
+  if(NOT GLOO_INCLUDE_DIR)
+    gptkit_mend_package("gloo's headers" libgloo-dev)
+  endif()
+endif()
 if(NOT GPTKIT_CONSUMER)
   find_package(CLI11 QUIET)
   if(NOT CLI11_FOUND)

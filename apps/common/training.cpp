@@ -1,11 +1,30 @@
 #include "common/training.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <iostream>
 
 #include "base/progress.h"
+#include "base/stop.h"
+#include "common/launch.h"
 #include "common/settings.h"
+#include "train/distributed.h"
 
 namespace gptkit {
+
+namespace {
+
+/// Results are rank 0's to print.
+void discard_output() {
+  const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (null < 0) return;
+  ::dup2(null, STDOUT_FILENO);
+  ::close(null);
+}
+
+}  // namespace
 
 void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_common_options(app, options.common);
@@ -19,6 +38,37 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
       ->excludes(resume);
   app.add_flag("--tensorboard", options.tensorboard,
                "write what metrics.jsonl holds as a TensorBoard event file too");
+  app.add_option(
+         "--nproc", options.processes,
+         "train in N processes on this machine, which share --threads; for several machines "
+         "see torchrun in the README")
+      ->check(integer_in(1, 1024))
+      ->type_name("N");
+}
+
+int run_training_app(const char* name, const std::function<void()>& body) {
+  const int code = run_app(name, [&] {
+    if (!rank_environment().is_main()) discard_output();
+    try {
+      body();
+    } catch (const Stopped&) {
+      throw;
+    } catch (const std::exception& error) {
+      const std::string message = error.what();
+      world().announce_failure(message.substr(0, message.find('\n')));
+      throw;
+    }
+  });
+  if (!world().is_broken()) return code;
+  std::cerr << std::flush;
+  ::_exit(code);
+}
+
+void launch_if_asked(const char* name, const TrainingOptions& options, char** argv) {
+  if (options.processes == 1 || is_launched()) return;
+  require(rank_environment().world_size == 1, "--nproc ", options.processes,
+          ": WORLD_SIZE says that a launcher has already started the processes; leave --nproc out");
+  ::_exit(launch_ranks(name, options.processes, argv));
 }
 
 TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
@@ -38,7 +88,9 @@ TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
   request.mode = options.resume      ? RunMode::kResume
                  : options.overwrite ? RunMode::kOverwrite
                                      : RunMode::kNew;
-  request.threads = options.common.threads;
+  // The processes of --nproc share what one would have.
+  const int share = static_cast<int>(options.common.threads / options.processes);
+  request.threads = std::max(1, share);
   return request;
 }
 

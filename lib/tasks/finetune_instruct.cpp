@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "model/device.h"
 #include "tasks/language_model_task.h"
+#include "train/distributed.h"
 
 namespace gptkit {
 
@@ -101,7 +102,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   auto config = load_finetune_instruct_config(request.inputs, origins);
   require(!config.data.train.empty(),
           "data.train: no instructions; name a file in the config or with --set data.train=FILE");
-  const auto device = resolve_device(config.device);
+  const auto device = join_ranks(config.device, config.train);
   set_threads(request.threads);
   seed_everything(config.seed);
 
@@ -141,6 +142,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
                            write_answer(model, config.sample, when, run.path());
                          });
   FinetuneInstructSummary summary{train(task, config.train, run), run.path()};
+  if (!world().is_main()) return summary;
   model.gpt->eval();
   run.write_model([&](const fs::path& folder) { save_language_model(folder, model); });
   summary.responses =

@@ -107,7 +107,7 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
   auto config = load_pretrain_config(request.inputs, origins);
   require(!config.data.train.empty(),
           "data.train: no training text; name files in the config or with --set data.train=FILE");
-  const auto device = resolve_device(config.device);
+  const auto device = join_ranks(config.device, config.train);
   set_threads(request.threads);
 
   seed_everything(config.seed);

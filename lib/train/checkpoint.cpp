@@ -126,16 +126,27 @@ fs::path checkpoint_folder(const fs::path& run, int64_t steps_done) {
   return run / "checkpoints" / folder_name(steps_done);
 }
 
+std::string to_text(const TrainState& state) { return dump_json(to_json(state), 2) + "\n"; }
+
+TrainState train_state(const std::string& text, const std::string& where) {
+  return from_json(parse_json(text, where), where);
+}
+
 void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const AdamW& optimizer,
                      const TrainState& state, const Retention& keep) {
+  save_checkpoint(run, module, optimizer.state(), state, keep);
+}
+
+void save_checkpoint(const fs::path& run, const torch::nn::Module& module,
+                     const NamedTensors& moments, const TrainState& state, const Retention& keep) {
   fs::create_directories(run / "checkpoints");
   const auto target = checkpoint_folder(run, state.steps_done);
   AtomicDirectory folder(target);
   save_tensors(folder.path() / "model.safetensors", tensors_of(module));
-  auto tensors = optimizer.state();
+  auto tensors = moments;
   tensors.emplace_back("generator", state.generator);
   save_tensors(folder.path() / "optimizer.safetensors", tensors);
-  write_file_atomic(folder.path() / "state.json", dump_json(to_json(state), 2) + "\n");
+  write_file_atomic(folder.path() / "state.json", to_text(state));
   write_manifest(folder.path());
   folder.commit(/*replace=*/true);
 
@@ -167,18 +178,23 @@ std::optional<fs::path> newest_checkpoint(const fs::path& run) {
 
 TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module,
                            AdamW& optimizer) {
-  const auto where = (checkpoint / "state.json").string();
-  auto state = from_json(parse_json(read_file(checkpoint / "state.json"), where), where);
+  auto state = load_checkpoint(checkpoint, module, optimizer.state());
+  optimizer.set_steps(state.steps_done);
+  return state;
+}
+
+TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module,
+                           const NamedTensors& moments) {
+  const auto file = checkpoint / "state.json";
+  auto state = train_state(read_file(file), file.string());
   copy_into(module, TensorMap({checkpoint / "model.safetensors"}));
 
   torch::NoGradGuard no_grad;
   const TensorMap map({checkpoint / "optimizer.safetensors"});
   std::vector<std::pair<std::string, std::vector<int64_t>>> wanted;
-  const auto own = optimizer.state();
-  for (const auto& [name, tensor] : own) wanted.emplace_back(name, tensor.sizes().vec());
+  for (const auto& [name, tensor] : moments) wanted.emplace_back(name, tensor.sizes().vec());
   check_tensors(map, wanted, [](const std::string& name) { return name == "generator"; });
-  for (auto [name, tensor] : own) tensor.copy_(map.at(name));
-  optimizer.set_steps(state.steps_done);
+  for (auto [name, tensor] : moments) tensor.copy_(map.at(name));
   state.generator = map.at("generator").clone();
   return state;
 }

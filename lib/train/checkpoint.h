@@ -54,15 +54,23 @@ struct Retention {
 };
 
 /// Writes it and removes the others but those of `keep`. Fails (kRuntime) leaving the older ones
-/// alone.
+/// alone. `moments` as AdamW::state() names them.
+void save_checkpoint(const fs::path& run, const torch::nn::Module& module,
+                     const NamedTensors& moments, const TrainState& state, const Retention& keep);
 void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const AdamW& optimizer,
                      const TrainState& state, const Retention& keep);
 
 /// The newest checkpoint of a run that is whole; those that are not are named in a warning.
 std::optional<fs::path> newest_checkpoint(const fs::path& run);
 
-/// Fills module and optimizer; fails naming a file whose bytes changed or a tensor that differs.
+/// Fills module and moments; fails naming a file whose bytes changed or a tensor that differs.
+TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module,
+                           const NamedTensors& moments);
 TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module, AdamW& optimizer);
+
+/// The state but for the generator, as it stands in state.json, and back; `where` is for errors.
+std::string to_text(const TrainState& state);
+TrainState train_state(const std::string& text, const std::string& where);
 
 /// Fills the module alone; false, with a warning, when that checkpoint is not there or not whole.
 bool load_weights(const fs::path& checkpoint, torch::nn::Module& module);

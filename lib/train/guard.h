@@ -20,6 +20,7 @@ struct StepPlace {
   int64_t step = 0;                    ///< from 0, as in metrics.jsonl
   int64_t epoch = 1, batch = 1;        ///< from 1
   std::vector<int64_t> examples = {};  ///< their numbers in the training data
+  uint64_t epoch_seed = 0;             ///< of the epoch's order
 };
 
 /// "step 7 (epoch 1, batch 8, examples 3, 0, 12 and 5)"; of many examples the first eight.

@@ -71,6 +71,9 @@ void validate(const TrainConfig& c) {
   at_least("eval_batches", c.eval_batches, int64_t{0});
   at_least("checkpoint_every", c.checkpoint_every, int64_t{0});
   at_least("keep_checkpoints", c.keep_checkpoints, int64_t{1});
+  at_least("timeout", c.timeout, int64_t{1});
+  require(c.timeout <= 1'000'000, "train.timeout: ", c.timeout,
+          " is out of range; expected at most 1000000 seconds");
   require(c.micro_batch_size <= 1 << 20, "train.micro_batch_size: ", c.micro_batch_size,
           " is out of range; expected at most ", 1 << 20);
   require(c.global_batch_size == 0 || c.global_batch_size % c.micro_batch_size == 0,

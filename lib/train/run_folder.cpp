@@ -9,6 +9,7 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "train/distributed.h"
 #include "train/tensorboard.h"
 
 namespace gptkit {
@@ -26,19 +27,34 @@ const std::set<std::string> kMayChange = {
     "eval_batches", "keep_best", "early_stopping", "prompt",       "max_new_tokens",
     "temperature",  "top_k",     "spike_factor"};
 /// ... or, with these, the same.
-const std::set<std::string> kMayChangeFreely = {"checkpoint_every", "keep_checkpoints",
-                                                "tensorboard", "count"};
+const std::set<std::string> kMayChangeFreely = {
+    "checkpoint_every", "keep_checkpoints", "tensorboard", "count", "shard_optimizer", "timeout"};
+
+/// Which launch the run belongs to, where the launcher starts ranks again.
+constexpr const char* kLaunchFile = ".launch";
+
+bool holds_run(const fs::path& path) {
+  return fs::exists(path / "metrics.jsonl") || fs::exists(path / "checkpoints") ||
+         fs::exists(path / "model");
+}
+
+/// Ranks that are started again have the same options as the first time; but then the run is there.
+RunMode settled(const fs::path& path, RunMode wanted) {
+  const auto file = path / kLaunchFile;
+  const bool begun_by_this_launch =
+      may_be_restarted() && fs::exists(file) && read_file(file) == launch_identity();
+  return begun_by_this_launch && holds_run(path) ? RunMode::kResume : wanted;
+}
 
 fs::path prepared(const fs::path& path, RunMode mode) {
   std::error_code error;
   require(!path.empty(), "no run folder; name one with --out");
-  const bool holds_run = fs::exists(path / "metrics.jsonl") || fs::exists(path / "checkpoints") ||
-                         fs::exists(path / "model");
+  const bool holds = holds_run(path);
   if (mode == RunMode::kResume) {
-    require(holds_run, path.string(), ": no run to resume; start it without --resume");
+    require(holds, path.string(), ": no run to resume; start it without --resume");
   }
   if (mode == RunMode::kNew) {
-    require(!holds_run, path.string(),
+    require(!holds, path.string(),
             ": already holds a run; go on with --resume, replace it with --overwrite, or name "
             "another folder with --out");
   }
@@ -60,7 +76,9 @@ std::string without_blanks(const std::string& line) {
 }  // namespace
 
 RunFolder::RunFolder(fs::path path, RunMode mode)
-    : path_(prepared(path, mode)), mode_(mode), lock_(path_) {
+    : path_(std::move(path)), mode_(world().is_main() ? settled(path_, mode) : mode) {
+  if (!world().is_main()) return;
+  lock_.emplace(prepared(path_, mode_));
   remove_leftovers(path_);
   if (fs::exists(path_ / "checkpoints")) remove_leftovers(path_ / "checkpoints");
   if (mode_ == RunMode::kOverwrite) {
@@ -68,10 +86,12 @@ RunFolder::RunFolder(fs::path path, RunMode mode)
     for (const char* name : kOurFolders) fs::remove_all(path_ / name);
     remove_event_files(path_);
   }
+  if (may_be_restarted()) write_file_atomic(path_ / kLaunchFile, launch_identity());
   set_log_file(path_ / "run.log");
 }
 
 void RunFolder::write_config(const std::string& yaml) const {
+  if (!world().is_main()) return;
   const auto file = path_ / "config.yaml";
   if (resuming() && fs::exists(file)) {
     std::istringstream before(read_file(file)), now(yaml);
@@ -109,6 +129,7 @@ void RunFolder::sync_samples() const {
 }
 
 void RunFolder::write_model(const std::function<void(const fs::path&)>& save) const {
+  if (!world().is_main()) return;
   AtomicDirectory folder(path_ / "model");
   save(folder.path());
   folder.commit(/*replace=*/true);

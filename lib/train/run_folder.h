@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/files.h"
@@ -16,9 +17,11 @@ enum class RunMode {
   kOverwrite,  ///< removes what an earlier run left, and only that
 };
 
+/// Of several ranks only rank 0 touches the folder: the others' objects write nothing.
 class RunFolder {
  public:
-  /// Makes or opens the folder and locks it; from here on run.log receives every message.
+  /// Makes or opens the folder and locks it; from here on run.log receives every message. Started
+  /// again by a launcher after a rank died, goes on with what this launch has begun.
   RunFolder(fs::path path, RunMode mode);
 
   const fs::path& path() const { return path_; }
@@ -41,7 +44,7 @@ class RunFolder {
  private:
   fs::path path_;
   RunMode mode_;
-  FolderLock lock_;
+  std::optional<FolderLock> lock_;
 };
 
 }  // namespace gptkit

@@ -1,11 +1,16 @@
 #include "train/train_step.h"
 
+#include <ATen/Context.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <mutex>
+#include <utility>
 
 #include "base/error.h"
 #include "train/checkpoint.h"
+#include "train/sharded_optimizer.h"
 
 namespace gptkit {
 
@@ -37,15 +42,54 @@ StepPlace rows_of(StepPlace place, int64_t begin, int64_t end) {
   return place;
 }
 
+/// A rank's rows of a batch, [first, second).
+std::pair<int64_t, int64_t> rows_of_rank(int64_t rows, const World& world) {
+  return {rows * world.rank() / world.size(), rows * (world.rank() + 1) / world.size()};
+}
+
+/// Several ranks cannot draw dropout masks from one generator. Each micro batch has its own random
+/// numbers then, and the generator, which decides the order of the data, stays in step on all
+/// ranks. One process alone goes on with one generator, as PyTorch does.
+class MicroBatchRandomness {
+ public:
+  MicroBatchRandomness(const World& world, torch::Device device, uint64_t epoch_seed, int64_t step,
+                       int64_t first_row) {
+    if (world.size() == 1) return;
+    before_ = generator_state();
+    uint64_t seed = epoch_seed;
+    for (const int64_t part : {step, first_row}) {  // SplitMix64 (Steele et al. 2014)
+      seed += static_cast<uint64_t>(part) + 0x9E3779B97F4A7C15U;
+      seed = (seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9U;
+      seed = (seed ^ (seed >> 27)) * 0x94D049BB133111EBU;
+      seed ^= seed >> 31;
+    }
+    auto generator = at::globalContext().defaultGenerator(device);
+    const std::scoped_lock lock(generator.mutex());
+    generator.set_current_seed(seed);
+  }
+  ~MicroBatchRandomness() {
+    if (before_.defined()) set_generator_state(before_);
+  }
+  MicroBatchRandomness(const MicroBatchRandomness&) = delete;
+  MicroBatchRandomness& operator=(const MicroBatchRandomness&) = delete;
+
+ private:
+  torch::Tensor before_;
+};
+
 }  // namespace
 
-TrainStep::TrainStep(TrainingTask& task, const TrainConfig& config)
+TrainStep::TrainStep(TrainingTask& task, const TrainConfig& config, World& world)
     : task_(task),
       config_(config),
-      optimizer_(task.model(), {.beta1 = config.beta1,
-                                .beta2 = config.beta2,
-                                .weight_decay = config.weight_decay,
-                                .decay_all = config.decay_all}) {}
+      world_(world),
+      optimizer_(task.model(),
+                 {.beta1 = config.beta1,
+                  .beta2 = config.beta2,
+                  .weight_decay = config.weight_decay,
+                  .decay_all = config.decay_all},
+                 config.shard_optimizer ? Shard{world.rank(), world.size()} : Shard{}),
+      sum_(world, optimizer_.parameters(), optimizer_.names()) {}
 
 Metrics TrainStep::run(const Batch& batch, const StepPlace& place, double lr,
                        const RecentLosses& recent) {
@@ -54,8 +98,9 @@ Metrics TrainStep::run(const Batch& batch, const StepPlace& place, double lr,
   optimizer_.zero_grad();
   const double loss = accumulate_gradients(batch, place);
   check_spike(loss, place, recent);
-  const double norm = clip(place);
-  optimizer_.step(lr);
+  const double norm = finite_norm(place);
+  optimizer_.step(lr, clipping_divisor(norm, config_.clip));
+  share_weights_(world_, optimizer_);
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started;
   const auto tokens = static_cast<double>(batch.rows * batch.columns);
   return {{"loss", loss},
@@ -64,38 +109,64 @@ Metrics TrainStep::run(const Batch& batch, const StepPlace& place, double lr,
           {"tokens_per_second", tokens / spent.count()}};
 }
 
-/// Forward and backward over the micro batches; the gradient is that of the mean over all loss
-/// terms of the step, however they fall into micro batches.
-double TrainStep::accumulate_gradients(const Batch& batch, const StepPlace& place) {
-  const auto terms = static_cast<double>(task_.loss_terms(batch));
-  double total = 0;
-  for (int64_t begin = 0; begin < batch.rows; begin += config_.micro_batch_size) {
-    const int64_t end = std::min(batch.rows, begin + config_.micro_batch_size);
-    const auto micro = rows_of(batch, begin, end);
-    const auto micro_terms = static_cast<double>(task_.loss_terms(micro));
-    if (micro_terms == 0) continue;  // a mean over nothing is NaN
-    total += micro_batch(micro, micro_terms / terms, rows_of(place, begin, end));
+struct TrainStep::MicroBatch {
+  Batch batch;
+  double terms;
+  StepPlace place;
+  int64_t first_row;  // in the batch of all ranks
+};
+
+/// This rank's share, without the rows that have no loss: a mean over nothing is NaN.
+std::vector<TrainStep::MicroBatch> TrainStep::micro_batches(const Batch& batch,
+                                                            const StepPlace& place) const {
+  const auto [first, last] = rows_of_rank(batch.rows, world_);
+  std::vector<MicroBatch> micros;
+  for (int64_t begin = first; begin < last; begin += config_.micro_batch_size) {
+    const int64_t end = std::min(last, begin + config_.micro_batch_size);
+    auto micro = rows_of(batch, begin, end);
+    const auto terms = static_cast<double>(task_.loss_terms(micro));
+    if (terms > 0) micros.push_back({std::move(micro), terms, rows_of(place, begin, end), begin});
   }
-  return total;
+  return micros;
 }
 
-double TrainStep::micro_batch(const Batch& micro, double share, const StepPlace& place) {
+/// Forward and backward over the micro batches; the gradient is that of the mean over all loss
+/// terms of the step, however they fall into micro batches and ranks.
+double TrainStep::accumulate_gradients(const Batch& batch, const StepPlace& place) {
+  const auto terms = static_cast<double>(task_.loss_terms(batch));
+  const auto micros = micro_batches(batch, place);
+  const auto device = optimizer_.parameters().front().device();
+  double total = 0;
+  for (size_t i = 0; i < micros.size(); ++i) {
+    const MicroBatchRandomness randomness(world_, device, place.epoch_seed, place.step,
+                                          micros[i].first_row);
+    const auto loss = micro_loss(micros[i], micros[i].terms / terms);
+    total += loss.item<double>();
+    if (i + 1 < micros.size()) {
+      sum_.accumulate(loss);
+    } else {
+      sum_.accumulate_and_sum(loss);  // the ranks' sums, once per step
+    }
+  }
+  if (micros.empty()) sum_.accumulate_and_sum({});
+  return world_.sum(total);
+}
+
+/// The loss times its share of the step's. Fails unless it is finite.
+torch::Tensor TrainStep::micro_loss(const MicroBatch& micro, double share) {
   const auto random = generator_state();
-  auto loss = task_.loss(micro);
+  auto loss = task_.loss(micro.batch);
   if (share != 1) loss = loss * share;
   const double value = loss.item<double>();
-  if (std::isfinite(value)) {
-    loss.backward();
-    return value;
-  }
+  if (std::isfinite(value)) return loss;
   const auto weight = first_weight_not_finite(task_.model());
   if (!weight.empty()) {
-    fail_runtime(to_text(place), ": the loss is ", value, ": the weight '", weight,
+    fail_runtime(to_text(micro.place), ": the loss is ", value, ": the weight '", weight,
                  "' is not finite", kWhatToDo);
   }
   set_generator_state(random);  // the same dropout again
-  const auto layer = first_result_not_finite(task_.model(), [&] { task_.loss(micro); });
-  fail_runtime(to_text(place), ": the loss is ", value,
+  const auto layer = first_result_not_finite(task_.model(), [&] { task_.loss(micro.batch); });
+  fail_runtime(to_text(micro.place), ": the loss is ", value,
                layer.empty() ? ", though not when computed again: is the memory sound?"
                              : concat(": the first number that is not finite comes from ", layer),
                kWhatToDo);
@@ -111,7 +182,7 @@ void TrainStep::check_spike(double loss, const StepPlace& place, const RecentLos
                "--resume and a larger train.spike_factor (0: no limit)");
 }
 
-double TrainStep::clip(const StepPlace& place) const {
+double TrainStep::finite_norm(const StepPlace& place) const {
   const auto refuse = [&](const std::string& why) {
     const auto layer = gradients_not_finite(optimizer_);
     fail_runtime(to_text(place), ": the gradient ",
@@ -120,7 +191,7 @@ double TrainStep::clip(const StepPlace& place) const {
   };
   double norm = 0;
   try {
-    norm = clip_gradients_(optimizer_, config_.clip);
+    norm = gradient_norm(optimizer_);
   } catch (const Error& error) {
     refuse(error.what());
   }

@@ -5,6 +5,8 @@
 
 #include "data/batch.h"
 #include "train/config.h"
+#include "train/distributed.h"
+#include "train/gradient_sum.h"
 #include "train/guard.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
@@ -12,12 +14,14 @@
 
 namespace gptkit {
 
+/// Several ranks share the rows of a batch; each gets the same weights and measurements.
 class TrainStep {
  public:
-  /// Both are referred to, not copied.
-  TrainStep(TrainingTask& task, const TrainConfig& config);
+  /// All are referred to, not copied.
+  TrainStep(TrainingTask& task, const TrainConfig& config, World& world = gptkit::world());
 
   /// Updates the weights once and gives what it measured: loss, lr, grad_norm, tokens_per_second.
+  /// The batch is that of all ranks.
   /// A loss or gradient that is not finite and a loss beyond the recent ones (spike_limit) are
   /// errors (kRuntime) that name step, examples and layer; the weights then stay as they are.
   Metrics run(const Batch& batch, const StepPlace& place, double lr, const RecentLosses& recent);
@@ -25,14 +29,18 @@ class TrainStep {
   AdamW& optimizer() { return optimizer_; }
 
  private:
+  struct MicroBatch;
+  std::vector<MicroBatch> micro_batches(const Batch& batch, const StepPlace& place) const;
   double accumulate_gradients(const Batch& batch, const StepPlace& place);
-  double micro_batch(const Batch& micro, double share, const StepPlace& place);
+  torch::Tensor micro_loss(const MicroBatch& micro, double share);
   void check_spike(double loss, const StepPlace& place, const RecentLosses& recent) const;
-  double clip(const StepPlace& place) const;
+  double finite_norm(const StepPlace& place) const;
 
   TrainingTask& task_;
   const TrainConfig& config_;
+  World& world_;
   AdamW optimizer_;
+  GradientSum sum_;
 };
 
 }  // namespace gptkit

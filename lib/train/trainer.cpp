@@ -11,9 +11,13 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "train/agreement.h"
 #include "train/checkpoint.h"
+#include "train/distributed.h"
 #include "train/lr_schedule.h"
+#include "train/sharded_optimizer.h"
 #include "train/train_step.h"
+#include "weights/tensor_map.h"
 
 namespace gptkit {
 
@@ -64,11 +68,12 @@ double tokens_per_batch(const Dataset& data, int64_t batch_size) {
 
 class Trainer {
  public:
-  Trainer(TrainingTask& task, const TrainConfig& config, const RunFolder& run)
+  Trainer(TrainingTask& task, const TrainConfig& config, const RunFolder& run, World& world)
       : task_(task),
         config_(config),
         run_(run),
-        step_(task, config),
+        world_(world),
+        step_(task, config, world),
         loader_(task.train_data(),
                 {.batch_size = config.batch_size(), .shuffle = true, .drop_last = true}),
         length_(run_length(config, loader_)) {
@@ -77,9 +82,9 @@ class Trainer {
 
   TrainSummary run() {
     watch_stop_signals();
+    require_same_run(world_, task_, config_);
     const auto unfinished = restore();
-    metrics_.emplace(run_.path() / "metrics.jsonl", unfinished.value_or(state_.steps_done));
-    if (config_.tensorboard) metrics_->write_events(state_.seconds);
+    if (world_.is_main()) open_metrics(unfinished.value_or(state_.steps_done));
     for (const auto& warning : schedule_warnings(config_, length_.steps)) log_warning(warning);
     if (!length_.budget_reached) {
       log_warning("train.token_budget ", config_.token_budget,
@@ -103,8 +108,10 @@ class Trainer {
       finish_step();
     }
     progress_->finish();
-    write_plot(run_.path() / "loss.svg", metrics_->rows(), task_.plot());
-    if (config_.keep_best) take_best_weights();
+    if (world_.is_main()) {
+      write_plot(run_.path() / "loss.svg", metrics_->rows(), task_.plot());
+      if (config_.keep_best) take_best_weights();
+    }
     return {state_.steps_done, state_.tokens, seconds(),
             last_evaluation_,  state_.best,   stopped_early_};
   }
@@ -112,26 +119,56 @@ class Trainer {
  private:
   using Clock = std::chrono::steady_clock;
 
-  /// Loads the newest checkpoint; returns the step whose evaluation is still to be done.
+  void open_metrics(int64_t next_step) {
+    metrics_.emplace(run_.path() / "metrics.jsonl", next_step);
+    if (config_.tensorboard) metrics_->write_events(state_.seconds);
+  }
+
+  /// Rank 0 loads the newest checkpoint, and all go on from what it has; returns the step whose
+  /// evaluation is still to be done.
   std::optional<int64_t> restore() {
-    if (!run_.resuming()) return std::nullopt;
+    const auto moments = room_for_moments(world_, step_.optimizer());
+    const bool resumed = world_.is_main() && load_newest(moments);
+    if (!share_start(moments, resumed)) return std::nullopt;
+    step_.optimizer().set_steps(state_.steps_done);
+    loader_.restore(state_.loader);
+    set_generator_state(state_.generator);
+    saved_at_ = state_.steps_done;
+    return state_.steps_done - 1;
+  }
+
+  /// False when there is nothing to go on from.
+  bool load_newest(const NamedTensors& moments) {
+    if (!run_.resuming()) return false;
     const auto checkpoint = newest_checkpoint(run_.path());
     if (!checkpoint) {
       log_warning(run_.path().string(), ": no whole checkpoint; starting from the first step");
       run_.cut_samples(0);
-      return std::nullopt;
+      return false;
     }
-    auto loaded = load_checkpoint(*checkpoint, task_.model(), step_.optimizer());
+    auto loaded = load_checkpoint(*checkpoint, task_.model(), moments);
     require(loaded.fingerprint == state_.fingerprint, checkpoint->string(),
             ": the training data are not those the run was started with; restore them or start "
             "another run");
     state_ = std::move(loaded);
-    loader_.restore(state_.loader);
-    set_generator_state(state_.generator);
     run_.cut_samples(state_.sample_bytes);
-    saved_at_ = state_.steps_done;
     log_info("resuming from ", checkpoint->string());
-    return state_.steps_done - 1;
+    return true;
+  }
+
+  /// Every rank gets rank 0's weights and, when resumed, the rest of its state. Returns resumed.
+  bool share_start(const NamedTensors& moments, bool resumed) {
+    torch::NoGradGuard no_grad;
+    for (auto [name, tensor] : tensors_of(task_.model())) world_.broadcast_(tensor);
+    const auto text = world_.broadcast_text(resumed ? to_text(state_) : "");
+    if (text.empty()) return false;
+    scatter_moments_(world_, moments, step_.optimizer());
+    if (!world_.is_main()) {
+      state_ = train_state(text, "rank 0's state");
+      state_.generator = generator_state();
+    }
+    world_.broadcast_(state_.generator);
+    return true;
   }
 
   bool finished() const {
@@ -150,7 +187,8 @@ class Trainer {
     const StepPlace place{.step = step,
                           .epoch = loader_.state().epoch,
                           .batch = loader_.state().batch,
-                          .examples = {examples.begin(), examples.end()}};
+                          .examples = {examples.begin(), examples.end()},
+                          .epoch_seed = loader_.state().seed};
     state_.last_step =
         step_.run(batch, place, learning_rate(config_, step, length_.steps), state_.recent_losses);
     remember_loss(state_.recent_losses, state_.last_step.front().second);
@@ -159,6 +197,7 @@ class Trainer {
     state_.loader = loader_.state();
     state_.generator = generator_state();
     state_.sample_bytes = run_.sample_bytes();
+    stop_signal_ = agreed_stop_signal(world_);
   }
 
   /// Saves the state of before the last step's evaluation. What the steps so far have written into
@@ -171,14 +210,16 @@ class Trainer {
                    "' is not finite after the update, and no checkpoint of it is saved; start "
                    "again with a lower train.lr, or go on from the one before with --resume");
     }
+    saved_at_ = state_.steps_done;
+    const auto moments = gather_moments(world_, step_.optimizer());
+    if (!world_.is_main()) return;
     metrics_->sync();
     run_.sync_samples();
     auto state = state_;
     state.seconds = seconds();
-    save_checkpoint(run_.path(), task_.model(), step_.optimizer(), state,
+    save_checkpoint(run_.path(), task_.model(), moments, state,
                     {.newest = config_.keep_checkpoints,
                      .best = config_.keep_best ? state_.best.steps_done : 0});
-    saved_at_ = state_.steps_done;
   }
 
   /// Evaluates when due, writes the step's line, and stops here when a signal asked for it.
@@ -197,6 +238,7 @@ class Trainer {
           evaluated.push_back(item);
       }
     }
+    if (!evaluated.empty()) stop_signal_ = agreed_stop_signal(world_);
     stop_if_asked();  // an evaluation may take long; resuming does it again
     if (due || finished()) compare_with_best();
     write_metrics(step, evaluated);
@@ -239,6 +281,7 @@ class Trainer {
   }
 
   void write_metrics(int64_t step, const Metrics& evaluated) {
+    if (!world_.is_main()) return;
     OrderedJson row = {
         {"step", step},
         {"epoch", static_cast<double>(step + 1) / static_cast<double>(loader_.batches())},
@@ -259,12 +302,13 @@ class Trainer {
   }
 
   void stop_if_asked() {
-    if (stop_signal() == 0) return;
+    if (world_.size() == 1) stop_signal_ = stop_signal();
+    if (stop_signal_ == 0) return;
     progress_->finish();
     save();
-    throw Stopped(stop_signal(), concat("stopped after step ", state_.steps_done - 1, " of ",
-                                        length_.steps - 1, "; the state is saved in ",
-                                        run_.path().string(), ", go on with --resume"));
+    throw Stopped(stop_signal_, concat("stopped after step ", state_.steps_done - 1, " of ",
+                                       length_.steps - 1, "; the state is saved in ",
+                                       run_.path().string(), ", go on with --resume"));
   }
 
   static constexpr auto kRedrawPlot = std::chrono::seconds(30);
@@ -272,6 +316,7 @@ class Trainer {
   TrainingTask& task_;
   const TrainConfig& config_;
   const RunFolder& run_;
+  World& world_;
   TrainStep step_;
   Loader loader_;
   RunLength length_;
@@ -279,6 +324,7 @@ class Trainer {
   Metrics last_evaluation_;
   bool stopped_early_ = false;
   int64_t saved_at_ = 0;  // steps done at the newest checkpoint
+  int stop_signal_ = 0;
   std::optional<MetricsLog> metrics_;
   std::optional<Progress> progress_;
   Clock::time_point begin_, plotted_;
@@ -300,7 +346,7 @@ RunLength run_length(const TrainConfig& config, const Loader& loader) {
 
 TrainSummary train(TrainingTask& task, const TrainConfig& config, const RunFolder& run) {
   validate(config);
-  return Trainer(task, config, run).run();
+  return Trainer(task, config, run, world()).run();
 }
 
 void start_epoch_like_pytorch(Loader& loader, bool shuffle) {
@@ -313,9 +359,13 @@ double mean_over_batches(std::shared_ptr<const Dataset> data, const LoaderOption
   Loader loader(std::move(data), options);
   start_epoch_like_pytorch(loader, options.shuffle);
   const int64_t count = batches > 0 ? std::min(batches, loader.batches()) : loader.batches();
+  auto& ranks = world();
   double total = 0;
-  for (int64_t i = 0; i < count; ++i) total += per_batch(*loader.next());
-  return total / static_cast<double>(count);
+  for (int64_t i = 0; i < count; ++i) {
+    const auto batch = loader.next();
+    if (i % ranks.size() == ranks.rank()) total += per_batch(*batch);
+  }
+  return ranks.sum(total) / static_cast<double>(count);
 }
 
 torch::Tensor to_tensor(const std::vector<int64_t>& values, at::IntArrayRef shape,

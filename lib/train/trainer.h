@@ -42,12 +42,14 @@ RunLength run_length(const TrainConfig& config, const Loader& loader);
 /// default generator, which the caller has seeded. On SIGINT or SIGTERM finishes the step, saves
 /// and throws Stopped. A loss or gradient that is not finite, or a spike, is an error naming step,
 /// examples and layer (train_step.h). With keep_best the model ends with the weights that had the
-/// lowest val_loss.
+/// lowest val_loss. Where several ranks train together (world()) each calls it with the same task:
+/// rank 0 alone reads and writes the run folder, and only its summary has the files behind it.
 TrainSummary train(TrainingTask& task, const TrainConfig& config, const RunFolder& run);
 
 /// The book's calc_loss_loader and calc_accuracy_loader: the mean of per_batch over the first
 /// `batches` batches of the loader (0: all). Draws from the default generator as iterating a
-/// PyTorch DataLoader does: one int64, and a second one when shuffling.
+/// PyTorch DataLoader does: one int64, and a second one when shuffling. Several ranks share the
+/// batches, all have to call it, and each gets the same result.
 double mean_over_batches(std::shared_ptr<const Dataset> data, const LoaderOptions& options,
                          int64_t batches, const std::function<double(const Batch&)>& per_batch);
 

@@ -1,0 +1,51 @@
+#include "train/agreement.h"
+
+#include <csignal>
+
+#include "base/config.h"
+#include "base/files.h"
+#include "base/stop.h"
+#include "train/checkpoint.h"
+
+namespace gptkit {
+
+namespace {
+
+std::string sizes_of(const torch::Tensor& tensor) {
+  std::string text;
+  for (const int64_t size : tensor.sizes()) text += concat(text.empty() ? "" : "x", size);
+  return concat(text, " ", tensor.scalar_type());
+}
+
+}  // namespace
+
+void require_same_run(World& world, TrainingTask& task, const TrainConfig& config) {
+  if (world.size() == 1) return;
+  std::string text = concat("training data: ", task.data_fingerprint(), ", ",
+                            task.train_data()->size(), " examples\n");
+  auto copy = config;
+  visit_fields(copy, [&](const std::string& key, auto& value, const auto&) {
+    text += concat("train.", key, ": ", config_detail::scalar_to_yaml(value), "\n");
+  });
+  for (const auto& item : task.model().named_parameters()) {
+    text += concat(item.key(), ": ", sizes_of(item.value()),
+                   item.value().requires_grad() ? "\n" : " frozen\n");
+  }
+  const auto generator = generator_state();
+  const auto* bytes = reinterpret_cast<const char*>(generator.const_data_ptr<uint8_t>());
+  text += concat("random generator: ",
+                 sha256_hex({bytes, static_cast<size_t>(generator.numel())}).substr(0, 16),
+                 " (the seed)\n");
+  world.require_same("run", text);
+}
+
+int agreed_stop_signal(World& world) {
+  if (world.size() == 1) return stop_signal();
+  auto counts = torch::zeros({2}, torch::kInt64);
+  if (stop_signal() != 0) counts[stop_signal() == SIGTERM ? 1 : 0] = 1;
+  world.sum_(counts);
+  if (counts[1].item<int64_t>() > 0) return SIGTERM;
+  return counts[0].item<int64_t>() > 0 ? SIGINT : 0;
+}
+
+}  // namespace gptkit

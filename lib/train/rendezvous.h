@@ -1,0 +1,62 @@
+#pragma once
+// How the ranks meet: a TCPStore, then connections between them. Only for distributed.cpp and
+// gradient_sum.cpp: it brings c10d's headers.
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <string>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include "base/error.h"
+#include "train/distributed.h"
+#include "train/roll_call.h"
+
+namespace gptkit {
+
+using StorePtr = c10::intrusive_ptr<c10d::Store>;
+using GroupPtr = c10::intrusive_ptr<c10d::ProcessGroup>;
+
+/// One more connection to the store; with `serve` the store itself.
+StorePtr open_store(const RankEnvironment& ranks, std::chrono::seconds timeout, bool serve);
+/// Opens the store and waits until every rank has come, each once, all with the same idea of how
+/// many they are. Fails naming who is missing or wrong.
+StorePtr meet(const RankEnvironment& ranks, std::chrono::seconds timeout);
+/// Gloo's connections, and NCCL's when the device is a GPU.
+GroupPtr connect_ranks(const StorePtr& store, const RankEnvironment& ranks,
+                       std::chrono::seconds timeout, torch::Device device);
+
+/// LibTorch's messages go on with a backtrace after the first line.
+std::string first_line(const std::exception& error);
+
+struct World::Connection {
+  StorePtr store;
+  GroupPtr group;
+  std::unique_ptr<RollCall> roll;
+  int64_t comparisons = 0;  // keys of require_same
+};
+
+/// Says that this rank waits for the others as long as it lives.
+class Waiting {
+ public:
+  explicit Waiting(RollCall& roll) : roll_(roll) { roll_.set_waiting(true); }
+  ~Waiting() { roll_.set_waiting(false); }
+
+ private:
+  RollCall& roll_;
+};
+
+template <class Talk>
+std::invoke_result_t<Talk> World::guarded(Talk&& talk) {
+  const Waiting here(*connection_->roll);
+  try {
+    return talk();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    lost(first_line(error));
+  }
+}
+
+}  // namespace gptkit

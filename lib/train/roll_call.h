@@ -1,0 +1,41 @@
+#pragma once
+// Who is at fault when the ranks cannot go on: each rank has a thread with a connection of its own
+// to the store, which signs there as soon as any rank raises the alarm. Who does not sign is gone
+// (killed, stopped, cut off); who signs but is not waiting for the others hangs or is busy.
+// Only for distributed.cpp: it brings c10d's headers.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+#include <vector>
+
+namespace gptkit {
+
+class RollCall {
+ public:
+  /// `connect` makes the thread's connection. `holder` says who holds the store, for messages.
+  RollCall(c10::intrusive_ptr<c10d::Store> connection, int64_t rank, int64_t size,
+           std::string holder);
+  ~RollCall();
+
+  /// Whether this rank is waiting for the others.
+  void set_waiting(bool waiting);
+  /// After a failed exchange: calls the roll. The sentence names the rank at fault, or is empty
+  /// when all are there and waiting.
+  std::string find_fault();
+  /// Raises the alarm with this rank's own reason, and waits until the others have read it.
+  void announce(const std::string& message);
+
+ private:
+  struct Shared;
+  enum class Wish { kNothing, kFindFault, kAnnounce, kEnd };
+  static void run(const std::shared_ptr<Shared>& shared);
+  std::string ask(Wish wish, const std::string& text);
+
+  std::shared_ptr<Shared> shared_;  // outlives this object when the thread hangs in the store
+};
+
+}  // namespace gptkit
