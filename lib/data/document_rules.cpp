@@ -80,6 +80,14 @@ std::string rounded(double value, int decimals) {
 CharacterCounts character_counts(std::string_view text, Script script) {
   CharacterCounts counts;
   for (std::size_t at = 0; at < text.size();) {
+    if (const auto byte = static_cast<unsigned char>(text[at]); byte >= 0x20 && byte < 0x7F) {
+      const bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+      counts.letters += letter;
+      counts.of_script += letter && script == Script::kLatin;
+      ++counts.characters;
+      ++at;
+      continue;
+    }
     const auto character = decode_utf8(text, at);
     at += character.bytes;
     ++counts.characters;

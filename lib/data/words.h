@@ -21,6 +21,8 @@ class WordScanner {
   std::string_view text_;
   std::size_t at_ = 0;
   std::string word_;
+
+  void take_ascii();
 };
 
 /// Han and kana.
