@@ -33,11 +33,12 @@ int64_t row_groups(int64_t rows, int64_t column_panels) {
   return std::clamp<int64_t>(wanted, 1, (rows + 4 * kRows - 1) / (4 * kRows));
 }
 
-/// A (rows, depth) times a matrix of `columns`, panel by panel: pack(first column, width, panel)
-/// makes a panel, store(row, rows, column, width, tile) takes tiles of row length kPanel.
-template <class Pack, class Store>
+/// A (rows, depth) times a matrix of `columns`, panel by panel: source.pack(first column, width,
+/// panel) makes a panel, source.prefetch(column, part, parts) asks memory for a part of one, and
+/// store(row, rows, column, width, tile) takes tiles of row length kPanel.
+template <class Source, class Store>
 void multiply_panels(const BFloat16* a, int64_t rows, int64_t columns, int64_t depth,
-                     const Pack& pack, const Store& store) {
+                     const Source& source, const Store& store) {
   const int64_t count = (columns + kPanel - 1) / kPanel;
   const int64_t groups = row_groups(rows, count);
   const int64_t group_rows = panels::round_up((rows + groups - 1) / groups, kRows);
@@ -47,11 +48,16 @@ void multiply_panels(const BFloat16* a, int64_t rows, int64_t columns, int64_t d
     int64_t packed = -1;
     for (int64_t task = begin; task < end; ++task) {
       const int64_t column = task / groups * kPanel, width = std::min(kPanel, columns - column);
-      if (packed != column) pack(column, width, panel);
+      if (packed != column) source.pack(column, width, panel);
       packed = column;
-      const int64_t first = task % groups * group_rows;
-      for (int64_t row = first; row < std::min(rows, first + group_rows); row += kRows) {
+      const int64_t first = task % groups * group_rows, last = std::min(rows, first + group_rows);
+      const bool more = task + 1 < end && column + kPanel < columns && task % groups == groups - 1;
+      for (int64_t row = first; row < last; row += kRows) {
         const int64_t m = std::min(kRows, rows - row);
+        if (more) {
+          const int64_t tiles = (last - first + kRows - 1) / kRows;
+          source.prefetch(column + kPanel, (row - first) / kRows, tiles);
+        }
         panels::multiply(m, kPanel, depth, a + row * depth, depth, panel, tile, kPanel, false);
         store(row, m, column, width, tile);
       }
@@ -107,16 +113,40 @@ GPTKIT_AVX512 void store_gelu_slope_row(const float* tile, const BFloat16* u, in
   }
 }
 
+/// W^T's columns, which are W's rows.
+struct RowPanels {
+  const float* w;
+  int64_t columns, depth;
+  void pack(int64_t column, int64_t width, BFloat16* panel) const {
+    panels::pack_rows(w + column * depth, depth, width, depth, panel);
+  }
+  void prefetch(int64_t column, int64_t part, int64_t parts) const {
+    const int64_t width = std::min(kPanel, columns - column);
+    const int64_t begin = part * width / parts, end = (part + 1) * width / parts;
+    panels::prefetch(w + (column + begin) * depth, depth, end - begin, depth);
+  }
+};
+
+/// W's own columns.
+struct ColumnPanels {
+  const float* w;
+  int64_t columns, depth;
+  void pack(int64_t column, int64_t width, BFloat16* panel) const {
+    panels::pack_columns(w + column, columns, width, depth, panel);
+  }
+  void prefetch(int64_t column, int64_t part, int64_t parts) const {
+    const int64_t begin = part * depth / parts, end = (part + 1) * depth / parts;
+    panels::prefetch(w + begin * columns + column, columns, end - begin,
+                     std::min(kPanel, columns - column));
+  }
+};
+
 /// x W^T, each tile's rows given to store_one(row, column, width, sums of the row).
 template <class StoreRow>
 void forward(const torch::Tensor& x, const torch::Tensor& weight, const StoreRow& store_one) {
-  const int64_t depth = weight.size(1);
-  const float* w = weight.const_data_ptr<float>();
+  const RowPanels source{weight.const_data_ptr<float>(), weight.size(0), weight.size(1)};
   multiply_panels(
-      data(x), x.size(0), weight.size(0), depth,
-      [&](int64_t column, int64_t width, BFloat16* panel) {
-        panels::pack_rows(w + column * depth, depth, width, depth, panel);
-      },
+      data(x), x.size(0), source.columns, source.depth, source,
       [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
         for (int64_t i = 0; i < rows; ++i) store_one(row + i, column, width, tile + i * kPanel);
       });
@@ -125,13 +155,9 @@ void forward(const torch::Tensor& x, const torch::Tensor& weight, const StoreRow
 /// dy W, likewise.
 template <class StoreRow>
 void backward(const torch::Tensor& dy, const torch::Tensor& weight, const StoreRow& store_one) {
-  const int64_t depth = weight.size(0), columns = weight.size(1);
-  const float* w = weight.const_data_ptr<float>();
+  const ColumnPanels source{weight.const_data_ptr<float>(), weight.size(1), weight.size(0)};
   multiply_panels(
-      data(dy), dy.size(0), columns, depth,
-      [&](int64_t column, int64_t width, BFloat16* panel) {
-        panels::pack_columns(w + column, columns, width, depth, panel);
-      },
+      data(dy), dy.size(0), source.columns, source.depth, source,
       [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
         for (int64_t i = 0; i < rows; ++i) store_one(row + i, column, width, tile + i * kPanel);
       });
@@ -273,6 +299,10 @@ void add_weight_gradient_bfloat16(const torch::Tensor& dy, const torch::Tensor& 
       if (db) add_row_sums(block, rows, depth, add_bias, db + row);
       for (int64_t p = 0; dw && p < count; ++p) {
         const int64_t column = p * kPanel;
+        if (p + 1 < count) {
+          panels::prefetch(dw + row * I + column + kPanel, I, rows,
+                           std::min(kPanel, I - column - kPanel));
+        }
         panels::multiply(rows, std::min(kPanel, I - column), depth, block, depth,
                          data(packed) + p * depth * kPanel, dw + row * I + column, I, add_weight);
       }

@@ -118,6 +118,7 @@ class BFloat16Chunk {
           panels::pack_rows(weight_ + column * width_, width_, width, width_, panel);
           for (int64_t row = 0; row < rows_; row += kRows) {
             const int64_t m = std::min(kRows, rows_ - row);
+            prefetch_panel(p + 1, row / kRows, (rows_ + kRows - 1) / kRows);
             panels::multiply(m, kPanel, width_, hidden_ + row * width_, width_, panel, tile, kPanel,
                              false);
             for (int64_t r = row; r < row + m; ++r) {
@@ -143,6 +144,14 @@ class BFloat16Chunk {
     return log_sums;
   }
 
+  /// A part of the weight rows of panel p, while there is one.
+  void prefetch_panel(int64_t p, int64_t part, int64_t parts) const {
+    const int64_t width = std::min(kPanel, vocabulary_ - p * kPanel);
+    if (width <= 0) return;
+    const int64_t begin = part * width / parts, end = (part + 1) * width / parts;
+    panels::prefetch(weight_ + (p * kPanel + begin) * width_, width_, end - begin, width_);
+  }
+
   void backward(const std::vector<float>& log_sums) {
     const int64_t count = (vocabulary_ + kBlock - 1) / kBlock, threads = at::get_num_threads();
     const int64_t depth = panels::round_up(rows_, panels::kDepth);
@@ -164,8 +173,11 @@ class BFloat16Chunk {
           for (int64_t p = 0; p < hidden_panels; ++p) {
             const int64_t at = p * kPanel, columns = std::min(kPanel, width_ - at);
             if (p == 0 && chunk_.dweight.defined()) transpose(gradient, width, depth, block);
+            const int64_t next = std::min(kPanel, width_ - at - kPanel);  // columns of the next panel
+            if (sums) panels::prefetch(weight_ + column * width_ + at, width_, width, columns);
             if (chunk_.dweight.defined()) {
               float* dw = chunk_.dweight.mutable_data_ptr<float>();
+              if (next > 0) panels::prefetch(dw + column * width_ + at + kPanel, width_, width, next);
               panels::multiply(width, columns, depth, block, depth, packed_panel(packed, p, depth),
                                dw + column * width_ + at, width_, !chunk_.fresh);
             }
