@@ -65,6 +65,10 @@ Json to_json(const TrainState& state) {
            {{"val_loss", state.best.val_loss},  // infinite is written as null
             {"steps_done", state.best.steps_done},
             {"evaluations_since", state.best.evaluations_since}}},
+          {"loss_scale",
+           {{"scale", state.loss_scale.scale},
+            {"steps_since", state.loss_scale.steps_since},
+            {"skipped", state.loss_scale.skipped}}},
           {"recent_losses", state.recent_losses},
           {"sample_bytes", state.sample_bytes}};
 }
@@ -83,6 +87,11 @@ void read_later_keys(const Json& json, const std::string& where, TrainState& sta
     state.best.steps_done = json_int(*best, "steps_done", where);
     state.best.evaluations_since = json_int(*best, "evaluations_since", where);
     if (state.best.steps_done > 0) state.best.val_loss = json_number(*best, "val_loss", where);
+  }
+  if (const auto scale = json.find("loss_scale"); scale != json.end()) {
+    state.loss_scale.scale = json_number(*scale, "scale", where);
+    state.loss_scale.steps_since = json_int(*scale, "steps_since", where);
+    state.loss_scale.skipped = json_int(*scale, "skipped", where);
   }
   if (const auto losses = json.find("recent_losses"); losses != json.end()) {
     require(losses->is_array(), where, ": 'recent_losses' is not a list");
@@ -179,7 +188,7 @@ std::optional<fs::path> newest_checkpoint(const fs::path& run) {
 TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module,
                            AdamW& optimizer) {
   auto state = load_checkpoint(checkpoint, module, optimizer.state());
-  optimizer.set_steps(state.steps_done);
+  optimizer.set_steps(state.steps_done - state.loss_scale.skipped);
   return state;
 }
 

@@ -19,6 +19,7 @@
 #include "train/guard.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
+#include "train/precision.h"
 
 namespace gptkit {
 
@@ -39,7 +40,8 @@ struct TrainState {
   Metrics last_step;        ///< loss, grad_norm ... of step steps_done - 1
   torch::Tensor generator;  ///< of the default CPU generator, uint8
   std::string fingerprint;  ///< of the training data
-  BestEvaluation best;      ///< of the evaluations before this step's
+  LossScale loss_scale;
+  BestEvaluation best;  ///< of the evaluations before this step's
   RecentLosses recent_losses;
   int64_t sample_bytes = -1;  ///< of samples.txt before this step's evaluation; -1: not known
 };

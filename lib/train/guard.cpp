@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -65,6 +66,15 @@ class Watch {
     }
   }
 
+  /// Makes memory that nothing has been written to yet, or another view of it.
+  static bool computes_nothing(const std::string& name) {
+    static const std::set<std::string> kViews = {
+        "alias",  "as_strided", "chunk", "detach",  "expand",    "narrow", "permute",   "reshape",
+        "select", "slice",      "split", "squeeze", "transpose", "t",      "unsqueeze", "view"};
+    return name.find("empty") != std::string::npos || name.starts_with("aten::resize") ||
+           (name.starts_with("aten::") && kViews.contains(name.substr(6)));
+  }
+
   static std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& call) {
     const at::DisableRecordFunctionGuard own_operators;
     const torch::NoGradGuard no_grad;
@@ -84,8 +94,7 @@ class Watch {
     const at::DisableRecordFunctionGuard own_operators;
     const torch::NoGradGuard no_grad;
     const std::string name = call.name();
-    // Memory that nothing has been written to yet.
-    if (name.find("empty") != std::string::npos || name.starts_with("aten::resize")) return;
+    if (computes_nothing(name)) return;
     for (const auto& output : call.outputs()) {
       each_tensor(output, [&](const torch::Tensor& tensor) {
         if (!is_broken(tensor)) return;

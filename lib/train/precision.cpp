@@ -2,14 +2,11 @@
 
 #include <ATen/autocast_mode.h>
 
-#include "base/error.h"
 #include "kernels/bfloat16_gemm.h"
 
 namespace gptkit {
 
 Precision resolve_precision(Precision wanted, torch::Device device) {
-  require(wanted != Precision::kFloat16 || device.is_cuda(),
-          "train.precision: float16 needs a CUDA device; expected float32, bfloat16 or auto here");
   if (wanted != Precision::kAuto) return wanted;
   const bool fast = device.is_cuda() || has_bfloat16_gemm();
   return fast ? Precision::kBFloat16 : Precision::kFloat32;
@@ -31,6 +28,20 @@ PrecisionScope::~PrecisionScope() {
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(device_, was_on_);
   at::autocast::set_autocast_dtype(device_, was_type_);
+}
+
+bool LossScale::update(bool finite) {
+  constexpr int64_t kPatience = 2000;
+  ++steps_since;
+  if (!finite) {
+    scale /= 2;
+    ++skipped;
+    steps_since = 0;
+  } else if (steps_since == kPatience) {
+    scale *= 2;
+    steps_since = 0;
+  }
+  return finite;
 }
 
 }  // namespace gptkit

@@ -12,7 +12,7 @@ enum class Precision {
   kAuto,  ///< bfloat16 where the processor multiplies it in hardware, else float32
   kFloat32,
   kBFloat16,  ///< products in bfloat16; parameters, sums and the optimizer stay float32
-  kFloat16,   ///< likewise with scaled losses, on CUDA
+  kFloat16,   ///< likewise with scaled losses; for CUDA devices without bfloat16
 };
 constexpr auto enum_names(Precision) {
   return std::array{std::pair{"auto", Precision::kAuto}, std::pair{"float32", Precision::kFloat32},
@@ -20,7 +20,7 @@ constexpr auto enum_names(Precision) {
                     std::pair{"float16", Precision::kFloat16}};
 }
 
-/// kAuto made one of the others for a device. Fails for float16 elsewhere than on CUDA.
+/// kAuto made one of the others for a device.
 Precision resolve_precision(Precision wanted, torch::Device device);
 
 /// While it lives, LibTorch's autocast (https://docs.pytorch.org/docs/stable/amp.html) is on for
@@ -37,6 +37,19 @@ class PrecisionScope {
   torch::DeviceType device_;
   bool was_on_;
   torch::ScalarType was_type_;
+};
+
+/// What a float16 loss is multiplied with, so that small gradients are not rounded to nothing: as
+/// large as it goes, halved when a gradient overflows (that step is left out), doubled after 2,000
+/// steps without (torch.amp.GradScaler, arXiv:1710.03740).
+struct LossScale {
+  double scale = 65536;
+  int64_t steps_since = 0;  ///< steps since it changed
+  int64_t skipped = 0;      ///< steps left out in the whole run
+
+  /// Takes note of a step; whether its update may be done.
+  bool update(bool finite);
+  bool operator==(const LossScale&) const = default;
 };
 
 }  // namespace gptkit

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -89,6 +90,7 @@ TrainStep::TrainStep(TrainingTask& task, const TrainConfig& config, World& world
                   .weight_decay = config.weight_decay,
                   .decay_all = config.decay_all},
                  config.shard_optimizer ? Shard{world.rank(), world.size()} : Shard{}),
+      float16_(config.precision == Precision::kFloat16),
       sum_(world, optimizer_.parameters(), optimizer_.names()) {}
 
 Metrics TrainStep::run(const Batch& batch, const StepPlace& place, double lr,
@@ -98,8 +100,8 @@ Metrics TrainStep::run(const Batch& batch, const StepPlace& place, double lr,
   optimizer_.zero_grad();
   const double loss = accumulate_gradients(batch, place);
   check_spike(loss, place, recent);
-  const double norm = finite_norm(place);
-  optimizer_.step(lr, clipping_divisor(norm, config_.clip));
+  const double norm = float16_ ? update_float16(place, lr) : finite_norm(place);
+  if (!float16_) optimizer_.step(lr, clipping_divisor(norm, config_.clip));
   share_weights_(world_, optimizer_);
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started;
   const auto tokens = static_cast<double>(batch.rows * batch.columns);
@@ -142,10 +144,11 @@ double TrainStep::accumulate_gradients(const Batch& batch, const StepPlace& plac
                                           micros[i].first_row);
     const auto loss = micro_loss(micros[i], micros[i].terms / terms);
     total += loss.item<double>();
+    const auto scaled = float16_ ? loss * loss_scale_.scale : loss;
     if (i + 1 < micros.size()) {
-      sum_.accumulate(loss);
+      sum_.accumulate(scaled);
     } else {
-      sum_.accumulate_and_sum(loss);  // the ranks' sums, once per step
+      sum_.accumulate_and_sum(scaled);  // the ranks' sums, once per step
     }
   }
   if (micros.empty()) sum_.accumulate_and_sum({});
@@ -196,6 +199,22 @@ double TrainStep::finite_norm(const StepPlace& place) const {
     refuse(error.what());
   }
   if (!std::isfinite(norm)) refuse("its norm overflows");
+  return norm;
+}
+
+/// The update with the scaled loss's gradients, or none when they overflow; gives their true norm.
+double TrainStep::update_float16(const StepPlace& place, double lr) {
+  const double scale = loss_scale_.scale;
+  double norm = std::numeric_limits<double>::quiet_NaN();
+  try {
+    norm = gradient_norm(optimizer_) / scale;
+  } catch (const Error&) {  // they overflow
+  }
+  if (!loss_scale_.update(std::isfinite(norm))) {
+    if (loss_scale_.scale < 1) finite_norm(place);  // no overflow of the scale's making
+    return norm;
+  }
+  optimizer_.step(lr, clipping_divisor(norm, config_.clip) * scale);
   return norm;
 }
 

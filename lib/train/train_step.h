@@ -23,10 +23,13 @@ class TrainStep {
   /// Updates the weights once and gives what it measured: loss, lr, grad_norm, tokens_per_second.
   /// The batch is that of all ranks.
   /// A loss or gradient that is not finite and a loss beyond the recent ones (spike_limit) are
-  /// errors (kRuntime) that name step, examples and layer; the weights then stay as they are.
+  /// errors (kRuntime) that name step, examples and layer; the weights then stay as they are. In
+  /// float16 a gradient that overflows is no error: the update is left out, grad_norm is NaN.
   Metrics run(const Batch& batch, const StepPlace& place, double lr, const RecentLosses& recent);
 
   AdamW& optimizer() { return optimizer_; }
+  /// Of float16: part of the state that a checkpoint keeps.
+  LossScale& loss_scale() { return loss_scale_; }
 
  private:
   struct MicroBatch;
@@ -35,11 +38,14 @@ class TrainStep {
   torch::Tensor micro_loss(const MicroBatch& micro, double share);
   void check_spike(double loss, const StepPlace& place, const RecentLosses& recent) const;
   double finite_norm(const StepPlace& place) const;
+  double update_float16(const StepPlace& place, double lr);
 
   TrainingTask& task_;
   const TrainConfig& config_;
   World& world_;
   AdamW optimizer_;
+  bool float16_;
+  LossScale loss_scale_;
   GradientSum sum_;
 };
 

@@ -130,7 +130,8 @@ class Trainer {
     const auto moments = room_for_moments(world_, step_.optimizer());
     const bool resumed = world_.is_main() && load_newest(moments);
     if (!share_start(moments, resumed)) return std::nullopt;
-    step_.optimizer().set_steps(state_.steps_done);
+    step_.optimizer().set_steps(state_.steps_done - state_.loss_scale.skipped);
+    step_.loss_scale() = state_.loss_scale;
     loader_.restore(state_.loader);
     set_generator_state(state_.generator);
     saved_at_ = state_.steps_done;
@@ -191,6 +192,7 @@ class Trainer {
                           .epoch_seed = loader_.state().seed};
     state_.last_step =
         step_.run(batch, place, learning_rate(config_, step, length_.steps), state_.recent_losses);
+    state_.loss_scale = step_.loss_scale();
     remember_loss(state_.recent_losses, state_.last_step.front().second);
     state_.steps_done = step + 1;
     state_.tokens += batch.rows * batch.columns;

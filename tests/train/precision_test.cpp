@@ -1,0 +1,91 @@
+#include "train/precision.h"
+
+#include <ATen/autocast_mode.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "kernels/bfloat16_gemm.h"
+#include "support/support.h"
+#include "train/train_step.h"
+#include "train_support.h"
+
+namespace gptkit {
+namespace {
+
+using test::ToyTask;
+
+bool autocast_is_on() { return at::autocast::is_autocast_enabled(torch::kCPU); }
+
+TEST(Precision, AutoIsBfloat16WhereTheProcessorHasIt) {
+  EXPECT_EQ(resolve_precision(Precision::kAuto, torch::kCPU),
+            has_bfloat16_gemm() ? Precision::kBFloat16 : Precision::kFloat32);
+  EXPECT_EQ(resolve_precision(Precision::kAuto, torch::kCUDA), Precision::kBFloat16);
+  EXPECT_EQ(resolve_precision(Precision::kFloat32, torch::kCUDA), Precision::kFloat32);
+}
+
+TEST(Precision, TheScopeTurnsAutocastOnAndBack) {
+  const auto x = torch::randn({2, 2});
+  EXPECT_FALSE(autocast_is_on());
+  {
+    const PrecisionScope half(Precision::kBFloat16, torch::kCPU);
+    EXPECT_EQ(x.matmul(x).scalar_type(), torch::kBFloat16);
+    {
+      const PrecisionScope single(Precision::kFloat32, torch::kCPU);
+      EXPECT_EQ(x.matmul(x).scalar_type(), torch::kFloat32);
+    }
+    EXPECT_EQ(x.matmul(x).scalar_type(), torch::kBFloat16);
+  }
+  EXPECT_FALSE(autocast_is_on());
+}
+
+TEST(LossScale, HalvesAtAnOverflowAndDoublesAfterManyStepsWithout) {
+  LossScale scale;
+  EXPECT_FALSE(scale.update(false));
+  EXPECT_EQ(scale, (LossScale{32768, 0, 1}));
+  for (int step = 0; step < 1999; ++step) EXPECT_TRUE(scale.update(true));
+  EXPECT_EQ(scale.scale, 32768);
+  EXPECT_TRUE(scale.update(true));
+  EXPECT_EQ(scale, (LossScale{65536, 0, 1}));
+}
+
+/// A step of the toy task in float16's way (its own arithmetic stays float32).
+Metrics float16_step(ToyTask& task, TrainStep& step) {
+  const std::vector<int64_t> rows = {0, 1, 2, 3};
+  return step.run(task.train_data()->collate(rows), {}, 1e-3, {});
+}
+
+TEST(LossScale, TheScaledStepIsThePlainOne) {
+  const TrainConfig plain{.micro_batch_size = 2, .global_batch_size = 4, .clip = 0.1};
+  auto scaled = plain;
+  scaled.precision = Precision::kFloat16;
+  ToyTask a(1, 0), b(1, 0);
+  TrainStep first(a, plain), second(b, scaled);
+  const auto want = float16_step(a, first), got = float16_step(b, second);
+  EXPECT_NEAR(got.at(2).second, want.at(2).second, 1e-6);  // grad_norm
+  const auto x = a.gpt->parameters(), y = b.gpt->parameters();
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_TRUE(x[i].allclose(y[i], 1e-5, 1e-7)) << i;
+}
+
+TEST(LossScale, AStepThatOverflowsChangesNothing) {
+  TrainConfig config{.micro_batch_size = 4};
+  config.precision = Precision::kFloat16;
+  ToyTask task(1, 0);
+  task.change_loss = [&](torch::Tensor loss) {
+    return loss + (task.gpt->final_norm()->weight * 0).sqrt().sum();  // 0, with an infinite slope
+  };
+  TrainStep step(task, config);
+  const auto before = task.gpt->final_norm()->weight.clone();
+  EXPECT_TRUE(std::isnan(float16_step(task, step).at(2).second));
+  EXPECT_TRUE(task.gpt->final_norm()->weight.equal(before));
+  EXPECT_EQ(step.loss_scale(), (LossScale{32768, 0, 1}));
+  // When no scale helps it is an error as in float32.
+  test::expect_error(
+      [&] {
+        for (int i = 0; i < 20; ++i) float16_step(task, step);
+      },
+      "final_norm");
+}
+
+}  // namespace
+}  // namespace gptkit
