@@ -132,10 +132,13 @@ EventFile::EventFile(const fs::path& folder, const std::vector<OrderedJson>& row
   put_key(log, 1, kVarint);
   put_varint(log, 1);
   put_bytes(start, 7, log);
-  std::string records = tf_record(version) + tf_record(start);
+  const auto first = tf_record(version);  // of one length, whoever wrote it
+  std::string records = first + tf_record(start);
   for (const auto& row : rows) records += tf_record(event_of(row));
   write_file_atomic(path_, records);
-  for (const auto& old : before) fs::remove(old);
+  for (const auto& old : before) {
+    if (fs::file_size(old) > first.size()) fs::resize_file(old, first.size());
+  }
 }
 
 std::string EventFile::event_of(const OrderedJson& row) const {

@@ -31,9 +31,11 @@ std::string scalar_event(const OrderedJson& row, double wall_time);
 
 class EventFile {
  public:
-  /// Begins a file in the folder with the rows so far, in place of those that earlier processes of
-  /// the run left: no step is missing or there twice, whoever reads. `seconds` of training have
-  /// passed: from that and the rows' own come the wall times.
+  /// Begins a file in the folder with the rows so far. Those that earlier processes of the run left
+  /// keep their first event alone: no step is missing or there twice, whoever reads, and a
+  /// TensorBoard that waits at the end of such a file finds its way to the new one (it would wait
+  /// for ever for a file that is gone). `seconds` of training have passed: from that and the rows'
+  /// own come the wall times.
   EventFile(const std::filesystem::path& folder, const std::vector<OrderedJson>& rows,
             double seconds);
 

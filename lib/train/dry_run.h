@@ -1,0 +1,42 @@
+#pragma once
+// What a run will need, found out before it: memory by part and time, measured over the first real
+// steps of it. Nothing is written.
+
+#include <cstdint>
+#include <string>
+
+#include "base/json.h"
+#include "train/config.h"
+#include "train/training_task.h"
+
+namespace gptkit {
+
+struct DryRun {
+  int64_t parameters = 0, trainable = 0;
+  int64_t steps = 0;   ///< of the whole run
+  int64_t tokens = 0;  ///< a step: its inputs, padding included
+  double flops = 0;    ///< a step, as the task counts them; 0: not known
+  // Bytes. The first three follow from the tensors; together they and the last are the most that
+  // tensors took at once.
+  double weight_bytes = 0, gradient_bytes = 0, optimizer_bytes = 0;
+  double activation_bytes = 0;  ///< the rest of the measured peak: activations, temporaries
+  double process_bytes = 0;     ///< most resident memory of the process (VmHWM), LibTorch included
+  double step_seconds = 0;      ///< the median of three steps
+
+  double tensor_bytes() const {
+    return weight_bytes + gradient_bytes + optimizer_bytes + activation_bytes;
+  }
+  double tokens_per_second() const { return static_cast<double>(tokens) / step_seconds; }
+  /// Of the whole run, without evaluations and checkpoints.
+  double total_seconds() const { return static_cast<double>(steps) * step_seconds; }
+};
+
+/// Trains for three steps on the first batches, with everything that a step has. The weights and
+/// the random numbers are then no more what they were. `flops` is what a step takes.
+DryRun dry_run(TrainingTask& task, const TrainConfig& config, double flops = 0);
+
+/// A few lines for people; the same as one object.
+std::string to_text(const DryRun& run);
+OrderedJson to_json(const DryRun& run);
+
+}  // namespace gptkit
