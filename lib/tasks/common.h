@@ -49,6 +49,7 @@ struct TaskRequest {
   std::filesystem::path out;  ///< the run folder; empty: runs/<name of the config>
   RunMode mode = RunMode::kNew;
   int threads = 0;
+  bool dry_run = false;  ///< pretraining: three steps to measure, nothing written
 };
 
 /// The run folder of a request; a resumed run without a config of its own uses the folder's.

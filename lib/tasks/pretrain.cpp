@@ -1,10 +1,10 @@
 #include "tasks/pretrain.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/log.h"
 #include "base/progress.h"
-#include "data/windows.h"
 #include "model/device.h"
 #include "model/init.h"
 #include "tasks/language_model_task.h"
@@ -65,6 +65,32 @@ LanguageModel starting_model(PretrainConfig& config, const ConfigOrigins& origin
   return model;
 }
 
+Loader train_loader(const PretrainData& data, const TrainConfig& train) {
+  return {data.train, {.batch_size = train.batch_size(), .drop_last = true}};
+}
+
+/// A mixture has no end of its own: max_steps or token_budget decides where one is set, and epochs
+/// (each as many windows as all sources have together) only without them.
+void let_budget_decide(TrainConfig& train, const PretrainData& data, int64_t context) {
+  if (!data.mixture || (train.max_steps == 0 && train.token_budget == 0)) return;
+  const int64_t budget_steps = train.token_budget / (train.batch_size() * context) + 1;
+  const int64_t steps = std::max(train.max_steps, budget_steps);
+  train.epochs = steps / train_loader(data, train).batches() + 1;
+}
+
+/// Says what the run will see: what the filter left, and the mixture's table.
+void report_data(const PretrainData& data, const PretrainConfig& config, const RunFolder& run) {
+  if (data.filter_report) {
+    log_info(describe(*data.filter_report));
+    write_file_atomic(run.path() / kFilterReportFile,
+                      dump_json(to_json(*data.filter_report), 2) + "\n");
+  }
+  if (!data.mixture) return;
+  const auto steps = run_length(config.train, train_loader(data, config.train)).steps;
+  log_info(mixture_table(data, config.data, steps * config.train.batch_size(),
+                         config.model.context_length));
+}
+
 }  // namespace
 
 PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins) {
@@ -78,9 +104,7 @@ PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& o
   validate(static_cast<const ModelConfig&>(config.model));
   validate(config.train);
   validate(config.sample);
-  parse_validation(config.data.validation);
-  require(config.data.stride >= 0, "data.stride: ", config.data.stride,
-          " is out of range; expected 0 (the context length) or more");
+  validate(config.data);
   return config;
 }
 
@@ -105,7 +129,7 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
   const auto request = with_run_folder(wanted, "pretrain");
   ConfigOrigins origins;
   auto config = load_pretrain_config(request.inputs, origins);
-  require(!config.data.train.empty(),
+  require(!config.data.train.empty() || !config.data.sources.empty(),
           "data.train: no training text; name files in the config or with --set data.train=FILE");
   const auto device = join_ranks(config.device, config.train);
   set_threads(request.threads);
@@ -116,35 +140,33 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
   if (const auto& prompt = config.sample.prompt; !prompt.empty()) {
     require_room(std::ssize(encode_text(*model.tokenizer, prompt)), model, "sample.prompt");
   }
-  const auto validation = parse_validation(config.data.validation);
-  const auto corpus = load_corpus({.train = config.data.train,
-                                   .validation = validation.files,
-                                   .validation_fraction = validation.fraction,
-                                   .split_by = config.data.split_by,
-                                   .allow_special = config.data.allow_special},
-                                  *model.tokenizer);
-  const WindowOptions windows{context, config.data.stride > 0 ? config.data.stride : context};
-  const auto train_set = std::make_shared<WindowDataset>(corpus.train, windows, "training text");
-  std::shared_ptr<const Dataset> validation_set;
-  if (corpus.validation.size() > 0) {
-    validation_set = std::make_shared<WindowDataset>(corpus.validation, windows, "validation text");
-  }
+  const auto data =
+      load_pretrain_data(config.data, *model.tokenizer, context, config.seed, request.threads);
 
+  let_budget_decide(config.train, data, context);
+  if (request.dry_run) {
+    model.gpt->to(device);
+    LanguageModelTask task(model, {data.train, data.validation, data.fingerprint}, config.train,
+                           /*every_evaluation=*/false, [](const std::string&) {});
+    const double forward = forward_flops(config.model, config.train.batch_size(), context);
+    return {{}, {}, dry_run(task, config.train, /*flops=*/3 * forward)};
+  }
   const RunFolder run(request.out, request.mode);
   run.write_config(config_to_yaml(config));
   log_info("model: ", format_count(parameter_count(model.gpt->config())),
-           " parameters; text: ", format_count(corpus.train.size()), " training and ",
-           format_count(corpus.validation.size()), " validation tokens; windows of ", context,
+           " parameters; text: ", format_count(data.train_tokens), " training and ",
+           format_count(data.validation_tokens), " validation tokens; windows of ", context,
            " tokens");
+  report_data(data, config, run);
   model.gpt->to(device);
   LanguageModelTask task(
-      model, {train_set, validation_set, corpus.train.fingerprint()}, config.train,
+      model, {data.train, data.validation, data.fingerprint, data.train_sample}, config.train,
       config.sample.every_evaluation,
       [&](const std::string& when) { write_sample(model, config.sample, when, run.path()); });
   const auto summary = train(task, config.train, run);
   model.gpt->eval();
   run.write_model([&](const fs::path& folder) { save_language_model(folder, model); });
-  return {summary, run.path()};
+  return {summary, run.path(), std::nullopt};
 }
 
 }  // namespace gptkit

@@ -2,13 +2,15 @@
 // Pretraining: a GPT learns to predict the next token of raw text, from scratch or from a model.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "data/corpus.h"
 #include "model/config.h"
 #include "tasks/common.h"
+#include "tasks/pretrain_data.h"
 #include "train/config.h"
+#include "train/dry_run.h"
 #include "train/trainer.h"
 
 namespace gptkit {
@@ -26,23 +28,6 @@ void visit_fields(PretrainModelConfig& c, Visitor&& visit) {
   visit("preset", c.preset,
         "gpt2 ... gpt2-xl, smollm2-135m, -360m or -1.7b, for what is not set below");
   visit_fields(static_cast<ModelConfig&>(c), visit);
-}
-
-struct PretrainDataConfig {
-  std::vector<std::filesystem::path> train;
-  std::vector<NameOrPath> validation = {{"0.1"}};
-  SplitBy split_by = SplitBy::kCharacters;
-  int64_t stride = 0;
-  bool allow_special = false;
-};
-
-template <class Visitor>
-void visit_fields(PretrainDataConfig& c, Visitor&& visit) {
-  visit("train", c.train, "text files, .jsonl, folders, globs, or token shards");
-  visit("validation", c.validation, "a fraction of train's end, or files; 0: none");
-  visit("split_by", c.split_by, "cut that fraction by characters (the book) or tokens");
-  visit("stride", c.stride, "tokens from one window to the next; 0: the context length");
-  visit("allow_special", c.allow_special, "<|endoftext|> in the text becomes that token");
 }
 
 struct PretrainConfig {
@@ -76,9 +61,10 @@ std::string describe(const PretrainConfig& config, const ConfigOrigins& origins)
 struct PretrainSummary {
   TrainSummary train;
   std::filesystem::path run;
+  std::optional<DryRun> dry_run;  ///< then the others are empty
 };
 
-/// Trains and leaves the model in <out>/model.
+/// Trains and leaves the model in <out>/model; with request.dry_run only tries the first steps.
 PretrainSummary run_pretrain(const TaskRequest& request);
 
 }  // namespace gptkit
