@@ -84,9 +84,7 @@ class MixtureLoading {
     fingerprints_ += corpus.train.fingerprint();
     if (!options_.validation.empty() || options.validation_fraction == 0) return;
     if (window_count(corpus.validation.size(), windows_) == 0) {
-      log_warning("data source ", name, ": the ", corpus.validation.size(),
-                  " tokens kept for validation are too few for a window of ", windows_.length,
-                  "; val_loss is measured without it");
+      left_out_ += (left_out_.empty() ? "" : ", ") + name;
       return;
     }
     validation_.push_back(
@@ -100,6 +98,12 @@ class MixtureLoading {
       data_.validation = std::make_shared<WindowDataset>(tokens, windows_, "validation text");
       data_.validation_tokens = tokens.size();
     } else if (!validation_.empty()) {
+      if (!left_out_.empty()) {
+        log_warning(
+            "val_loss is measured without the data sources whose end is shorter than a "
+            "window of ",
+            windows_.length, " tokens: ", left_out_);
+      }
       data_.validation =
           std::make_shared<MixtureDataset>(validation_, seed, windows_without_repeats(validation_));
     } else {
@@ -116,6 +120,7 @@ class MixtureLoading {
   PretrainData data_;
   std::vector<MixtureSource> train_, validation_;
   std::string fingerprints_;
+  std::string left_out_;  // of the validation data, by name
 };
 
 }  // namespace

@@ -99,7 +99,7 @@ TEST_F(Mixture, RefusesWhatDoesNotGoTogether) {
   refuse("data.train=stories.txt", "data.train and data.sources are both set");
   refuse("data.sources=[{path: books}]", "data.sources[0].weight: 0 is out of range or missing");
   refuse("data.sources=[{weight: 1}]", "data.sources[0].path is missing");
-  refuse("data.sources=[{path: books, wait: 1}]", "did you mean 'data.sources[0].weight'");
+  refuse("data.sources=[{path: books, weigth: 1}]", "did you mean 'data.sources[0].weight'?");
   refuse("data.sources=[{path: nowhere, weight: 1}]", "nowhere: no such file or folder");
   refuse("data.filter.min_characters=1000000", "the document filter drops every document");
   refuse("data.validation=0.0001", "the end of no source is long enough for a window of 32");
