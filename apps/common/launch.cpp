@@ -33,7 +33,7 @@ using std::chrono::seconds;
 
 /// After the first failure the others find out by themselves who is missing, and say so; then they
 /// are asked to end, then made to.
-constexpr auto kToNotice = seconds(30), kToEnd = seconds(10);
+constexpr auto kToNotice = seconds(15), kToEnd = seconds(10);
 constexpr std::size_t kKeptOutput = std::size_t{1} << 16;
 
 constexpr std::array kForwarded = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT};
@@ -221,7 +221,7 @@ class Launcher {
     // Rank 0 knows more than we do, if it lived to say it.
     const int main_status = *children_.front().status;
     const bool told = WIFEXITED(main_status) && WEXITSTATUS(main_status) != 0;
-    if (!told) show(rank);
+    if (!told) show(child.text.empty() ? witness() : rank);
     if (WIFEXITED(status)) return WEXITSTATUS(status);
     const int signal = WTERMSIG(status);
     if (asked_to_end_) return 128 + signal;
@@ -229,6 +229,13 @@ class Launcher {
                         ") was killed by signal ", signal, " (", ::strsignal(signal),
                         "); the others were ended, go on with --resume\n");
     return 1;
+  }
+
+  /// The first rank that said anything.
+  std::size_t witness() const {
+    const auto found = std::find_if(children_.begin(), children_.end(),
+                                    [](const Child& child) { return !child.text.empty(); });
+    return found == children_.end() ? 0 : static_cast<std::size_t>(found - children_.begin());
   }
 
   /// What a rank said, each line with its number.

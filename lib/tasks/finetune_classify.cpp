@@ -15,8 +15,10 @@ namespace {
 
 /// Freezes everything but what `config` lets learn.
 void freeze(Classifier& classifier, const ClassifierConfig& config) {
-  if (config.trainable == Trainable::kAll) return;
   auto gpt = classifier->gpt();
+  // Takes no part in the loss: several processes would wait for its gradient in vain.
+  if (gpt->head()) gpt->head()->weight.requires_grad_(false);
+  if (config.trainable == Trainable::kAll) return;
   for (auto& parameter : gpt->parameters()) parameter.requires_grad_(false);
   if (config.trainable == Trainable::kHead) return;
   const int64_t n = config.trainable == Trainable::kLastBlock ? 1 : config.trainable_blocks;

@@ -1,6 +1,7 @@
 #include "train/distributed.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -27,6 +28,19 @@ std::string first_difference(const std::string& found, const std::string& expect
 
 }  // namespace
 
+/// Asks again and again instead of waiting in the store: a launcher's store lives on when the rank
+/// that we wait for has failed.
+std::string World::Connection::wait_for(const std::string& key) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (!store->check({key})) {
+    if (roll->is_alarmed() || std::chrono::steady_clock::now() > end) {
+      throw std::runtime_error("waited in vain for " + key);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return store->get_to_str(key);
+}
+
 World::World() = default;
 
 World::World(const RankEnvironment& ranks, seconds timeout, torch::Device device) : ranks_(ranks) {
@@ -34,6 +48,7 @@ World::World(const RankEnvironment& ranks, seconds timeout, torch::Device device
   const auto store = meet(ranks, timeout);
   connection_ = std::make_unique<Connection>();
   connection_->store = store;
+  connection_->timeout = timeout;
   connection_->roll =
       std::make_unique<RollCall>(open_store(ranks, timeout, /*serve=*/false), rank(), size(),
                                  ranks.launcher_holds_store ? "the launcher's store" : "rank 0");
@@ -67,11 +82,11 @@ void World::require_same(const std::string& what, const std::string& text) {
   const auto verdict = guarded([&] {
     if (!is_main()) {
       store.set(key + concat(rank()), text);
-      return store.get_to_str(key + "verdict");
+      return connection_->wait_for(key + "verdict");
     }
     std::string found = "same";
     for (int64_t r = 1; r < size() && found == "same"; ++r) {
-      const auto other = store.get_to_str(key + concat(r));
+      const auto other = connection_->wait_for(key + concat(r));
       if (other == text) continue;
       found = concat("rank ", r, " has another ", what,
                      " than rank 0: ", first_difference(other, text));

@@ -131,6 +131,7 @@ StorePtr open_store(const RankEnvironment& ranks, seconds timeout, bool serve) {
 
 StorePtr meet(const RankEnvironment& ranks, seconds timeout) {
   quieten();
+  interfaces_to_use();  // a name that is wrong is told before waiting for others
   const auto store = reach_store(ranks, timeout);
   try {
     // The others give rank 0 the time to tell who is missing.

@@ -34,7 +34,11 @@ struct World::Connection {
   StorePtr store;
   GroupPtr group;
   std::unique_ptr<RollCall> roll;
+  std::chrono::seconds timeout;
   int64_t comparisons = 0;  // keys of require_same
+
+  /// The value of a key that another rank is going to set.
+  std::string wait_for(const std::string& key);
 };
 
 /// Says that this rank waits for the others as long as it lives.

@@ -41,7 +41,7 @@ struct RollCall::Shared {
   c10::intrusive_ptr<c10d::Store> store;
   int64_t rank, size;
   std::string holder;
-  std::atomic<bool> waiting{false};
+  std::atomic<bool> waiting{false}, alarmed{false};
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -56,6 +56,7 @@ struct RollCall::Shared {
 
   /// Signs, and reads the alarm; once it says why, tells that this rank knows.
   void read_alarm() {
+    alarmed = true;
     if (!has_signed) store->set(sign("here/", rank), std::string(waiting ? "waiting" : "busy"));
     has_signed = true;
     if (const auto alarm = store->get_to_str(kAlarm); alarm != kUnknown) reason = alarm;
@@ -167,6 +168,8 @@ RollCall::~RollCall() {
 }
 
 void RollCall::set_waiting(bool waiting) { shared_->waiting = waiting; }
+
+bool RollCall::is_alarmed() const { return shared_->alarmed; }
 
 std::string RollCall::find_fault() { return ask(Wish::kFindFault, ""); }
 

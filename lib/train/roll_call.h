@@ -23,6 +23,8 @@ class RollCall {
 
   /// Whether this rank is waiting for the others.
   void set_waiting(bool waiting);
+  /// True once any rank has raised the alarm: waiting for one is then in vain.
+  bool is_alarmed() const;
   /// After a failed exchange: calls the roll. The sentence names the rank at fault, or is empty
   /// when all are there and waiting.
   std::string find_fault();

@@ -3,19 +3,23 @@
 #include <ATen/ops/linear.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <map>
 
+#include "base/log.h"
 #include "rank_support.h"
-#include "support/support.h"
 #include "train/gradient_sum.h"
 #include "train/network.h"
+#include "train/sharded_optimizer.h"
+#include "train_support.h"
 
 namespace gptkit {
 namespace {
 
 using std::chrono::seconds;
+namespace fs = std::filesystem;
 using test::expect_error;
 using test::RankResult;
 using test::run_ranks;
@@ -344,6 +348,138 @@ TEST(GradientSum, IsTheGradientOfAllRowsHoweverTheRanksShareThem) {
       // Float32 sums in another order.
       EXPECT_TRUE(torch::allclose(to_tensor(result.text), want, /*rtol=*/1e-5, /*atol=*/1e-6))
           << size;
+    }
+  }
+}
+
+/// Parameters whose elements no number of ranks divides.
+struct OddModule : torch::nn::Module {
+  OddModule() {
+    torch::manual_seed(3);
+    for (const auto& [name, shape] : {std::pair{"matrix", std::vector<int64_t>{13, 7}},
+                                      std::pair{"bias", std::vector<int64_t>{5}},
+                                      std::pair{"table", std::vector<int64_t>{29, 3}}}) {
+      register_parameter(name, torch::randn(shape));
+    }
+  }
+  std::string text() const {
+    std::string all;
+    for (const auto& parameter : parameters()) all += to_text(parameter);
+    return all;
+  }
+};
+
+void step_(OddModule& module, World& world, AdamW& optimizer, int64_t step) {
+  torch::manual_seed(static_cast<uint64_t>(100 + step));
+  for (auto& parameter : module.parameters()) {
+    parameter.mutable_grad() = torch::randn_like(parameter.detach());
+  }
+  optimizer.step(0.01, /*divisor=*/1.5);
+  share_weights_(world, optimizer);
+}
+
+TEST(ShardedOptimizer, UpdatesAsOneWouldAndPutsItsMomentsTogetherAndApart) {
+  constexpr int64_t kElements = 13 * 7 + 5 + 29 * 3;
+  std::string alone;
+  for (const int64_t size : {1, 2, 3, 5}) {
+    const auto results = run_ranks(size, [&](const RankEnvironment& ranks) {
+      World world(ranks, kPatient, torch::kCPU);
+      OddModule module;
+      const AdamWConfig config{.weight_decay = 0.1};
+      AdamW optimizer(module, config, {ranks.rank, size});
+      int64_t own = 0;
+      for (const auto& [name, tensor] : optimizer.state()) own += tensor.numel();
+      if (own > 2 * (kElements / size + 16 * size)) fail("rank ", ranks.rank, " keeps ", own);
+      for (int64_t step = 0; step < 3; ++step) step_(module, world, optimizer, step);
+      const auto text = module.text();
+
+      const auto moments = gather_moments(world, optimizer);
+      if (world.is_main() == moments.empty()) fail("the moments belong on rank 0 alone");
+      AdamW later(module, config, {ranks.rank, size});
+      later.set_steps(optimizer.steps());
+      const auto room = room_for_moments(world, later);
+      for (size_t i = 0; i < room.size(); ++i) {
+        if (room[i].first != moments[i].first) fail("the moments have other names");
+        auto target = room[i].second;
+        target.copy_(moments[i].second);
+      }
+      scatter_moments_(world, room, later);
+      step_(module, world, later, 3);
+      return text + module.text();
+    });
+    if (size == 1) alone = results[0].text;
+    for (const auto& result : results) {
+      ASSERT_THAT(result.text, testing::Not(HasSubstr("error")));
+      EXPECT_EQ(result.text, results[0].text);
+      // Vectors and single elements may be rounded differently where a shard begins.
+      EXPECT_TRUE(torch::allclose(to_tensor(result.text), to_tensor(alone), 1e-6, 1e-7)) << size;
+    }
+  }
+}
+
+/// Toy windows of which some have few targets that count, or none.
+class Masked : public Dataset {
+ public:
+  int64_t size() const override { return all_->size(); }
+  Batch collate(std::span<const int64_t> indices) const override {
+    auto batch = all_->collate(indices);
+    for (size_t row = 0; row < indices.size(); ++row) {
+      const auto begin = batch.targets.begin() + static_cast<int64_t>(row) * batch.columns;
+      std::fill(begin, begin + (indices[row] % 3 == 0 ? 6 : indices[row] % 6), kNoLoss);
+    }
+    return batch;
+  }
+
+ private:
+  std::shared_ptr<const Dataset> all_ = test::toy_data();
+};
+
+/// Trains the toy as the environment of `ranks` says; rank 0 gives the metrics.
+std::string train_toy(const RankEnvironment& ranks, const fs::path& run, TrainConfig config) {
+  if (ranks.world_size > 1) {
+    for (const auto& [name, value] :
+         Variables{{"RANK", concat(ranks.rank)},
+                   {"WORLD_SIZE", concat(ranks.world_size)},
+                   {"MASTER_ADDR", ranks.master_addr},
+                   {"MASTER_PORT", concat(ranks.master_port)},
+                   {"GPTKIT_LISTEN_FD", ranks.listen_fd < 0 ? "" : concat(ranks.listen_fd)}}) {
+      ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    join_world(kPatient, torch::kCPU);
+  }
+  set_log_level(LogLevel::kQuiet);
+  test::ToyTask task(1, /*dropout=*/0);
+  task.data = std::make_shared<Masked>();
+  train(task, config, RunFolder(run, RunMode::kNew));
+  std::string text;
+  if (!world().is_main()) return text;
+  for (const auto& line : test::metrics_of(run)) {
+    const auto row = parse_json(line, "metrics");
+    for (const char* name : {"loss", "grad_norm", "val_loss"}) {
+      if (row.contains(name)) text += concat(row.at(name).get<double>(), " ");
+    }
+  }
+  return text;
+}
+
+TEST(Training, RanksWithFewLossTermsOrNoneGiveTheCourseOfOneProcess) {
+  auto config = test::toy_config();
+  std::string alone;
+  for (const int64_t size : {1, 2, 3, 4, 5}) {
+    for (const bool sharded : {false, true}) {
+      config.shard_optimizer = sharded;
+      test::ScratchFolder scratch;
+      const auto results = run_ranks(size, [&](const RankEnvironment& ranks) {
+        return train_toy(ranks, scratch / concat("run-", ranks.rank), config);
+      });
+      const auto& text = results[0].text;
+      ASSERT_THAT(text, testing::Not(HasSubstr("error"))) << size;
+      if (alone.empty()) alone = text;
+      EXPECT_GT(to_tensor(alone).numel(), 30);
+      EXPECT_TRUE(torch::allclose(to_tensor(text), to_tensor(alone), 1e-4, 1e-6)) << size;
+      for (int64_t rank = 1; rank < size; ++rank) {
+        EXPECT_FALSE(fs::exists(scratch / concat("run-", rank))) << "only rank 0 writes";
+      }
     }
   }
 }
