@@ -8,6 +8,7 @@
 #include "model/device.h"
 #include "model/init.h"
 #include "tasks/language_model_task.h"
+#include "train/distributed.h"
 
 namespace gptkit {
 
@@ -82,8 +83,8 @@ void let_budget_decide(TrainConfig& train, const PretrainData& data, int64_t con
 void report_data(const PretrainData& data, const PretrainConfig& config, const RunFolder& run) {
   if (data.filter_report) {
     log_info(describe(*data.filter_report));
-    write_file_atomic(run.path() / kFilterReportFile,
-                      dump_json(to_json(*data.filter_report), 2) + "\n");
+    const auto report = dump_json(to_json(*data.filter_report), 2) + "\n";
+    if (world().is_main()) write_file_atomic(run.path() / kFilterReportFile, report);
   }
   if (!data.mixture) return;
   const auto steps = run_length(config.train, train_loader(data, config.train)).steps;

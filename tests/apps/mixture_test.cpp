@@ -92,6 +92,16 @@ TEST_F(Mixture, FiltersItsSourcesAndReports) {
   EXPECT_THAT(example.at("where").get<std::string>(), testing::EndsWith("pages.jsonl:42"));
 }
 
+TEST_F(Mixture, TwoProcessesLearnFromTheSameWindowsAsOne) {
+  const Arguments same = {"-q", "-s", "model.dropout=0", "-s", "data.filter.min_characters=100"};
+  const auto one = mix("one", same), two = mix("two", same + Arguments{"--nproc", "2"});
+  ASSERT_EQ(one.exit_code, 0) << one.err;
+  ASSERT_EQ(two.exit_code, 0) << two.err;
+  EXPECT_THAT(losses("two"), testing::Pointwise(testing::DoubleNear(1e-4), losses("one")))
+      << "float32 sums in another order";
+  EXPECT_EQ(content("two/filter-report.json"), content("one/filter-report.json"));
+}
+
 TEST_F(Mixture, RefusesWhatDoesNotGoTogether) {
   const auto refuse = [](const std::string& setting, const std::string& part) {
     expect_failure(mix("refused", {"-q", "-s", setting}), 2, "pretrain", part);
