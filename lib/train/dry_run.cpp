@@ -8,7 +8,9 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <iomanip>
 #include <memory>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/progress.h"
@@ -34,12 +36,29 @@ class LiveBytes : public c10::MemoryReportingInfoBase {
   int64_t live_ = 0, peak_ = 0;
 };
 
+std::string three_digits(double value) {
+  std::ostringstream text;
+  text << std::setprecision(3) << value;
+  return text.str();
+}
+
 double bytes_of(const torch::Tensor& tensor) { return static_cast<double>(tensor.nbytes()); }
 
 double most_resident_bytes() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   return 1024.0 * static_cast<double>(usage.ru_maxrss);
+}
+
+double activation_bytes(TrainingTask& task, const TrainConfig& config) {
+  Loader loader(task.train_data(), {.batch_size = config.micro_batch_size, .drop_last = true});
+  loader.start_epoch();
+  const auto batch = loader.next();
+  task.model().train();
+  const auto live = std::make_shared<LiveBytes>();
+  const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, live);
+  task.loss(*batch);
+  return live->peak();
 }
 
 /// The seconds of the first three steps, the shortest first.
@@ -84,6 +103,7 @@ DryRun dry_run(TrainingTask& task, const TrainConfig& config, double flops) {
                 {.batch_size = config.batch_size(), .shuffle = true, .drop_last = true});
   result.steps = run_length(config, loader).steps;
 
+  result.activation_bytes = activation_bytes(task, config);
   const auto live = std::make_shared<LiveBytes>();
   {
     const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, live);
@@ -94,8 +114,7 @@ DryRun dry_run(TrainingTask& task, const TrainConfig& config, double flops) {
       result.optimizer_bytes += bytes_of(tensor);
     }
   }
-  result.activation_bytes =
-      std::max(0.0, live->peak() - result.gradient_bytes - result.optimizer_bytes);
+  result.peak_bytes = result.weight_bytes + live->peak();
   result.process_bytes = most_resident_bytes();
   return result;
 }
@@ -103,16 +122,18 @@ DryRun dry_run(TrainingTask& task, const TrainConfig& config, double flops) {
 std::string to_text(const DryRun& run) {
   std::string text = concat("parameters   ", format_count(run.parameters));
   if (run.trainable != run.parameters) text += concat(", ", format_count(run.trainable), " learn");
-  text += concat("\nmemory       ", format_bytes(run.tensor_bytes()), ": weights ",
+  text += concat("\nmemory       ", format_bytes(run.peak_bytes), " at most: weights ",
                  format_bytes(run.weight_bytes), ", gradients ", format_bytes(run.gradient_bytes),
                  ", optimizer ", format_bytes(run.optimizer_bytes), ", activations ",
                  format_bytes(run.activation_bytes), "; the whole process ",
                  format_bytes(run.process_bytes));
   text += concat("\na step       ", format_count(run.tokens), " tokens, ");
-  if (run.flops > 0) text += concat(run.flops, " FLOPs, ");
-  text += concat(run.step_seconds, " s: ", format_count(std::llround(run.tokens_per_second())),
-                 " tokens/s");
-  if (run.flops > 0) text += concat(", ", run.flops / run.step_seconds / 1e9, " GFLOP/s");
+  if (run.flops > 0) text += concat(three_digits(run.flops / 1e9), " GFLOP, ");
+  text += concat(three_digits(run.step_seconds),
+                 " s: ", format_count(std::llround(run.tokens_per_second())), " tokens/s");
+  if (run.flops > 0) {
+    text += concat(", ", three_digits(run.flops / run.step_seconds / 1e9), " GFLOP/s");
+  }
   text += concat("\nthe run      ", format_count(run.steps), " steps, ",
                  format_count(run.steps * run.tokens), " tokens, ",
                  format_duration(run.total_seconds()), ", without evaluations\n");
@@ -124,7 +145,7 @@ OrderedJson to_json(const DryRun& run) {
       {"parameters", run.parameters},           {"trainable", run.trainable},
       {"weight_bytes", run.weight_bytes},       {"gradient_bytes", run.gradient_bytes},
       {"optimizer_bytes", run.optimizer_bytes}, {"activation_bytes", run.activation_bytes},
-      {"tensor_bytes", run.tensor_bytes()},     {"process_bytes", run.process_bytes},
+      {"peak_bytes", run.peak_bytes},           {"process_bytes", run.process_bytes},
       {"tokens_per_step", run.tokens}};
   if (run.flops > 0) json["flops_per_step"] = run.flops;
   json["seconds_per_step"] = run.step_seconds;

@@ -16,16 +16,14 @@ struct DryRun {
   int64_t steps = 0;   ///< of the whole run
   int64_t tokens = 0;  ///< a step: its inputs, padding included
   double flops = 0;    ///< a step, as the task counts them; 0: not known
-  // Bytes. The first three follow from the tensors; together they and the last are the most that
-  // tensors took at once.
   double weight_bytes = 0, gradient_bytes = 0, optimizer_bytes = 0;
-  double activation_bytes = 0;  ///< the rest of the measured peak: activations, temporaries
-  double process_bytes = 0;     ///< most resident memory of the process (VmHWM), LibTorch included
-  double step_seconds = 0;      ///< the median of three steps
+  double activation_bytes = 0;  ///< measured: what the forward pass of a micro batch needs
+  /// Measured: the most that tensors took at once, weights included. Less than the sum of the above
+  /// where activations go while gradients come.
+  double peak_bytes = 0;
+  double process_bytes = 0;  ///< most resident memory of the process, LibTorch included
+  double step_seconds = 0;   ///< the median of three steps
 
-  double tensor_bytes() const {
-    return weight_bytes + gradient_bytes + optimizer_bytes + activation_bytes;
-  }
   double tokens_per_second() const { return static_cast<double>(tokens) / step_seconds; }
   /// Of the whole run, without evaluations and checkpoints.
   double total_seconds() const { return static_cast<double>(steps) * step_seconds; }

@@ -20,13 +20,15 @@ TEST(DryRun, CountsWhatTheTensorsTake) {
   EXPECT_EQ(run.weight_bytes, bytes);
   EXPECT_EQ(run.gradient_bytes, bytes);
   EXPECT_EQ(run.optimizer_bytes, 2 * bytes);
-  EXPECT_EQ(run.tensor_bytes(), 4 * bytes + run.activation_bytes);
-  EXPECT_GT(run.process_bytes, run.tensor_bytes());
+  EXPECT_GT(run.activation_bytes, 0);
+  EXPECT_GE(run.peak_bytes, 4 * bytes);
+  EXPECT_LE(run.peak_bytes, 1.5 * (4 * bytes + run.activation_bytes));  // and what passes
+  EXPECT_GT(run.process_bytes, run.peak_bytes);
   EXPECT_EQ(run.steps, 15);
   EXPECT_EQ(run.tokens, 4 * 6);
   EXPECT_EQ(run.flops, 1e6);
   EXPECT_GT(run.step_seconds, 0);
-  EXPECT_EQ(task.losses, 3 * 2) << "three steps of two micro batches";
+  EXPECT_EQ(task.losses, 1 + 3 * 2) << "a forward pass, three steps of two micro batches";
 }
 
 TEST(DryRun, FrozenWeightsTakeNoGradientsAndNoMoments) {
@@ -47,7 +49,7 @@ TEST(DryRun, ActivationsGrowWithTheMicroBatchAndNotWithAccumulation) {
     config.global_batch_size = global;
     return dry_run(task, config).activation_bytes;
   };
-  EXPECT_NEAR(activations(2, 4), activations(2, 8), 0.01 * activations(2, 4));
+  EXPECT_EQ(activations(2, 2), activations(2, 8));
   EXPECT_GT(activations(8, 8), 2 * activations(2, 8));
 }
 
@@ -70,17 +72,19 @@ TEST(DryRun, SaysItInLinesAndAsAnObject) {
                    .gradient_bytes = 4e6,
                    .optimizer_bytes = 8e6,
                    .activation_bytes = 9e6,
+                   .peak_bytes = 25e6,
                    .process_bytes = 3e8,
                    .step_seconds = 0.5};
   EXPECT_EQ(to_text(run),
             "parameters   1,000,000\n"
-            "memory       25.0 MB: weights 4.0 MB, gradients 4.0 MB, optimizer 8.0 MB, activations "
+            "memory       25.0 MB at most: weights 4.0 MB, gradients 4.0 MB, optimizer 8.0 MB, "
+            "activations "
             "9.0 MB; the whole process 300.0 MB\n"
-            "a step       1,024 tokens, 6e+09 FLOPs, 0.5 s: 2,048 tokens/s, 12 GFLOP/s\n"
+            "a step       1,024 tokens, 6 GFLOP, 0.5 s: 2,048 tokens/s, 12 GFLOP/s\n"
             "the run      7,200 steps, 7,372,800 tokens, 1h 00m, without evaluations\n");
   const auto json = to_json(run);
   EXPECT_EQ(json.at("seconds"), 3600);
-  EXPECT_EQ(json.at("tensor_bytes"), 25e6);
+  EXPECT_EQ(json.at("peak_bytes"), 25e6);
   EXPECT_EQ(json.at("flops_per_step"), 6e9);
 }
 
