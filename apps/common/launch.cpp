@@ -222,7 +222,8 @@ class Launcher {
     const int main_status = *children_.front().status;
     const bool told = WIFEXITED(main_status) && WEXITSTATUS(main_status) != 0;
     if (!told) show(child.text.empty() ? witness() : rank);
-    if (WIFEXITED(status)) return WEXITSTATUS(status);
+    // The ranks it takes along end with a code of their own, now and then before it.
+    if (WIFEXITED(status)) return WEXITSTATUS(told ? main_status : status);
     const int signal = WTERMSIG(status);
     if (asked_to_end_) return 128 + signal;
     std::cerr << concat(program_, ": rank ", rank, " (process ", child.pid,
