@@ -15,6 +15,11 @@ namespace gptkit {
 
 namespace {
 
+/// Windows that do not overlap: the first few evaluated would all be of the same text.
+WindowOptions apart(const WindowOptions& windows) {
+  return {windows.length, std::max(windows.stride, windows.length)};
+}
+
 /// Windows to draw train_loss's batches from: more than an evaluation sees.
 constexpr int64_t kSampleWindows = 1 << 16;
 
@@ -43,7 +48,7 @@ PretrainData load_one(const CorpusOptions& options, const Tokenizer& tokenizer,
   data.train = std::make_shared<WindowDataset>(corpus.train, windows, "training text");
   if (corpus.validation.size() > 0) {
     data.validation =
-        std::make_shared<WindowDataset>(corpus.validation, windows, "validation text");
+        std::make_shared<WindowDataset>(corpus.validation, apart(windows), "validation text");
   }
   data.train_tokens = corpus.train.size();
   data.validation_tokens = corpus.validation.size();
