@@ -145,22 +145,22 @@ struct ColumnPanels {
 template <class StoreRow>
 void forward(const torch::Tensor& x, const torch::Tensor& weight, const StoreRow& store_one) {
   const RowPanels source{weight.const_data_ptr<float>(), weight.size(0), weight.size(1)};
-  multiply_panels(
-      data(x), x.size(0), source.columns, source.depth, source,
-      [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
-        for (int64_t i = 0; i < rows; ++i) store_one(row + i, column, width, tile + i * kPanel);
-      });
+  multiply_panels(data(x), x.size(0), source.columns, source.depth, source,
+                  [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
+                    for (int64_t i = 0; i < rows; ++i)
+                      store_one(row + i, column, width, tile + i * kPanel);
+                  });
 }
 
 /// dy W, likewise.
 template <class StoreRow>
 void backward(const torch::Tensor& dy, const torch::Tensor& weight, const StoreRow& store_one) {
   const ColumnPanels source{weight.const_data_ptr<float>(), weight.size(1), weight.size(0)};
-  multiply_panels(
-      data(dy), dy.size(0), source.columns, source.depth, source,
-      [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
-        for (int64_t i = 0; i < rows; ++i) store_one(row + i, column, width, tile + i * kPanel);
-      });
+  multiply_panels(data(dy), dy.size(0), source.columns, source.depth, source,
+                  [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
+                    for (int64_t i = 0; i < rows; ++i)
+                      store_one(row + i, column, width, tile + i * kPanel);
+                  });
 }
 
 /// Adds the sum of each of the `rows` rows (length `depth`) of x to out, or writes it.

@@ -35,7 +35,8 @@ void transpose_block(const c10::BFloat16* x, int64_t stride, int64_t rows, int64
 /// C (rows, columns) float32 [+]= A (rows, depth) * panel. Wraps oneDNN's inner loop.
 void multiply(int64_t rows, int64_t columns, int64_t depth, const c10::BFloat16* a,
               int64_t a_stride, const c10::BFloat16* panel, float* c, int64_t c_stride, bool add);
-/// Asks for a block of rows before it is needed, so that memory works while the processor multiplies.
+/// Asks for a block of rows before it is needed, so that memory works while the processor
+/// multiplies.
 inline void prefetch(const float* block, int64_t stride, int64_t rows, int64_t columns) {
   constexpr int64_t kLine = 16;  // float32 of a cache line
   for (int64_t row = 0; row < rows; ++row) {

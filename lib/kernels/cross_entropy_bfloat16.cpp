@@ -173,11 +173,13 @@ class BFloat16Chunk {
           for (int64_t p = 0; p < hidden_panels; ++p) {
             const int64_t at = p * kPanel, columns = std::min(kPanel, width_ - at);
             if (p == 0 && chunk_.dweight.defined()) transpose(gradient, width, depth, block);
-            const int64_t next = std::min(kPanel, width_ - at - kPanel);  // columns of the next panel
+            const int64_t next =
+                std::min(kPanel, width_ - at - kPanel);  // columns of the next panel
             if (sums) panels::prefetch(weight_ + column * width_ + at, width_, width, columns);
             if (chunk_.dweight.defined()) {
               float* dw = chunk_.dweight.mutable_data_ptr<float>();
-              if (next > 0) panels::prefetch(dw + column * width_ + at + kPanel, width_, width, next);
+              if (next > 0)
+                panels::prefetch(dw + column * width_ + at + kPanel, width_, width, next);
               panels::multiply(width, columns, depth, block, depth, packed_panel(packed, p, depth),
                                dw + column * width_ + at, width_, !chunk_.fresh);
             }
