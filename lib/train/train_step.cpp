@@ -17,7 +17,7 @@ namespace gptkit {
 
 namespace {
 
-constexpr const char* kWhatToDo =
+constexpr const char* kAdvice =
     "; start again with a lower train.lr, a longer warm-up or train.clip (the checkpoints in the "
     "run folder are from before this step)";
 
@@ -165,14 +165,14 @@ torch::Tensor TrainStep::micro_loss(const MicroBatch& micro, double share) {
   const auto weight = first_weight_not_finite(task_.model());
   if (!weight.empty()) {
     fail_runtime(to_text(micro.place), ": the loss is ", value, ": the weight '", weight,
-                 "' is not finite", kWhatToDo);
+                 "' is not finite", kAdvice);
   }
   set_generator_state(random);  // the same dropout again
   const auto layer = first_result_not_finite(task_.model(), [&] { task_.loss(micro.batch); });
   fail_runtime(to_text(micro.place), ": the loss is ", value,
                layer.empty() ? ", though not when computed again: is the memory sound?"
                              : concat(": the first number that is not finite comes from ", layer),
-               kWhatToDo);
+               kAdvice);
 }
 
 void TrainStep::check_spike(double loss, const StepPlace& place, const RecentLosses& recent) const {
@@ -190,7 +190,7 @@ double TrainStep::finite_norm(const StepPlace& place) const {
     const auto layer = gradients_not_finite(optimizer_);
     fail_runtime(to_text(place), ": the gradient ",
                  layer.empty() ? "is not finite: " + why : "of " + layer + " is not finite",
-                 kWhatToDo);
+                 kAdvice);
   };
   double norm = 0;
   try {
