@@ -3,7 +3,7 @@
 add_library(gptkit_torch INTERFACE)
 add_library(gptkit::torch ALIAS gptkit_torch)
 set_target_properties(gptkit_torch PROPERTIES EXPORT_NAME torch)
-target_link_libraries(gptkit_torch INTERFACE torch)
+target_link_libraries(gptkit_torch INTERFACE torch gptkit::openmp)
 set_property(GLOBAL APPEND PROPERTY GPTKIT_LIBRARIES gptkit_torch)
 
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/torch_headers.cpp "// Carries the precompiled header.\n")

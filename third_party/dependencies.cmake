@@ -69,6 +69,23 @@ if(GPTKIT_TORCH)
     gptkit_mend("LibTorch was not found. Run 'bash third_party/setup.sh', or name one with \
 -DTorch_DIR=.../share/cmake/Torch. Without it -DGPTKIT_TORCH=OFF builds the tokenizer alone.")
   endif()
+
+  # at::parallel_for runs on one thread in code that is compiled without OpenMP. LibTorch's copy of
+  # the runtime is linked where it brings one: two in a process would each start their own threads.
+  find_package(OpenMP QUIET COMPONENTS CXX)
+  if(NOT OpenMP_CXX_FOUND)
+    gptkit_mend_package("OpenMP" "g++ (for clang: libomp-dev)")
+  endif()
+  if(NOT TARGET gptkit::openmp)
+    separate_arguments(gptkit_openmp_flags UNIX_COMMAND "${OpenMP_CXX_FLAGS}")
+    file(GLOB gptkit_openmp_runtime "${TORCH_INSTALL_PREFIX}/lib/libgomp*.so*")
+    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL GNU OR NOT gptkit_openmp_runtime)
+      set(gptkit_openmp_runtime ${OpenMP_CXX_LIBRARIES})
+    endif()
+    add_library(gptkit::openmp INTERFACE IMPORTED)
+    set_target_properties(gptkit::openmp PROPERTIES
+      INTERFACE_COMPILE_OPTIONS "${gptkit_openmp_flags}" INTERFACE_LINK_LIBRARIES "${gptkit_openmp_runtime}")
+  endif()
 endif()
 
 if(GPTKIT_TORCH AND NOT GPTKIT_CONSUMER)
