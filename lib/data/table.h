@@ -4,12 +4,17 @@
 // lines are passed over), and JSONL or a JSON array of flat objects.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "data/byte_source.h"
 
 namespace gptkit {
 
@@ -23,33 +28,80 @@ constexpr auto enum_names(TableHeader) {
   }};
 }
 
-/// How to read a table's two columns. A column is a name, or a 0-based number when no header row is
+/// How to read a table's columns. A column is a name, or a 0-based number when no header row is
 /// read. Empty names: the columns "text" and "label" where the file has them (in any case), else
-/// the label first and the text second, as in SMSSpamCollection.
+/// the label first and the text second, as in SMSSpamCollection; a table of one column is texts.
 struct TableOptions {
   std::string text_column = {}, label_column = {};
   TableHeader header = TableHeader::kAuto;  // auto: a header when a column is named, not numbered
   bool quotes = true;                       // false: a double quote is a character like any other
+  bool labelled = true;                     // false: the texts alone; a label need not be there
 };
 
 struct TableRow {
-  std::string label, text;
+  std::string label = {}, text = {};
   std::int64_t row = 0;   // 0-based among the data rows: pandas' index
   std::int64_t line = 0;  // where it begins in the file, from 1
 };
 
 /// Reads the labelled texts of a .csv, .jsonl or .json file; any other name is tab-separated. Fails
-/// naming file, line and row for a missing column, a quote that never closes, NUL bytes, no rows.
+/// naming file, line and row for a missing column, more fields than the first row has, a quote that
+/// never closes, NUL bytes, no rows. Keeps every row: see table_reader.h for one at a time.
 std::vector<TableRow> read_labelled_table(const std::filesystem::path& path,
                                           const TableOptions& options);
 
-/// Splits delimited text into records of fields; the line of each record beside it. `where` opens
-/// error messages.
+/// A row of delimited text. One that could not be read has a problem instead of fields.
 struct DelimitedRecord {
-  std::vector<std::string> fields;
-  std::int64_t line = 0;
+  std::vector<std::string> fields = {};
+  std::int64_t line = 0;  // where it begins, from 1
+  std::string problem = {};
 };
+
+/// The state machine of pandas' C parser, for one delimiter and double quotes, a record at a time.
+class DelimitedReader {
+ public:
+  /// A record longer than max_bytes is a problem, and so is a quote that is not closed within them:
+  /// the lines behind the one that opens it are read as records of their own. The source outlives
+  /// this object.
+  DelimitedReader(ByteSource& source, char delimiter, bool quotes,
+                  std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
+
+  /// The next record that is not blank; nothing at the end.
+  std::optional<DelimitedRecord> next();
+
+ private:
+  ByteSource& source_;
+  char delimiter_;
+  bool quotes_;
+  std::size_t max_bytes_, bytes_ = 0;        // bytes_: of this record
+  std::int64_t line_ = 1, broken_line_ = 0;  // broken_line_: where what is wrong begins
+
+  bool at_end() { return source_.rest().empty(); }
+  char peek() { return source_.rest().front(); }
+  char take();
+  bool at_line_end();
+  void take_line_end();
+  void skip_line();
+  void read_field(DelimitedRecord& record);
+  bool read_quoted(DelimitedRecord& record, std::string& field);
+  DelimitedRecord read_record();
+};
+
+/// Splits delimited text into records of fields. Fails where a record has a problem; `where` opens
+/// the message.
 std::vector<DelimitedRecord> parse_delimited(std::string_view text, char delimiter, bool quotes,
                                              const std::string& where);
+
+/// Which columns hold the label and the text, and whether the first record is a header.
+struct TableColumns {
+  std::optional<std::size_t> label;  // nothing when texts alone are wanted
+  std::size_t text = 1;
+  bool header = false;
+};
+
+/// Looks the columns up in a table's first record. Fails, with `where` before, for one that is not
+/// there.
+TableColumns find_columns(const std::vector<std::string>& first, const TableOptions& options,
+                          const std::string& where);
 
 }  // namespace gptkit

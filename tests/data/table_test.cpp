@@ -104,7 +104,9 @@ TEST(Table, RefusesWhatItCannotRead) {
     test::write(folder / name, content);
     expect_error([&] { read_labelled_table(folder / name, options); }, part);
   };
-  refuse("a.tsv", "ham\tx\nspam y\n", {}, "a.tsv:2: row 1 has 1 column(s), expected at least 2");
+  refuse("a.tsv", "ham\tx\nspam y\n", {}, "a.tsv:2: row 1: 1 column(s), expected at least 2");
+  refuse("a.csv", "spam,\"a, b\"\nspam,a, b\n", {},
+         "a.csv:2: row 1: 3 columns where the first row has 2");
   refuse("a.csv", "Text,Label\nx,y\n", {.text_column = "body", .label_column = "Label"},
          "no column 'body'; the header row has 'Text', 'Label'");
   refuse("a.csv", "x,y\n", {.text_column = "1", .label_column = "1"}, "both column 1");
@@ -112,10 +114,11 @@ TEST(Table, RefusesWhatItCannotRead) {
          "without a header row");
   refuse("a.csv", "", {}, "no rows");
   refuse("a.csv", "Text,Label\n", {}, "no rows");
-  refuse("a.tsv", std::string_view("ham\tx\0y\n", 8), {}, "byte 5 is NUL");
+  refuse("a.tsv", std::string_view("ham\tx\0y\n", 8), {},
+         "a.tsv:1: row 0: byte 1 of the text is NUL");
   refuse("a.jsonl", "{\"text\": \"x\", \"label\": 1}\n{\"text\": \"y\"}\n", {},
-         "a.jsonl:2: no key 'label'");
-  refuse("a.jsonl", "[1]\n", {}, "a.jsonl:1: row 0 is no JSON object");
+         "a.jsonl:2: row 1: no key 'label'");
+  refuse("a.jsonl", "[1]\n", {}, "a.jsonl:1: row 0: no JSON object");
   refuse("a.json", "{}", {}, "expected a JSON array");
   refuse("a.json", R"([{"text": "x", "label": 1}, {"text": [], "label": 1}])", {}, "row 1");
   expect_error([&] { read_labelled_table(folder / "absent.tsv", {}); }, "absent.tsv");
