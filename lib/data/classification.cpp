@@ -129,6 +129,32 @@ std::vector<LabelledText> balance_to_smallest(const std::vector<LabelledText>& r
   return balanced;
 }
 
+std::vector<std::vector<LabelledText>> stratified_folds(const std::vector<LabelledText>& rows,
+                                                        const std::vector<std::string>& labels,
+                                                        std::int64_t k, std::uint32_t seed) {
+  const auto counts = class_counts(rows, std::ssize(labels));
+  for (std::size_t c = 0; c < labels.size(); ++c) {
+    require(counts[c] >= k, "data.folds: ", k, " parts need at least ", k,
+            " rows of every label, but '", labels[c], "' has ", counts[c]);
+  }
+  std::vector<std::vector<LabelledText>> folds(static_cast<std::size_t>(k));
+  std::vector<std::int64_t> seen(labels.size());
+  for (const auto& row : picked(rows, numpy_permutation(seed, std::ssize(rows)))) {
+    const auto turn = seen[static_cast<std::size_t>(row.label)]++ % k;
+    folds[static_cast<std::size_t>(turn)].push_back(row);
+  }
+  return folds;
+}
+
+std::vector<double> class_weights(const std::vector<LabelledText>& rows, std::int64_t classes) {
+  std::vector<double> weights;
+  for (const auto count : class_counts(rows, classes)) {
+    weights.push_back(static_cast<double>(rows.size()) /
+                      static_cast<double>(classes * std::max<std::int64_t>(1, count)));
+  }
+  return weights;
+}
+
 ClassificationData load_classification(const ClassificationOptions& options) {
   require(!options.train.empty(), "no labelled training file is given");
   const auto where = options.train.front().string();
@@ -174,14 +200,18 @@ ClassificationDataset::ClassificationDataset(const std::vector<LabelledText>& ro
           options.max_length, " tokens in a context of ", options.context_length);
   for (const auto& row : rows) {
     ids_.push_back(encode_text(tokenizer, row.text));
+    if (ids_.back().empty()) ids_.back().push_back(options.pad_id);
     labels_.push_back(row.label);
     longest_ = std::max(longest_, std::ssize(ids_.back()));
   }
   max_length_ =
       std::min(options.max_length > 0 ? options.max_length : longest_, options.context_length);
-  for (auto& ids : ids_) {
-    if (std::ssize(ids) <= max_length_) continue;
-    ids.resize(static_cast<std::size_t>(max_length_));
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    const auto tokens = ids_[i].size();
+    if (!truncate(ids_[i], max_length_, options.truncate)) continue;
+    require(options.truncate != Truncate::kRefuse, "row ", rows[i].row, " has ", tokens,
+            " tokens, more than ", max_length_,
+            "; shorten it, allow more (classifier.max_tokens) or cut it (classifier.truncate)");
     ++truncated_;
   }
 }
@@ -191,6 +221,7 @@ Batch ClassificationDataset::collate(std::span<const std::int64_t> indices) cons
   for (const auto index : indices) {
     const auto i = static_cast<std::size_t>(index);
     batch.labels.push_back(labels_[i]);
+    batch.examples.push_back(index);
     batch.lengths.push_back(std::ssize(ids_[i]));
     batch.columns = std::max(batch.columns, batch.lengths.back());
   }

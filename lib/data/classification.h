@@ -14,15 +14,17 @@
 #include "data/loader.h"
 #include "data/table.h"
 #include "text/tokenizer.h"
+#include "text/truncate.h"
 
 namespace gptkit {
 
-enum class Balance { kNone, kSmallest };
+enum class Balance { kNone, kSmallest, kWeights };
 
 constexpr auto enum_names(Balance) {
-  return std::array<std::pair<std::string_view, Balance>, 2>{{
+  return std::array<std::pair<std::string_view, Balance>, 3>{{
       {"none", Balance::kNone},
       {"smallest", Balance::kSmallest},  // every class sampled down to the smallest: the book
+      {"weights", Balance::kWeights},    // all rows; the rarer a class, the more its loss counts
   }};
 }
 
@@ -61,6 +63,15 @@ ClassificationData load_classification(const ClassificationOptions& options);
 std::vector<LabelledText> balance_to_smallest(const std::vector<LabelledText>& rows,
                                               std::int64_t classes, std::uint32_t seed);
 
+/// Cuts rows into k parts with the classes' shares in each (k-fold cross-validation); shuffled with
+/// NumPy's generator. Fails when a class has fewer rows than parts.
+std::vector<std::vector<LabelledText>> stratified_folds(const std::vector<LabelledText>& rows,
+                                                        const std::vector<std::string>& labels,
+                                                        std::int64_t k, std::uint32_t seed);
+
+/// What a row's loss counts by its class, rows / (classes * rows of the class): 1 on average.
+std::vector<double> class_weights(const std::vector<LabelledText>& rows, std::int64_t classes);
+
 /// How often each class occurs.
 std::vector<std::int64_t> class_counts(const std::vector<LabelledText>& rows, std::int64_t classes);
 
@@ -69,6 +80,7 @@ struct ClassificationDatasetOptions {
   std::int64_t context_length = 1024;  // no text is longer than this
   TokenId pad_id = 50256;
   bool pad_to_batch = false;  // pad to the longest of each batch instead of to max_length
+  Truncate truncate = Truncate::kRight;
 };
 
 class ClassificationDataset : public Dataset {
@@ -77,7 +89,17 @@ class ClassificationDataset : public Dataset {
                         const ClassificationDatasetOptions& options);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
-  Batch collate(std::span<const std::int64_t> indices) const override;  // inputs, labels, lengths
+  /// inputs, labels, lengths, examples
+  Batch collate(std::span<const std::int64_t> indices) const override;
+
+  /// Tokens of an example; at least 1, as an empty text is the padding token alone.
+  std::int64_t length(std::int64_t example) const {
+    return std::ssize(ids_[static_cast<std::size_t>(example)]);
+  }
+  /// Positions that an example takes in a batch with others of its length.
+  std::int64_t padded_length(std::int64_t example) const {
+    return pad_to_batch_ ? length(example) : max_length_;
+  }
 
   std::int64_t max_length() const { return max_length_; }
   std::int64_t truncated() const { return truncated_; }  // texts cut to max_length

@@ -33,13 +33,6 @@ enum Input {
   kInputs
 };
 
-/// What the backward reads of the forward.
-struct Saved {
-  NormOutput norm1, norm2;
-  AttentionOutput attention;
-  Tensor qkv, middle, before_gelu;
-};
-
 class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& norm1,
@@ -50,42 +43,21 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
                         double epsilon) {
     const int64_t B = x.size(0), T = x.size(1), C = x.size(2);
     const auto flat = x.contiguous().view({B * T, C});
-    Saved s;
-    s.norm1 = layer_norm_bfloat16(flat, norm1, norm1_bias, epsilon);
-    s.qkv = linear_bfloat16(s.norm1.y, qkv, qkv_bias);
-    s.attention = causal_attention_bfloat16(s.qkv, B, n_head);
-    s.middle = linear_residual_bfloat16(s.attention.y, proj, proj_bias, flat);
-    s.norm2 = layer_norm_bfloat16(s.middle, norm2, norm2_bias, epsilon);
-    auto hidden = linear_gelu_bfloat16(s.norm2.y, up, up_bias);
-    s.before_gelu = hidden.before;
-    const auto out = linear_residual_bfloat16(hidden.after, down, down_bias, s.middle);
+    const auto normed = layer_norm_bfloat16(flat, norm1, norm1_bias, epsilon).y;
+    const auto qkv_out = linear_bfloat16(normed, qkv, qkv_bias);
+    const auto attention = causal_attention_bfloat16(qkv_out, B, n_head);
+    const auto middle = linear_residual_bfloat16(attention.y, proj, proj_bias, flat);
+    const auto hidden = linear_gelu_bfloat16(
+        layer_norm_bfloat16(middle, norm2, norm2_bias, epsilon).y, up, up_bias);
+    const auto out = linear_residual_bfloat16(hidden.after, down, down_bias, middle);
 
     context->saved_data["n_head"] = n_head;
     context->saved_data["batch"] = B;
-    context->save_for_backward({flat,
-                                norm1,
-                                norm1_bias,
-                                qkv,
-                                qkv_bias,
-                                proj,
-                                proj_bias,
-                                norm2,
-                                norm2_bias,
-                                up,
-                                up_bias,
-                                down,
-                                down_bias,
-                                s.norm1.y,
-                                s.norm1.mean,
-                                s.norm1.rstd,
-                                s.qkv,
-                                s.attention.y,
-                                s.attention.logsumexp,
-                                s.middle,
-                                s.norm2.y,
-                                s.norm2.mean,
-                                s.norm2.rstd,
-                                s.before_gelu});
+    context->saved_data["epsilon"] = epsilon;
+    // The norms are worked out again in the backward: cheaper than the memory.
+    context->save_for_backward({flat, norm1, norm1_bias, qkv, qkv_bias, proj, proj_bias, norm2,
+                                norm2_bias, up, up_bias, down, down_bias, qkv_out, attention.y,
+                                attention.logsumexp, middle, hidden.before});
     return out.view({B, T, C});
   }
 
@@ -94,9 +66,9 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
     const int64_t n_head = context->saved_data["n_head"].toInt();
     const int64_t B = context->saved_data["batch"].toInt();
     const auto& x = saved[kX];
-    const NormOutput norm1{saved[13], saved[14], saved[15]}, norm2{saved[20], saved[21], saved[22]};
-    const AttentionOutput attention{saved[17], saved[18]};
-    const auto &qkv = saved[16], &middle = saved[19], &before_gelu = saved[23];
+    const double epsilon = context->saved_data["epsilon"].toDouble();
+    const auto &qkv = saved[13], &middle = saved[16], &before_gelu = saved[17];
+    const AttentionOutput attention{saved[14], saved[15]};
     std::vector<Gradient> gradients;
     for (size_t i = 0; i < kInputs; ++i) {
       gradients.emplace_back(saved[i], i != kX && context->needs_input_grad(i));
@@ -107,6 +79,7 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
     // x + mlp(norm2(x))
     const auto dhidden = linear_gelu_backward_bfloat16(dout_half, saved[kDown], before_gelu);
     add_weight_gradient_bfloat16(dout_half, dhidden.after, gradients[kDown], gradients[kDownBias]);
+    const auto norm2 = layer_norm_bfloat16(middle, saved[kNorm2], saved[kNorm2Bias], epsilon);
     add_weight_gradient_bfloat16(dhidden.before, norm2.y, gradients[kUp], gradients[kUpBias]);
     const auto dmiddle = layer_norm_backward_bfloat16(
         linear_backward_bfloat16(dhidden.before, saved[kUp]), middle, norm2, saved[kNorm2], dout,
@@ -117,6 +90,7 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
                                  gradients[kProjBias]);
     const auto dqkv = causal_attention_backward_bfloat16(
         linear_backward_bfloat16(dmiddle.rounded, saved[kProj]), qkv, attention, B, n_head);
+    const auto norm1 = layer_norm_bfloat16(x, saved[kNorm1], saved[kNorm1Bias], epsilon);
     add_weight_gradient_bfloat16(dqkv, norm1.y, gradients[kQkv], gradients[kQkvBias]);
     const bool inputs = context->needs_input_grad(kX);
     const auto dx = layer_norm_backward_bfloat16(

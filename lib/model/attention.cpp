@@ -35,11 +35,11 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
   // key, which is wrong once S > T: later chunks get an explicit mask.
   const int64_t S = k.size(2);
   std::optional<torch::Tensor> mask;
-  if (T > 1 && S > T) {
+  if (causal_ && T > 1 && S > T) {
     mask = torch::ones({T, S}, x.options().dtype(torch::kBool)).tril(/*diagonal=*/S - T);
   }
   const auto y = at::scaled_dot_product_attention(q, k, v, mask, is_training() ? dropout_ : 0.0,
-                                                  /*is_causal=*/T > 1 && S == T,
+                                                  /*is_causal=*/causal_ && T > 1 && S == T,
                                                   /*scale=*/std::nullopt,
                                                   /*enable_gqa=*/G != H);  // (B,H,T,D)
   return proj_(y.transpose(1, 2).reshape({B, T, H * D}));

@@ -22,6 +22,10 @@ class AttentionImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
                         const Rotation* rotation = nullptr);
 
+  /// Whether a token sees only those before it (the default) or all of them.
+  void set_causal(bool causal) { causal_ = causal; }
+  bool causal() const { return causal_; }
+
   int64_t n_head() const { return n_head_; }
   Linear qkv() const { return qkv_; }    // rows: H D of queries, G D of keys, G D of values
   Linear proj() const { return proj_; }  // (C,H D)
@@ -29,6 +33,7 @@ class AttentionImpl : public torch::nn::Module {
  private:
   int64_t n_head_, n_kv_head_, head_dim_;
   double dropout_;
+  bool causal_ = true;
   Linear qkv_{nullptr}, proj_{nullptr};
 };
 TORCH_MODULE(Attention);

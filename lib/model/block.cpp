@@ -25,8 +25,11 @@ BlockImpl::BlockImpl(const ModelConfig& config) : dropout_(config.dropout) {
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
                                  const Rotation* rotation) {
-  const bool plain = !cache && !rotation && (dropout_ == 0 || !is_training());
-  if (plain && in_bfloat16() && norm1_->bias.defined()) {
+  const bool plain =
+      !cache && !rotation && (dropout_ == 0 || !is_training()) && attention_->causal();
+  const bool adapted = attention_->qkv()->lora() || attention_->proj()->lora() ||
+                       mlp_->up()->lora() || mlp_->down()->lora();
+  if (plain && !adapted && in_bfloat16() && norm1_->bias.defined()) {
     const Gpt2BlockWeights weights{norm1_->weight,
                                    norm1_->bias,
                                    attention_->qkv()->weight,

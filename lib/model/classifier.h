@@ -16,10 +16,14 @@ namespace gptkit {
 enum class Pooling {
   kLastToken,     ///< the last real token: padding does not matter
   kLastPosition,  ///< the last position, padding included: the book's chapter 6
+  kFirstToken,    ///< which sees nothing but itself in a causal model: for comparison
+  kMean,          ///< the mean over the real tokens
 };
 constexpr auto enum_names(Pooling) {
   return std::array{std::pair{"last_token", Pooling::kLastToken},
-                    std::pair{"last_position", Pooling::kLastPosition}};
+                    std::pair{"last_position", Pooling::kLastPosition},
+                    std::pair{"first_token", Pooling::kFirstToken},
+                    std::pair{"mean", Pooling::kMean}};
 }
 
 class ClassifierImpl : public torch::nn::Module {
@@ -30,6 +34,8 @@ class ClassifierImpl : public torch::nn::Module {
 
   /// ids (B,T), lengths int64 (B): real tokens per row -> class logits (B,n_class)
   torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& lengths);
+  /// The same from what the first `blocks` blocks made of the ids: gpt()->trunk(ids, blocks).
+  torch::Tensor after_trunk(const torch::Tensor& x, int64_t blocks, const torch::Tensor& lengths);
 
   GPT gpt() const { return gpt_; }
   Linear head() const { return head_; }
@@ -37,6 +43,8 @@ class ClassifierImpl : public torch::nn::Module {
   Pooling pooling() const { return pooling_; }
 
  private:
+  torch::Tensor pooled(const torch::Tensor& hidden, const torch::Tensor& lengths) const;
+
   Pooling pooling_;
   GPT gpt_{nullptr};
   Linear head_{nullptr};

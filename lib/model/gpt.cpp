@@ -38,19 +38,23 @@ Block GPTImpl::block(int64_t i) const {
   return Block(std::dynamic_pointer_cast<BlockImpl>(blocks_->ptr(static_cast<size_t>(i))));
 }
 
-torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, KvCache* cache) {
-  const int64_t T = ids.size(1), past = cache ? cache->tokens() : 0;
+void GPTImpl::set_causal(bool causal) {
+  for (int64_t i = 0; i < config_.n_layer; ++i) block(i)->attention()->set_causal(causal);
+}
+
+torch::Tensor GPTImpl::embed(const torch::Tensor& ids, int64_t past) {
+  const int64_t T = ids.size(1);
   require(past + T <= config_.context_length, "the sequence has ", past + T,
           " tokens but the model's context holds ", config_.context_length);
   auto x = token_embedding_(ids);  // (B,T,C)
+  if (!rotary_) x = x + position_embedding_(torch::arange(past, past + T, ids.options()));
+  return at::dropout(x, config_.dropout, is_training());
+}
+
+torch::Tensor GPTImpl::run_blocks(torch::Tensor x, int64_t begin, int64_t end, KvCache* cache) {
   std::optional<Rotation> rotation;
-  if (rotary_) {
-    rotation = rotary_->at(past, T, x);
-  } else {
-    x = x + position_embedding_(torch::arange(past, past + T, ids.options()));
-  }
-  x = at::dropout(x, config_.dropout, is_training());
-  for (int64_t i = 0; i < config_.n_layer; ++i) {
+  if (rotary_) rotation = rotary_->at(cache ? cache->tokens() : 0, x.size(1), x);
+  for (int64_t i = begin; i < end; ++i) {
     const auto block = blocks_->ptr<BlockImpl>(static_cast<size_t>(i));
     if (recompute_ && is_training() && !cache) {
       x = recompute(
@@ -62,7 +66,20 @@ torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, KvCache* cache) {
       x = block->forward(x, cache ? &cache->layer(i) : nullptr, rotation ? &*rotation : nullptr);
     }
   }
-  return final_norm_(x);
+  return x;
+}
+
+torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, KvCache* cache) {
+  const auto x = embed(ids, cache ? cache->tokens() : 0);
+  return final_norm_(run_blocks(x, 0, config_.n_layer, cache));
+}
+
+torch::Tensor GPTImpl::trunk(const torch::Tensor& ids, int64_t blocks) {
+  return run_blocks(embed(ids, /*past=*/0), 0, blocks);
+}
+
+torch::Tensor GPTImpl::hidden_after_trunk(const torch::Tensor& x, int64_t blocks) {
+  return final_norm_(run_blocks(x, blocks, config_.n_layer));
 }
 
 torch::Tensor GPTImpl::logits(const torch::Tensor& hidden) {

@@ -39,6 +39,10 @@ class GPTImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& ids, KvCache* cache = nullptr);
   /// ids (B,T) -> the final norm's output (B,T,C), what the head reads.
   torch::Tensor hidden(const torch::Tensor& ids, KvCache* cache = nullptr);
+  /// hidden() in two: what the first `blocks` blocks make of the ids (B,T,C), and what the rest
+  /// make of that. Where the first do not learn, theirs need working out once only.
+  torch::Tensor trunk(const torch::Tensor& ids, int64_t blocks);
+  torch::Tensor hidden_after_trunk(const torch::Tensor& x, int64_t blocks);
   /// hidden (...,C) -> logits (...,V)
   torch::Tensor logits(const torch::Tensor& hidden);
 
@@ -55,6 +59,9 @@ class GPTImpl : public torch::nn::Module {
   Linear head() const { return head_; }  // empty when tied
   torch::Device device() const { return token_embedding_->weight.device(); }
 
+  /// Whether tokens see only those before them (the default). A model that does not cannot
+  /// generate.
+  void set_causal(bool causal);
   /// Whether training keeps only each block's input and runs the block again in the backward pass
   /// (model/recompute.h): about a quarter more time, a fraction of the memory.
   void set_recompute(bool on) { recompute_ = on; }
@@ -64,6 +71,9 @@ class GPTImpl : public torch::nn::Module {
   void grow_vocabulary_(int64_t vocab_size);
 
  private:
+  torch::Tensor embed(const torch::Tensor& ids, int64_t past);
+  torch::Tensor run_blocks(torch::Tensor x, int64_t begin, int64_t end, KvCache* cache = nullptr);
+
   ModelConfig config_;
   bool recompute_ = false;
   Embedding token_embedding_{nullptr}, position_embedding_{nullptr};

@@ -6,6 +6,8 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
+#include "model/lora.h"
+
 namespace gptkit {
 
 class LinearImpl : public torch::nn::Module {
@@ -16,8 +18,15 @@ class LinearImpl : public torch::nn::Module {
   /// x (..., in) -> (..., out)
   torch::Tensor forward(const torch::Tensor& x);
 
+  /// From here on adds the adapter's output; an empty one takes the last one out.
+  void set_lora(const Lora& lora);
+  const Lora& lora() const { return lora_; }
+
   torch::Tensor weight;  // (out, in)
   torch::Tensor bias;    // (out) or undefined
+
+ private:
+  Lora lora_{nullptr};
 };
 TORCH_MODULE(Linear);
 

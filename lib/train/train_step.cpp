@@ -33,7 +33,8 @@ Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
           cut(batch.inputs, batch.columns),
           cut(batch.targets, batch.columns),
           cut(batch.labels, 1),
-          cut(batch.lengths, 1)};
+          cut(batch.lengths, 1),
+          cut(batch.examples, 1)};
 }
 
 StepPlace rows_of(StepPlace place, int64_t begin, int64_t end) {

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "weights/hugging_face_config.h"
 #include "weights/hugging_face_names.h"
+#include "weights/peft.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {
@@ -73,9 +74,10 @@ void read_chat_template(const ModelSource& source, LanguageModel& model) {
 }
 
 /// The bias b' of the final norm for which W (n + b') = W (n + b) + c: b' = b + W^T (W W^T)^-1 c.
-torch::Tensor fold_head_bias(const torch::Tensor& norm_bias, const Linear& head) {
-  const auto W = head->weight.detach().to(torch::kFloat64);  // (n_class,C)
-  const auto c = head->bias.detach().to(torch::kFloat64);    // (n_class)
+torch::Tensor fold_head_bias(const torch::Tensor& norm_bias, const torch::Tensor& weight,
+                             const torch::Tensor& bias) {
+  const auto W = weight.detach().to(torch::kFloat64);  // (n_class,C)
+  const auto c = bias.detach().to(torch::kFloat64);    // (n_class)
   const auto shift = W.t().matmul(at::linalg_solve(W.matmul(W.t()), c));
   return (norm_bias.detach().to(torch::kFloat64) + shift).to(norm_bias.scalar_type());
 }
@@ -105,53 +107,155 @@ const ChatTemplate& require_chat_template(const LanguageModel& model) {
       "finetune-instruct, or name a model with a chat template");
 }
 
+namespace {
+
+template <class Enum>
+Enum parse_enum(const Json& json, const char* key, const std::string& where, Enum fallback) {
+  const auto text = json_string(json, key, where, "");
+  std::string names;
+  for (const auto& [name, value] : enum_names(Enum{})) {
+    if (text == name) return value;
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  require(text.empty(), where, ": gptkit.", key, " is '", text, "'; expected one of ", names);
+  return fallback;
+}
+template <class Enum>
+std::string enum_name(Enum wanted) {
+  for (const auto& [name, value] : enum_names(Enum{})) {
+    if (value == wanted) return name;
+  }
+  return {};
+}
+
+/// What config.json has beside transformers' own keys, and an adapter in a file of its own.
+Json describe(const TextClassifier& model) {
+  return {{"pooling", enum_name(model.classifier->pooling())},
+          {"max_tokens", model.max_tokens},
+          {"pad_id", model.pad_id},
+          {"truncate", enum_name(model.truncate)},
+          {"causal", model.causal}};
+}
+
+std::vector<std::string> read_labels(const Json& json, int64_t classes, const std::string& where) {
+  const auto names = json.value("id2label", Json::object());
+  require(names.is_object() && (names.empty() || static_cast<int64_t>(names.size()) == classes),
+          where, ": id2label has ", names.size(), " labels but score.weight has ", classes,
+          " rows");
+  std::vector<std::string> labels;
+  for (int64_t i = 0; i < classes; ++i) {
+    const auto id = std::to_string(i);
+    labels.push_back(json_string(names, id, where, "LABEL_" + id));
+  }
+  return labels;
+}
+
+void write_labels(Json& json, const std::vector<std::string>& labels) {
+  for (size_t i = 0; i < labels.size(); ++i) {
+    json["id2label"][std::to_string(i)] = labels[i];
+    json["label2id"][labels[i]] = i;
+  }
+}
+
+/// The classifier around a model; its head holds nothing yet. `json` is config.json's or an
+/// adapter's description.
+TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const Json& json,
+                               std::shared_ptr<const Tokenizer> tokenizer,
+                               const std::string& where) {
+  const auto& config = gpt->config();
+  require(score.dim() == 2 && score.size(1) == config.d_model && score.size(0) >= 1, where,
+          ": score.weight has shape ", score.sizes(), "; expected (classes, ", config.d_model, ")");
+  const auto ours = json.value("gptkit", Json::object());
+  TextClassifier model;
+  model.tokenizer = std::move(tokenizer);
+  model.classifier =
+      Classifier(gpt, score.size(0), parse_enum(ours, "pooling", where, Pooling::kLastToken),
+                 /*head_bias=*/false);
+  model.labels = read_labels(json, score.size(0), where);
+  model.truncate = parse_enum(ours, "truncate", where, Truncate::kRight);
+  model.causal = json_bool(ours, "causal", where, true);
+  model.classifier->gpt()->set_causal(model.causal);
+  model.max_tokens = json_int(ours, "max_tokens", where, config.context_length);
+  require(model.max_tokens >= 1 && model.max_tokens <= config.context_length, where,
+          ": gptkit.max_tokens ", model.max_tokens, " is out of range; expected 1 to ",
+          config.context_length);
+  const auto end = model.tokenizer->end_of_text().value_or(0);
+  const auto pad = json_int(ours, "pad_id", where, json_int(json, "pad_token_id", where, end));
+  require(pad >= 0 && pad < config.vocab_size, where, ": pad_token_id ", pad,
+          " is outside the vocabulary of ", config.vocab_size);
+  model.pad_id = static_cast<TokenId>(pad);
+  return model;
+}
+
+constexpr const char* kAdapterDescription = "gptkit.json";
+
+/// The base as the adapter names it: a path (also beside the adapter), or a name.
+std::string base_of(const AdapterSource& source) {
+  require(!source.base.empty(), source.folder.string(),
+          ": adapter_config.json does not say its base_model_name_or_path; add it");
+  const auto beside = source.folder / source.base;
+  std::error_code ignored;
+  return fs::exists(beside, ignored) ? beside.string() : source.base;
+}
+
+TextClassifier load_classifier_adapter(const fs::path& folder) {
+  const auto source = open_adapter(folder);
+  const auto where = folder.string();
+  require(source.tensors.contains("score.weight"), where,
+          ": this adapter has no class head (score.weight); it is of a language model");
+  const auto base = load_language_model(base_of(source));
+  Json json = Json::object();
+  const auto description = folder / kAdapterDescription;
+  std::error_code ignored;
+  if (fs::exists(description, ignored)) {
+    constexpr uint64_t kMaxBytes = 4 << 20;
+    json = parse_json(read_file(description, kMaxBytes), description.string());
+    require(json.is_object(), description.string(), ": expected a JSON object");
+  }
+  auto model =
+      make_classifier(base.gpt, source.tensors.at("score.weight"), json, base.tokenizer, where);
+  attach(load_adapter(source, base.gpt, model.classifier->head()));
+  model.classifier->eval();
+  return model;
+}
+
+}  // namespace
+
 TextClassifier load_text_classifier(const std::string& name_or_path) {
+  if (is_adapter(name_or_path)) return load_classifier_adapter(name_or_path);
   auto opened = open_for(name_or_path);
   const auto& tensors = opened.source.tensors;
-  const auto& json = opened.source.json;
   require(opened.source.is_classifier(), opened.where,
           ": this is a language model without a class head; train one with finetune-classify");
   load_from_hugging_face(opened.gpt, tensors, {"score.weight"});
-
-  TextClassifier model;
   const auto score = tensors.at("score.weight");
-  const auto& config = opened.gpt->config();
-  require(score.dim() == 2 && score.size(1) == config.d_model && score.size(0) >= 1, opened.where,
-          ": score.weight has shape ", score.sizes(), "; expected (classes, ", config.d_model, ")");
-  const auto ours = json.value("gptkit", Json::object());
-  const auto pooling = json_string(ours, "pooling", opened.where, "last_token");
-  model.classifier =
-      Classifier(opened.gpt, score.size(0),
-                 pooling == "last_position" ? Pooling::kLastPosition : Pooling::kLastToken,
-                 /*head_bias=*/false);
+  auto model = make_classifier(opened.gpt, score, opened.source.json, open_tokenizer(opened.source),
+                               opened.where);
   {
     torch::NoGradGuard no_grad;
     model.classifier->head()->weight.copy_(score);
   }
   require_finite(*model.classifier, opened.where);
   model.classifier->eval();
-  model.tokenizer = open_tokenizer(opened.source);
-
-  const auto names = json.value("id2label", Json::object());
-  require(
-      names.is_object() && (names.empty() || static_cast<int64_t>(names.size()) == score.size(0)),
-      opened.where, ": id2label has ", names.size(), " labels but score.weight has ", score.size(0),
-      " rows");
-  for (int64_t i = 0; i < score.size(0); ++i) {
-    const auto id = std::to_string(i);
-    model.labels.push_back(json_string(names, id, opened.where, "LABEL_" + id));
-  }
-  const auto end = model.tokenizer->end_of_text().value_or(0);
-  model.max_tokens = json_int(ours, "max_tokens", opened.where, config.context_length);
-  require(model.max_tokens >= 1 && model.max_tokens <= config.context_length, opened.where,
-          ": gptkit.max_tokens ", model.max_tokens, " is out of range; expected 1 to ",
-          config.context_length);
-  const auto pad =
-      json_int(ours, "pad_id", opened.where, json_int(json, "pad_token_id", opened.where, end));
-  require(pad >= 0 && pad < config.vocab_size, opened.where, ": pad_token_id ", pad,
-          " is outside the vocabulary of ", config.vocab_size);
-  model.pad_id = static_cast<TokenId>(pad);
   return model;
+}
+
+void save_classifier_adapter(const fs::path& folder, const TextClassifier& model,
+                             const LoraConfig& config, const std::string& base) {
+  const auto gpt = model.classifier->gpt();
+  const auto head = model.classifier->head();
+  auto weight = head->weight.detach();
+  if (head->lora()) weight = weight + head->lora()->delta();
+  NamedTensors whole = {{"score.weight", weight}};
+  if (head->bias.defined()) {
+    const auto norm = gpt->final_norm();
+    whole.emplace_back("transformer.ln_f.weight", norm->weight);
+    whole.emplace_back("transformer.ln_f.bias", fold_head_bias(norm->bias, weight, head->bias));
+  }
+  save_adapter(folder, gpt, config, base, whole, /*classifier=*/true);
+  Json json = {{"gptkit", describe(model)}};
+  write_labels(json, model.labels);
+  write_json(folder / kAdapterDescription, json);
 }
 
 void save_weights(const fs::path& folder, const NamedSources& tensors, const SaveOptions& options) {
@@ -227,25 +331,20 @@ void save_text_classifier(const fs::path& folder, const TextClassifier& model) {
   auto json = with_token_ids(config_to_json(gpt->config(), "float32"), *model.tokenizer);
   json["architectures"] = {architecture(gpt->config(), /*classifier=*/true)};
   json["tie_word_embeddings"] = true;  // no vocabulary head is stored
-  for (size_t i = 0; i < model.labels.size(); ++i) {
-    json["id2label"][std::to_string(i)] = model.labels[i];
-    json["label2id"][model.labels[i]] = i;
-  }
+  write_labels(json, model.labels);
   json["num_labels"] = model.labels.size();
-  const bool last_token = model.classifier->pooling() == Pooling::kLastToken;
   // transformers reads the last position that is not padding when it knows the padding's id, and
   // the last position when it does not: the two poolings.
-  json["pad_token_id"] = last_token ? Json(model.pad_id) : Json(nullptr);
-  json["gptkit"]["pooling"] = last_token ? "last_token" : "last_position";
-  json["gptkit"]["max_tokens"] = model.max_tokens;
-  json["gptkit"]["pad_id"] = model.pad_id;
+  const bool padded = model.classifier->pooling() == Pooling::kLastPosition;
+  json["pad_token_id"] = padded ? Json(nullptr) : Json(model.pad_id);
+  json["gptkit"].update(describe(model));
 
   require(!llama || !head->bias.defined(), "a Llama's class head is stored without a bias");
   NamedTensors tensors;
   for (auto& [name, tensor] : hugging_face_tensors(gpt)) {
     if (name == "lm_head.weight") continue;
     const bool fold = name == "transformer.ln_f.bias" && head->bias.defined();
-    tensors.emplace_back(name, fold ? fold_head_bias(tensor, head) : tensor);
+    tensors.emplace_back(name, fold ? fold_head_bias(tensor, head->weight, head->bias) : tensor);
   }
   tensors.emplace_back("score.weight", head->weight.detach());
   save_tensors(folder / "model.safetensors", tensors);

@@ -12,8 +12,10 @@
 #include "base/files.h"
 #include "model/classifier.h"
 #include "model/gpt.h"
+#include "model/lora.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
+#include "text/truncate.h"
 #include "weights/model_source.h"
 
 namespace gptkit {
@@ -35,12 +37,15 @@ struct TextClassifier {
   std::vector<std::string> labels;
   int64_t max_tokens = 0;  ///< longer texts are cut; last_position pooling pads to it
   TokenId pad_id = 0;
+  Truncate truncate = Truncate::kRight;  ///< how longer texts are cut
+  bool causal = true;                    ///< false: its tokens see those behind them, too
 };
 
 /// Opens a model; it is in evaluation mode, in float32, on the CPU. Weights that are not finite are
 /// refused naming the tensor. `dropout` is for training it further.
 LanguageModel load_language_model(const std::string& name_or_path, double dropout = 0);
-/// The same for a folder with a class head, `score.weight`.
+/// The same for a folder with a class head, `score.weight`, or for a LoRA adapter of one
+/// (weights/peft.h), which is put into the base model that it names.
 TextClassifier load_text_classifier(const std::string& name_or_path);
 
 /// The model's chat template; fails saying why there is none.
@@ -58,7 +63,13 @@ void save_language_model(const fs::path& folder, const LanguageModel& model,
 /// The same as GPT2ForSequenceClassification (LlamaFor...). That class has no bias on its head: a
 /// bias of ours is folded into GPT-2's final norm's bias, which gives the same logits up to
 /// rounding; a Llama's norm has none, so a bias there is an error.
+/// transformers reads the last token that is no padding: other poolings have their logits here
+/// only.
 void save_text_classifier(const fs::path& folder, const TextClassifier& model);
+/// The adapters that are in the model, its class head and its description, as PEFT has them;
+/// `base` is the model they were trained on.
+void save_classifier_adapter(const fs::path& folder, const TextClassifier& model,
+                             const LoraConfig& config, const std::string& base);
 
 /// What a language model's folder holds beside its weights: `json` as config.json with what the
 /// tokenizer and the class of transformers add, generation_config.json, the tokenizer's files and,

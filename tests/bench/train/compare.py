@@ -94,8 +94,8 @@ class LlmC:
         source = re.sub(r"int B = \d+;", f"int B = {shape['batch']};", source)
         source = re.sub(r"int T = \d+;", f"int T = {shape['context']};", source)
         source = re.sub(r"step <= \d+;", f"step <= {shape['steps'] + 2};", source)
-        source = re.sub(r"step % 10 == 0", "false", source)  # no evaluation
-        source = re.sub(r"step % 20 == 0", "false", source)  # no sample
+        source = re.sub(r"step % 10 == 0", "0", source)  # no evaluation
+        source = re.sub(r"step % 20 == 0", "0", source)  # no sample
         self.work = work
         (work / "train.c").write_text(source)
         subprocess.run(["cc", "-Ofast", "-march=native", "-fopenmp", "-DOMP", f"-I{folder}", "train.c", "-lm", "-o",

@@ -1,0 +1,66 @@
+#include "model/lora.h"
+
+#include <ATen/ops/dropout.h>
+#include <ATen/ops/linear.h>
+
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+
+namespace gptkit {
+
+LoraImpl::LoraImpl(int64_t out, std::vector<LoraPart> parts, double dropout)
+    : out_(out), dropout_(dropout), parts_(std::move(parts)) {
+  int64_t end = 0;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    auto& part = parts_[i];
+    require(part.begin >= end && part.begin + part.count <= out_ && part.b.size(0) == part.count &&
+                part.b.size(1) == part.a.size(0),
+            "an adapter of shapes ", part.a.sizes(), " and ", part.b.sizes(), " at row ",
+            part.begin, " does not fit a layer with ", out_, " outputs");
+    end = part.begin + part.count;
+    part.a = register_parameter(concat("a", i), part.a);
+    part.b = register_parameter(concat("b", i), part.b);
+  }
+}
+
+torch::Tensor LoraImpl::forward(const torch::Tensor& x) {
+  const auto input = at::dropout(x, dropout_, is_training());
+  std::vector<torch::Tensor> rows;
+  int64_t end = 0;
+  const auto fill_up_to = [&](int64_t begin, const torch::Tensor& like) {
+    if (begin == end) return;
+    auto shape = like.sizes().vec();
+    shape.back() = begin - end;
+    rows.push_back(like.new_zeros(shape));
+  };
+  for (const auto& part : parts_) {
+    const auto y = at::linear(at::linear(input, part.a), part.b) * part.scale;  // (...,count)
+    fill_up_to(part.begin, y);
+    rows.push_back(y);
+    end = part.begin + part.count;
+  }
+  fill_up_to(out_, rows.back());
+  return rows.size() == 1 ? rows.front() : torch::cat(rows, -1);
+}
+
+torch::Tensor LoraImpl::delta() const {
+  auto sum = torch::zeros({out_, parts_.front().a.size(1)}, parts_.front().a.options());
+  for (const auto& part : parts_) {
+    sum.narrow(0, part.begin, part.count).add_(part.b.detach().matmul(part.a.detach()), part.scale);
+  }
+  return sum;
+}
+
+LoraPart fresh_lora_part(int64_t begin, int64_t count, const torch::Tensor& weight,
+                         const LoraConfig& config) {
+  const int64_t in = weight.size(1);
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  const auto options = weight.options().requires_grad(false);
+  return {begin, count, torch::empty({config.rank, in}, options).uniform_(-bound, bound),
+          torch::zeros({count, config.rank}, options),
+          config.alpha / static_cast<double>(config.rank)};
+}
+
+}  // namespace gptkit

@@ -1,0 +1,45 @@
+#pragma once
+// LoRA adapters in the folder layout of Hugging Face's PEFT: adapter_config.json, and
+// adapter_model.safetensors with
+//   base_model.model.transformer.h.0.attn.c_attn.lora_A.weight (R,in), ...lora_B.weight (out,R)
+//   base_model.model.score.weight   layers that were trained whole ("modules_to_save")
+// https://huggingface.co/docs/peft/developer_guides/checkpoint
+// GPT-2's c_attn is one layer there: our adapters of query, key and value become one of their
+// ranks' sum whose B has a block for each, which is the same function.
+
+#include <string>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "model/adapter.h"
+#include "model/gpt.h"
+#include "model/linear.h"
+#include "weights/tensor_map.h"
+
+namespace gptkit {
+
+/// Whether a folder holds an adapter.
+bool is_adapter(const fs::path& folder);
+
+/// What an adapter folder says of itself.
+struct AdapterSource {
+  fs::path folder;
+  std::string base;  ///< base_model_name_or_path: of the model that it was trained on
+  bool classifier = false;
+  Json config;        ///< adapter_config.json
+  TensorMap tensors;  ///< without the prefix base_model.model.
+};
+/// Opens without loading. Fails for other kinds of adapters than plain LoRA, naming the setting.
+AdapterSource open_adapter(const fs::path& folder);
+
+/// The adapters for a model of the base's shape, and the layers trained whole copied into it. The
+/// head is the class head, or empty. Fails for tensors that do not fit and layers it has not.
+AdapterLayers load_adapter(const AdapterSource& source, const GPT& gpt,
+                           const Linear& head = nullptr);
+
+/// Writes the adapters that are in the model's layers, and `whole` as layers trained whole (names
+/// as in the base: score.weight ...), into an existing folder.
+void save_adapter(const fs::path& folder, const GPT& gpt, const LoraConfig& config,
+                  const std::string& base, const NamedTensors& whole, bool classifier);
+
+}  // namespace gptkit
