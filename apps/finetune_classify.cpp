@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "common/training.h"
+#include "tasks/sweep.h"
 
 int main(int argc, char** argv) {
   return gptkit::run_training_app("finetune-classify", [&] {
@@ -14,9 +15,17 @@ int main(int argc, char** argv) {
         "Finetune a pretrained GPT into a text classifier (spam or not, for example).\n"
         "Labelled texts: TSV, CSV or JSONL with a label and a text column.\n\n"
         "  finetune-classify --model runs/mine/model --out runs/spam \\\n"
-        "                    --set data.train=messages.tsv",
+        "                    --set data.train=messages.tsv\n"
+        "  finetune-classify -c configs/classify/spam-lora.yaml --set data.train=messages.tsv\n"
+        "  finetune-classify -c configs/book/ch06-classify.yaml \\\n"
+        "                    --sweep configs/classify/ablation.yaml --out runs/ablation",
         "finetune-classify");
     gptkit::add_training_options(app, options);
+    std::string sweep;
+    app.add_option("--sweep", sweep,
+                   "a YAML file of rows {name, set: [key=value, ...]}: finetune once for each and "
+                   "compare them in <out>/sweep.md and sweep.json")
+        ->type_name("FILE");
     gptkit::parse(app, argc, argv);
 
     const auto request = gptkit::to_request(app, options, "model");
@@ -24,6 +33,12 @@ int main(int argc, char** argv) {
       gptkit::ConfigOrigins origins;
       const auto config = gptkit::load_finetune_classify_config(request.inputs, origins);
       std::cout << gptkit::config_to_yaml(config, &origins);
+      return;
+    }
+    if (!sweep.empty()) {
+      gptkit::require(options.processes == 1, "--nproc and --sweep: choose one of them");
+      const auto result = gptkit::run_classify_sweep(request, sweep);
+      std::cout << (options.common.json ? gptkit::dump_json(result.rows) + "\n" : result.markdown);
       return;
     }
     gptkit::launch_if_asked("finetune-classify", options, argv);

@@ -1,27 +1,26 @@
 #include "tasks/finetune_classify.h"
 
-#include <ATen/ops/cross_entropy_loss.h>
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <optional>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "model/adapter.h"
 #include "model/device.h"
 #include "model/init.h"
-#include "tasks/classify.h"
+#include "tasks/classify_task.h"
+#include "tasks/trust_report.h"
 #include "train/distributed.h"
 
 namespace gptkit {
 
 namespace {
 
-/// Freezes everything but what `config` lets learn.
-void freeze(Classifier& classifier, const ClassifierConfig& config) {
-  auto gpt = classifier->gpt();
-  // Takes no part in the loss: several processes would wait for its gradient in vain.
-  if (gpt->head()) gpt->head()->weight.requires_grad_(false);
-  if (config.trainable == Trainable::kAll) return;
-  for (auto& parameter : gpt->parameters()) parameter.requires_grad_(false);
-  if (config.trainable == Trainable::kHead) return;
-  const int64_t n = config.trainable == Trainable::kLastBlock ? 1 : config.trainable_blocks;
+/// Lets the last n blocks and the final norm learn.
+void thaw_blocks(const GPT& gpt, int64_t n) {
   require(n >= 1 && n <= gpt->config().n_layer, "classifier.trainable_blocks: ", n,
           " is out of range; the model has ", gpt->config().n_layer, " blocks");
   for (int64_t i = gpt->config().n_layer - n; i < gpt->config().n_layer; ++i) {
@@ -30,70 +29,26 @@ void freeze(Classifier& classifier, const ClassifierConfig& config) {
   for (auto& parameter : gpt->final_norm()->parameters()) parameter.requires_grad_(true);
 }
 
-class ClassifyTask : public TrainingTask {
- public:
-  ClassifyTask(Classifier classifier, std::shared_ptr<const Dataset> train,
-               std::shared_ptr<const Dataset> validation, std::string fingerprint,
-               const TrainConfig& config)
-      : classifier_(std::move(classifier)),
-        train_(std::move(train)),
-        validation_(std::move(validation)),
-        fingerprint_(std::move(fingerprint)),
-        config_(config) {
-    classifier_->gpt()->set_recompute(config.recompute);
+/// Freezes everything but what the config lets learn, and puts the adapters in, if it has any.
+AdapterLayers choose_what_learns(Classifier& classifier, const FinetuneClassifyConfig& config) {
+  auto gpt = classifier->gpt();
+  const auto head = classifier->head();
+  if (config.lora.rank > 0) {
+    for (auto& parameter : gpt->parameters()) parameter.requires_grad_(false);
+    const auto adapter = make_adapter(gpt, head, config.lora);
+    attach(adapter);
+    if (head->lora()) head->weight.requires_grad_(false);
+    return adapter;
   }
-
-  torch::nn::Module& model() override { return *classifier_; }
-  std::shared_ptr<const Dataset> train_data() const override { return train_; }
-  std::string data_fingerprint() const override { return fingerprint_; }
-  int64_t loss_terms(const Batch& batch) const override { return batch.rows; }
-
-  torch::Tensor loss(const Batch& batch) override {
-    return at::cross_entropy_loss(logits(batch), labels(batch));
-  }
-
-  Metrics evaluate() override {
-    const auto mean_loss = [&](const Batch& batch) { return loss(batch).item<double>(); };
-    return over_both("loss", mean_loss);
-  }
-
-  Metrics end_epoch(int64_t) override {
-    const auto accuracy = [&](const Batch& batch) {
-      return logits(batch).argmax(-1).eq(labels(batch)).to(torch::kFloat64).mean().item<double>();
-    };
-    return over_both("accuracy", accuracy);
-  }
-
-  PlotOptions plot() const override {
-    return {.title = "Classifier: loss", .keys = {"loss", "train_loss", "val_loss"}};
-  }
-
- private:
-  torch::Tensor logits(const Batch& batch) {
-    const auto device = classifier_->gpt()->device();
-    const PrecisionScope scope(config_.precision, device);
-    return classifier_(to_tensor(batch.inputs, {batch.rows, batch.columns}, device),
-                       to_tensor(batch.lengths, {batch.rows}, device))
-        .to(torch::kFloat32);
-  }
-  torch::Tensor labels(const Batch& batch) {
-    return to_tensor(batch.labels, {batch.rows}, classifier_->gpt()->device());
-  }
-  Metrics over_both(const std::string& name, const std::function<double(const Batch&)>& per_batch) {
-    LoaderOptions options{
-        .batch_size = config_.micro_batch_size, .shuffle = true, .drop_last = true};
-    const double train = mean_over_batches(train_, options, config_.eval_batches, per_batch);
-    options.shuffle = options.drop_last = false;
-    const double validation =
-        mean_over_batches(validation_, options, config_.eval_batches, per_batch);
-    return {{"train_" + name, train}, {"val_" + name, validation}};
-  }
-
-  Classifier classifier_;
-  std::shared_ptr<const Dataset> train_, validation_;
-  std::string fingerprint_;
-  const TrainConfig& config_;
-};
+  // Takes no part in the loss: several processes would wait for its gradient in vain.
+  if (gpt->head()) gpt->head()->weight.requires_grad_(false);
+  const auto& c = config.classifier;
+  if (c.trainable == Trainable::kAll) return {};
+  for (auto& parameter : gpt->parameters()) parameter.requires_grad_(false);
+  if (c.trainable == Trainable::kLastBlock) thaw_blocks(gpt, 1);
+  if (c.trainable == Trainable::kLastN) thaw_blocks(gpt, c.trainable_blocks);
+  return {};
+}
 
 std::string fingerprint(const std::vector<LabelledText>& rows) {
   std::string all;
@@ -101,15 +56,22 @@ std::string fingerprint(const std::vector<LabelledText>& rows) {
   return sha256_hex(all).substr(0, 16);
 }
 
-OrderedJson report_on(const TextClassifier& model, const std::vector<LabelledText>& rows) {
-  std::vector<std::string> texts;
-  std::vector<int64_t> truth, predicted;
-  for (const auto& row : rows) {
-    texts.push_back(row.text);
-    truth.push_back(row.label);
+template <class Enum>
+std::string enum_name(Enum wanted) {
+  for (const auto& [name, value] : enum_names(wanted)) {
+    if (value == wanted) return std::string(name);
   }
-  for (const auto& prediction : classify(model, texts)) predicted.push_back(prediction.label);
-  return to_json(classification_report(truth, predicted, model.labels));
+  return {};
+}
+
+/// The rows of metrics.jsonl.
+std::vector<OrderedJson> read_metrics(const fs::path& path) {
+  std::vector<OrderedJson> rows;
+  std::ifstream lines(path);
+  for (std::string line; std::getline(lines, line);) {
+    rows.push_back(parse_json_ordered(line, path.string()));
+  }
+  return rows;
 }
 
 ClassificationData load_data(const FinetuneClassifyConfig& config) {
@@ -147,8 +109,234 @@ FinetuneClassifyConfig load_finetune_classify_config(const ConfigInputs& inputs,
           " is out of range; expected at least 0 and less than 1");
   require(c.trainable_blocks >= 1, "classifier.trainable_blocks: ", c.trainable_blocks,
           " is out of range; expected at least 1");
+  require(
+      c.causal || c.pooling == Pooling::kLastPosition,
+      "classifier.causal: false needs classifier.pooling last_position, whose padding is always "
+      "the same");
+  require(
+      c.frozen_trunk_dtype == Precision::kFloat32 || c.frozen_trunk_dtype == Precision::kBFloat16,
+      "classifier.frozen_trunk_dtype: expected float32 or bfloat16");
+  require(config.data.folds == 0 || (config.data.folds >= 2 && config.data.folds <= 100),
+          "data.folds: ", config.data.folds,
+          " is out of range; expected 0 (train once) or 2 to 100");
+  validate(config.lora);
   return config;
 }
+
+namespace {
+
+/// One training: data and the folder it goes to.
+class Finetuning {
+ public:
+  Finetuning(const FinetuneClassifyConfig& config, torch::Device device,
+             const ClassificationData& data)
+      : config_(config), device_(device), data_(data) {}
+
+  FinetuneClassifySummary run(const RunFolder& run) {
+    prepare_model();
+    run.write_config(config_to_yaml(config_));
+    const auto train_set = dataset(data_.train, config_.classifier.max_tokens);
+    model_.max_tokens = train_set->max_length();
+    const auto validation_set = dataset(data_.validation, model_.max_tokens);
+    log_info("texts: ", data_.train.size(), " to train, ", data_.validation.size(),
+             " to validate, ", data_.test.size(), " to test; at most ", model_.max_tokens,
+             " tokens, ", train_set->truncated(), " training texts cut to it");
+    prepare_head();
+
+    ClassifyTaskOptions options{.fingerprint = fingerprint(data_.train), .config = config_.train};
+    if (config_.data.balance == Balance::kWeights) {
+      options.class_weights = class_weights(data_.train, std::ssize(data_.labels));
+    }
+    std::optional<FrozenTrunk> train_trunk, validation_trunk;
+    if (const int64_t blocks = trunk_blocks(); blocks > 0) {
+      const auto trunk = trunk_options(run.path());
+      train_trunk.emplace(model_.classifier, *train_set, blocks, trunk);
+      validation_trunk.emplace(model_.classifier, *validation_set, blocks, trunk);
+      options.train_trunk = &*train_trunk;
+      options.validation_trunk = &*validation_trunk;
+    }
+    FinetuneClassifySummary summary{.run = run.path()};
+    for (const auto& parameter : model_.classifier->parameters()) {
+      if (parameter.requires_grad()) summary.trainable_parameters += parameter.numel();
+    }
+    log_info(format_count(summary.trainable_parameters), " parameters learn");
+    seed_everything(config_.seed);
+    ClassifyTask task(model_.classifier, train_set, validation_set, options);
+    summary.train = train(task, config_.train, run);
+    if (world().is_main()) finish(run, summary);
+    return summary;
+  }
+
+ private:
+  void prepare_model() {
+    const auto base = load_language_model(config_.model.text, config_.classifier.dropout);
+    const auto& c = config_.classifier;
+    const int64_t context = base.gpt->config().context_length;
+    require(c.max_tokens <= context, "classifier.max_tokens: ", c.max_tokens,
+            " is longer than the model's context of ", context);
+    require(!c.head_bias || !base.gpt->config().is_llama(),
+            "classifier.head_bias: a Llama's class head is stored without a bias; leave it false");
+    model_.tokenizer = base.tokenizer;
+    model_.labels = data_.labels;
+    model_.pad_id = require_end_of_text(*base.tokenizer);
+    model_.truncate = c.truncate;
+    model_.causal = c.causal;
+    gpt_ = base.gpt;
+    gpt_->set_causal(c.causal);
+  }
+
+  /// Draws the head: its weights do not depend on what was drawn before.
+  void prepare_head() {
+    seed_everything(config_.seed);
+    if (config_.classifier.random_weights) initialize_(gpt_);
+    model_.classifier = Classifier(gpt_, std::ssize(model_.labels), config_.classifier.pooling,
+                                   config_.classifier.head_bias);
+    auto head = model_.classifier->head();
+    initialize_linear_(head);
+    adapter_ = choose_what_learns(model_.classifier, config_);
+    model_.classifier->to(device_);
+  }
+
+  std::shared_ptr<const ClassificationDataset> dataset(const std::vector<LabelledText>& rows,
+                                                       int64_t max_tokens) const {
+    return std::make_shared<ClassificationDataset>(
+        rows, *model_.tokenizer,
+        ClassificationDatasetOptions{
+            .max_length = max_tokens,
+            .context_length = gpt_->config().context_length,
+            .pad_id = model_.pad_id,
+            .pad_to_batch = config_.classifier.pooling != Pooling::kLastPosition,
+            .truncate = config_.classifier.truncate});
+  }
+
+  int64_t trunk_blocks() const {
+    const bool off = config_.classifier.frozen_trunk == TrunkStore::kOff;
+    return off ? 0 : frozen_blocks(model_.classifier);
+  }
+  FrozenTrunk::Options trunk_options(const fs::path& folder) const {
+    const bool half = config_.classifier.frozen_trunk_dtype == Precision::kBFloat16;
+    return {.store = config_.classifier.frozen_trunk,
+            .precision = config_.train.precision,
+            .dtype = half ? torch::kBFloat16 : torch::kFloat32,
+            .folder = folder};
+  }
+
+  /// What comes after the last step: adapter, report, model.
+  void finish(const RunFolder& run, FinetuneClassifySummary& summary) {
+    model_.classifier->eval();
+    if (!adapter_.empty()) {
+      AtomicDirectory folder(run.path() / "adapter");
+      save_classifier_adapter(folder.path(), model_, config_.lora, config_.model.text);
+      folder.commit(/*replace=*/true);
+      merge_(adapter_);
+    }
+    const auto report = make_trust_report(model_, data_, config_.report, about(run, summary));
+    write_trust_report(report, run.path());
+    summary.report = to_json(report);
+    run.write_model([&](const fs::path& folder) { save_text_classifier(folder, model_); });
+  }
+
+  ClassifierReportInput about(const RunFolder& run, const FinetuneClassifySummary& summary) const {
+    const auto& c = config_;
+    ClassifierReportInput about{.model_name = c.model.text};
+    about.metrics = read_metrics(run.path() / "metrics.jsonl");
+    about.seconds = summary.train.seconds;
+    about.trained_parameters = summary.trainable_parameters;
+    about.parameters = parameter_count(gpt_->config());
+    about.settings = {{"learning", c.lora.rank > 0 ? concat("adapters of rank ", c.lora.rank)
+                                                   : enum_name(c.classifier.trainable)},
+                      {"pooling", enum_name(c.classifier.pooling)},
+                      {"balance", enum_name(c.data.balance)},
+                      {"learning rate", concat(c.train.lr)},
+                      {"epochs", concat(c.train.epochs)},
+                      {"steps", concat(summary.train.steps)},
+                      {"batch", concat(c.train.batch_size())},
+                      {"best checkpoint kept", c.train.keep_best ? "yes" : "no"},
+                      {"stopped early", summary.train.stopped_early ? "yes" : "no"},
+                      {"seed", concat(c.seed)}};
+    return about;
+  }
+
+  FinetuneClassifyConfig config_;
+  torch::Device device_;
+  const ClassificationData& data_;
+  GPT gpt_{nullptr};
+  TextClassifier model_;
+  AdapterLayers adapter_;
+};
+
+/// The data of fold `i`: tested on it, validated on a part of the rest, trained on what remains.
+ClassificationData fold_data(const std::vector<std::vector<LabelledText>>& folds, size_t i,
+                             const ClassificationData& all, const FinetuneClassifyConfig& config) {
+  ClassificationData data;
+  data.labels = all.labels;
+  std::vector<LabelledText> rest;
+  for (size_t f = 0; f < folds.size(); ++f) {
+    auto& part = f == i ? data.test : rest;
+    part.insert(part.end(), folds[f].begin(), folds[f].end());
+  }
+  const int64_t parts = std::max<int64_t>(2, std::llround(1 / config.data.split.at(1)));
+  const auto cut = stratified_folds(rest, data.labels, parts, static_cast<uint32_t>(config.seed));
+  data.validation = cut.front();
+  for (size_t p = 1; p < cut.size(); ++p) {
+    data.train.insert(data.train.end(), cut[p].begin(), cut[p].end());
+  }
+  return data;
+}
+
+/// {"mean": ..., "smallest": ..., "largest": ...} of a figure over the folds.
+OrderedJson over_folds(const std::vector<OrderedJson>& tests, const Json::json_pointer& figure) {
+  double sum = 0, low = 1, high = 0;
+  for (const auto& test : tests) {
+    const double value = test.at(OrderedJson::json_pointer(figure.to_string())).get<double>();
+    sum += value;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  return {{"mean", sum / static_cast<double>(tests.size())}, {"smallest", low}, {"largest", high}};
+}
+
+OrderedJson folds_report(const std::vector<OrderedJson>& tests,
+                         const std::vector<std::string>& labels) {
+  OrderedJson report;
+  report["folds"] = tests;
+  report["accuracy"] = over_folds(tests, Json::json_pointer("/accuracy"));
+  for (const auto& label : labels) {
+    Json::json_pointer figure("/classes");
+    figure /= label;
+    figure /= "f1";
+    report["f1"][label] = over_folds(tests, figure);
+  }
+  return report;
+}
+
+FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const TaskRequest& request,
+                                  torch::Device device, const ClassificationData& data) {
+  auto rows = data.train;
+  rows.insert(rows.end(), data.validation.begin(), data.validation.end());
+  rows.insert(rows.end(), data.test.begin(), data.test.end());
+  const auto folds =
+      stratified_folds(rows, data.labels, config.data.folds, static_cast<uint32_t>(config.seed));
+  FinetuneClassifySummary all{.run = request.out};
+  std::vector<OrderedJson> tests;
+  for (size_t i = 0; i < folds.size(); ++i) {
+    log_info("fold ", i + 1, " of ", folds.size());
+    const auto part = fold_data(folds, i, data, config);
+    const RunFolder run(request.out / concat("fold-", i + 1), request.mode);
+    auto summary = Finetuning(config, device, part).run(run);
+    all.train.steps += summary.train.steps;
+    all.train.tokens += summary.train.tokens;
+    all.train.seconds += summary.train.seconds;
+    all.trainable_parameters = summary.trainable_parameters;
+    if (world().is_main()) tests.push_back(summary.report.at("test"));
+  }
+  if (!world().is_main()) return all;
+  all.report = folds_report(tests, data.labels);
+  write_file_atomic(request.out / "report.json", dump_json(all.report, 2) + "\n");
+  return all;
+}
+
+}  // namespace
 
 FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   const auto request = with_run_folder(wanted, "finetune-classify");
@@ -159,58 +347,10 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   const auto device = join_ranks(config.device, config.train);
   set_threads(request.threads);
   seed_everything(config.seed);
-
-  const auto base = load_language_model(config.model.text, config.classifier.dropout);
-  const int64_t context = base.gpt->config().context_length;
-  require(config.classifier.max_tokens <= context,
-          "classifier.max_tokens: ", config.classifier.max_tokens,
-          " is longer than the model's context of ", context);
-  require(!config.classifier.head_bias || !base.gpt->config().is_llama(),
-          "classifier.head_bias: a Llama's class head is stored without a bias; leave it false");
   const auto data = load_data(config);
-  TextClassifier model;
-  model.tokenizer = base.tokenizer;
-  model.labels = data.labels;
-  model.pad_id = require_end_of_text(*base.tokenizer);
-  const auto dataset = [&](const std::vector<LabelledText>& rows, int64_t max_tokens) {
-    return std::make_shared<ClassificationDataset>(
-        rows, *base.tokenizer,
-        ClassificationDatasetOptions{
-            .max_length = max_tokens,
-            .context_length = context,
-            .pad_id = model.pad_id,
-            .pad_to_batch = config.classifier.pooling == Pooling::kLastToken});
-  };
-  const auto train_set = dataset(data.train, config.classifier.max_tokens);
-  model.max_tokens = train_set->max_length();
-  const auto validation_set = dataset(data.validation, model.max_tokens);
-
-  seed_everything(config.seed);  // the head's weights do not depend on what was drawn before
-  model.classifier = Classifier(base.gpt, static_cast<int64_t>(model.labels.size()),
-                                config.classifier.pooling, config.classifier.head_bias);
-  auto head = model.classifier->head();
-  initialize_linear_(head);
-  freeze(model.classifier, config.classifier);
-  model.classifier->to(device);
-
-  const RunFolder run(request.out, request.mode);
-  run.write_config(config_to_yaml(config));
-  log_info("texts: ", data.train.size(), " to train, ", data.validation.size(), " to validate, ",
-           data.test.size(), " to test; at most ", model.max_tokens, " tokens, ",
-           train_set->truncated(), " training texts cut to it");
-  seed_everything(config.seed);
-  ClassifyTask task(model.classifier, train_set, validation_set, fingerprint(data.train),
-                    config.train);
-  FinetuneClassifySummary summary{train(task, config.train, run), run.path(), {}};
-  if (!world().is_main()) return summary;
-
-  model.classifier->eval();
-  summary.report["train"] = report_on(model, data.train);
-  summary.report["validation"] = report_on(model, data.validation);
-  if (!data.test.empty()) summary.report["test"] = report_on(model, data.test);
-  write_file_atomic(run.path() / "report.json", dump_json(summary.report, 2) + "\n");
-  run.write_model([&](const fs::path& folder) { save_text_classifier(folder, model); });
-  return summary;
+  validate(config.report, data.labels);
+  if (config.data.folds > 0) return run_folds(config, request, device, data);
+  return Finetuning(config, device, data).run(RunFolder(request.out, request.mode));
 }
 
 }  // namespace gptkit

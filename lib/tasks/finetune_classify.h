@@ -9,9 +9,11 @@
 
 #include "base/json.h"
 #include "data/classification.h"
-#include "eval/classification_report.h"
 #include "model/classifier.h"
+#include "model/lora.h"
 #include "tasks/common.h"
+#include "tasks/frozen_trunk.h"
+#include "tasks/trust_report.h"
 #include "train/trainer.h"
 
 namespace gptkit {
@@ -36,6 +38,7 @@ struct ClassifyDataConfig {
   bool quotes = true;
   Balance balance = Balance::kNone;
   std::vector<double> split = {0.7, 0.1};
+  int64_t folds = 0;
 };
 
 template <class Visitor>
@@ -47,8 +50,12 @@ void visit_fields(ClassifyDataConfig& c, Visitor&& visit) {
   visit("label_column", c.label_column, "name or number; empty: label, else the first");
   visit("header", c.header, "auto, none or first_row");
   visit("quotes", c.quotes, "double quotes enclose fields, as in CSV");
-  visit("balance", c.balance, "none, or smallest: every class cut to the smallest (the book)");
+  visit("balance", c.balance,
+        "none; smallest: every class cut to the smallest (the book); weights: rare classes' losses "
+        "count more");
   visit("split", c.split, "shares of train for training and validation; the rest is for testing");
+  visit("folds", c.folds,
+        "k-fold cross-validation: train k times, each row tested once; 0: train once");
 }
 
 struct ClassifierConfig {
@@ -57,19 +64,31 @@ struct ClassifierConfig {
   Trainable trainable = Trainable::kAll;
   int64_t trainable_blocks = 2;
   int64_t max_tokens = 0;
+  Truncate truncate = Truncate::kRight;
+  bool causal = true;
+  bool random_weights = false;
   bool head_bias = false;
   double dropout = 0.0;
+  TrunkStore frozen_trunk = TrunkStore::kAuto;
+  Precision frozen_trunk_dtype = Precision::kFloat32;
 };
 
 template <class Visitor>
 void visit_fields(ClassifierConfig& c, Visitor&& visit) {
   visit("labels", c.labels, "names of class 0, 1, ...; empty: those of the data, sorted");
-  visit("pooling", c.pooling, "last_token, or last_position (the book's padded variant)");
+  visit("pooling", c.pooling,
+        "last_token, last_position (the book's padded variant), mean or first_token");
   visit("trainable", c.trainable, "head, last_block, last_n or all");
   visit("trainable_blocks", c.trainable_blocks, "n of last_n");
   visit("max_tokens", c.max_tokens, "longer texts are cut; 0: the longest training text");
+  visit("truncate", c.truncate, "right or left: the end that is cut; or refuse such texts");
+  visit("causal", c.causal, "false: tokens see those behind them, too (needs last_position)");
+  visit("random_weights", c.random_weights, "forget what was pretrained, for comparison");
   visit("head_bias", c.head_bias, "a bias on the class head, as in the book");
   visit("dropout", c.dropout, "while finetuning");
+  visit("frozen_trunk", c.frozen_trunk,
+        "keep what the blocks that do not learn make of each text: auto, memory, file or off");
+  visit("frozen_trunk_dtype", c.frozen_trunk_dtype, "it is kept in float32 or bfloat16");
 }
 
 struct FinetuneClassifyConfig {
@@ -78,6 +97,8 @@ struct FinetuneClassifyConfig {
   NameOrPath model = {"gpt2"};
   ClassifyDataConfig data;
   ClassifierConfig classifier;
+  LoraConfig lora;
+  TrustReportConfig report;
   TrainConfig train = {.epochs = 5, .lr = 5e-5, .schedule = Schedule::kConstant, .eval_every = 50};
 };
 
@@ -88,6 +109,8 @@ void visit_fields(FinetuneClassifyConfig& c, Visitor&& visit) {
   visit("model", c.model, "the pretrained model: a folder or a name");
   visit("data", c.data, "labelled texts");
   visit("classifier", c.classifier, "the class head and what learns");
+  visit("lora", c.lora, "low-rank adapters: with a rank, they learn and the model does not");
+  visit("report", c.report, "what it leaves for people");
   visit("train", c.train, "how");
 }
 
@@ -96,12 +119,16 @@ FinetuneClassifyConfig load_finetune_classify_config(const ConfigInputs& inputs,
                                                      ConfigOrigins& origins);
 
 struct FinetuneClassifySummary {
-  TrainSummary train;
+  TrainSummary train = {};
   std::filesystem::path run;
-  OrderedJson report;  // {"train": {...}, "validation": {...}, "test": {...}}, also report.json
+  OrderedJson report =
+      {};  // report.json: {"train": {...}, "validation": {...}, "test": {...}, ...}
+  int64_t trainable_parameters = 0;
 };
 
-/// Trains, evaluates on whole splits, and leaves the classifier in <out>/model.
+/// Trains, evaluates on whole splits, and leaves the classifier in <out>/model; adapters in PEFT's
+/// layout in <out>/adapter beside it, where they are merged. With data.folds the runs are
+/// <out>/fold-1 ..., and the report has each one's test figures and their mean.
 FinetuneClassifySummary run_finetune_classify(const TaskRequest& request);
 
 }  // namespace gptkit

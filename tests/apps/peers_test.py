@@ -64,6 +64,27 @@ def check_classifier(folder):
         assert abs(theirs[i].item() - ours[label]) < 1e-4, (theirs, ours)
 
 
+def check_adapter(base, run_folder):
+    """The adapter on the base, as peft puts it together, has the merged model's logits."""
+    try:
+        from peft import PeftModel
+    except ImportError:
+        return "skipped: no peft"
+    merged = AutoModelForSequenceClassification.from_pretrained(run_folder / "model").eval()
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=merged.config.num_labels,
+                                                               pad_token_id=merged.config.pad_token_id)
+    model = PeftModel.from_pretrained(model, run_folder / "adapter").eval()
+    ids = torch.arange(2, 20).reshape(2, 9)
+    with torch.no_grad():
+        a, b = merged(ids).logits, model(ids).logits
+    assert torch.allclose(a, b, rtol=1e-4, atol=1e-4), (a, b)
+    ours = [json.loads(run("classify", "-m", run_folder / name, TEXT, "--json"))["probabilities"]
+            for name in ("model", "adapter")]
+    for label, probability in ours[0].items():
+        assert abs(probability - ours[1][label]) < 1e-4, ours
+    return "opens in peft"
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         scratch = pathlib.Path(name)
@@ -84,6 +105,9 @@ def main():
                 *short, "--out", scratch / "cls")
             check_classifier(scratch / "cls/model")
             print(family[0], "finetune-classify opens in transformers")
+            run("finetune-classify", "-m", scratch / "pre/model", "-s", f"data.train={DATA / 'few-messages.tsv'}",
+                *short, "-s", "lora.rank=4", "-s", "train.lr=0.01", "--out", scratch / "lora")
+            print(family[0], "adapter:", check_adapter(scratch / "pre/model", scratch / "lora"))
 
 
 main()

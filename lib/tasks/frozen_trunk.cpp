@@ -1,0 +1,112 @@
+#include "tasks/frozen_trunk.h"
+
+#include <ATen/ops/from_file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/progress.h"
+
+namespace gptkit {
+
+namespace {
+
+constexpr int64_t kTokensAtOnce = 4096;  // enough to keep the processor busy, little to hold
+
+bool learns(const torch::nn::Module& module) {
+  for (const auto& parameter : module.parameters()) {
+    if (parameter.requires_grad()) return true;
+  }
+  return false;
+}
+
+int64_t physical_memory() {
+  return static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<int64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// Memory for (rows, C), or a file that disappears with its last user.
+torch::Tensor room_for(int64_t rows, int64_t C, const FrozenTrunk::Options& options) {
+  const auto type = torch::TensorOptions().dtype(options.dtype);
+  const int64_t bytes = rows * C * static_cast<int64_t>(c10::elementSize(options.dtype));
+  const bool in_file = options.store == TrunkStore::kFile ||
+                       (options.store == TrunkStore::kAuto && bytes > physical_memory() / 4);
+  if (!in_file) return torch::empty({rows, C}, type);
+  const auto path = options.folder / concat("trunk-", ::getpid(), ".tmp");
+  std::error_code code;
+  const auto space = std::filesystem::space(options.folder, code);
+  require(!code && static_cast<uint64_t>(bytes) < space.available, path.string(), ": ", bytes >> 20,
+          " MiB for the frozen blocks' activations do not fit the disk; set "
+          "classifier.frozen_trunk to off, or classifier.frozen_trunk_dtype to bfloat16");
+  const auto kept = at::from_file(path.string(), /*shared=*/true, rows * C, type);
+  std::filesystem::remove(path, code);
+  return kept.view({rows, C});
+}
+
+}  // namespace
+
+int64_t frozen_blocks(const Classifier& classifier) {
+  const auto gpt = classifier->gpt();
+  const bool embeddings_learn = learns(*gpt->token_embedding()) ||
+                                (gpt->position_embedding() && learns(*gpt->position_embedding()));
+  if (embeddings_learn || gpt->config().dropout > 0) return 0;
+  int64_t n = 0;
+  while (n < gpt->config().n_layer && !learns(*gpt->block(n))) ++n;
+  return n;
+}
+
+FrozenTrunk::FrozenTrunk(Classifier classifier, const ClassificationDataset& data, int64_t blocks,
+                         const Options& options)
+    : blocks_(blocks), device_(classifier->gpt()->device()) {
+  const torch::NoGradGuard no_grad;
+  const bool was_training = classifier->is_training();
+  classifier->eval();
+  auto gpt = classifier->gpt();
+  const auto n = data.size();
+  begin_.assign(1, 0);
+  for (int64_t i = 0; i < n; ++i) begin_.push_back(begin_.back() + data.padded_length(i));
+  kept_ = room_for(begin_.back(), gpt->config().d_model, options);
+
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return data.padded_length(a) < data.padded_length(b);
+  });
+  Progress progress(concat("frozen blocks, ", options.what), n, "texts");
+  for (size_t first = 0; first < order.size();) {
+    // Sorted: the last of a batch is its longest.
+    size_t last = first + 1;
+    while (last < order.size() &&
+           static_cast<int64_t>(last + 1 - first) * data.padded_length(order[last]) <=
+               kTokensAtOnce) {
+      ++last;
+    }
+    const auto batch = data.collate(std::span(order).subspan(first, last - first));
+    const auto ids = torch::from_blob(const_cast<int64_t*>(batch.inputs.data()),
+                                      {batch.rows, batch.columns}, torch::kInt64);
+    const PrecisionScope scope(options.precision, device_);
+    const auto x = gpt->trunk(ids.to(device_), blocks).to(torch::kCPU, options.dtype);  // (B,T,C)
+    for (size_t i = first; i < last; ++i) {
+      const int64_t rows = data.padded_length(order[i]);
+      kept_.narrow(0, begin_[static_cast<size_t>(order[i])], rows)
+          .copy_(x[static_cast<int64_t>(i - first)].narrow(0, 0, rows));
+    }
+    first = last;
+    progress.update(static_cast<int64_t>(first));
+  }
+  classifier->train(was_training);
+}
+
+torch::Tensor FrozenTrunk::operator()(const Batch& batch) const {
+  auto x = torch::zeros({batch.rows, batch.columns, kept_.size(1)});
+  for (int64_t b = 0; b < batch.rows; ++b) {
+    const auto i = static_cast<size_t>(batch.examples[static_cast<size_t>(b)]);
+    const int64_t rows = std::min(begin_[i + 1] - begin_[i], batch.columns);
+    x[b].narrow(0, 0, rows).copy_(kept_.narrow(0, begin_[i], rows));
+  }
+  return x.to(device_);
+}
+
+}  // namespace gptkit
