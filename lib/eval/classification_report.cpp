@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "eval/report_format.h"
 
 namespace gptkit {
 
@@ -13,16 +14,26 @@ double ratio(int64_t part, int64_t whole) {
   return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
 }
 
-std::string padded(std::string text, size_t width) {
-  text.resize(std::max(width, text.size()), ' ');
-  return text;
-}
-
 template <class... Values>
 std::string formatted(const char* format, Values... values) {
   char text[256];
   std::snprintf(text, sizeof text, format, values...);
   return text;
+}
+
+/// A class that neither occurs nor is predicted would pull the mean down for nothing.
+void add_macro_means(ClassificationReport& report) {
+  int64_t counted = 0;
+  for (const auto& figures : report.classes) {
+    if (figures.support + figures.predicted == 0) continue;
+    ++counted;
+    report.macro_precision += figures.precision;
+    report.macro_recall += figures.recall;
+    report.macro_f1 += figures.f1;
+  }
+  for (double* mean : {&report.macro_precision, &report.macro_recall, &report.macro_f1}) {
+    *mean /= static_cast<double>(counted);
+  }
 }
 
 }  // namespace
@@ -50,14 +61,23 @@ ClassificationReport classification_report(const std::vector<int64_t>& truth,
     const int64_t hits = report.confusion[c][c];
     right += hits;
     report.classes.push_back({labels[c], support, ratio(hits, chosen), ratio(hits, support),
-                              ratio(2 * hits, chosen + support)});
+                              ratio(2 * hits, chosen + support), chosen});
   }
   report.accuracy = ratio(right, report.rows);
+  report.accuracy_interval = wilson_interval(right, report.rows);
+  add_macro_means(report);
   return report;
 }
 
 OrderedJson to_json(const ClassificationReport& report) {
-  OrderedJson json = {{"rows", report.rows}, {"accuracy", report.accuracy}};
+  const auto& interval = report.accuracy_interval;
+  OrderedJson json = {{"rows", report.rows},
+                      {"accuracy", report.accuracy},
+                      {"accuracy_interval", {interval.low, interval.high}},
+                      {"macro",
+                       {{"precision", report.macro_precision},
+                        {"recall", report.macro_recall},
+                        {"f1", report.macro_f1}}}};
   for (const auto& figures : report.classes) {
     json["classes"][figures.label] = {{"precision", figures.precision},
                                       {"recall", figures.recall},
@@ -70,23 +90,26 @@ OrderedJson to_json(const ClassificationReport& report) {
 
 std::string to_text(const ClassificationReport& report) {
   size_t width = 10;
-  for (const auto& figures : report.classes) width = std::max(width, figures.label.size() + 2);
-  std::string text = formatted("accuracy %.4f on %lld rows\n\n", report.accuracy,
-                               static_cast<long long>(report.rows));
-  text.append(padded("class", width));
+  for (const auto& figures : report.classes) width = std::max(width, columns(figures.label) + 2);
+  std::string text = formatted("accuracy %.4f on %lld rows, 95 %% interval %.4f to %.4f\n\n",
+                               report.accuracy, static_cast<long long>(report.rows),
+                               report.accuracy_interval.low, report.accuracy_interval.high);
+  text.append(left_in("class", width));
   text.append(formatted(" %10s %10s %10s %8s\n", "precision", "recall", "F1", "rows"));
   for (const auto& figures : report.classes) {
-    text.append(padded(figures.label, width));
+    text.append(left_in(figures.label, width));
     text.append(formatted(" %10.4f %10.4f %10.4f %8lld\n", figures.precision, figures.recall,
                           figures.f1, static_cast<long long>(figures.support)));
   }
-  text.append("\n").append(padded("truth \\ predicted", width));
+  text.append(left_in("macro mean", width));
+  text.append(formatted(" %10.4f %10.4f %10.4f\n", report.macro_precision, report.macro_recall,
+                        report.macro_f1));
+  text.append("\n").append(left_in("truth \\ predicted", width));
   for (const auto& figures : report.classes) {
-    const auto blanks = 11 - std::min<size_t>(10, figures.label.size());
-    text.append(blanks, ' ').append(figures.label);
+    text.append(1, ' ').append(right_in(figures.label, 10));
   }
   for (size_t truth = 0; truth < report.classes.size(); ++truth) {
-    text.append("\n").append(padded(report.classes[truth].label, std::max<size_t>(width, 17)));
+    text.append("\n").append(left_in(report.classes[truth].label, std::max<size_t>(width, 17)));
     for (const int64_t count : report.confusion[truth]) {
       text += formatted(" %10lld", static_cast<long long>(count));
     }

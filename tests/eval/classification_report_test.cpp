@@ -48,6 +48,16 @@ TEST(ClassificationReport, ShowsWhatAccuracyHides) {
   EXPECT_EQ(report.classes[1].f1, 0);
 }
 
+TEST(ClassificationReport, TheMacroMeanLeavesOutClassesThatNowhereOccur) {
+  // sklearn.metrics.precision_recall_fscore_support([0,0,0,1,1], [0,0,3,1,0], average="macro",
+  // zero_division=0): classes 0, 1 and 3; class 2 neither occurs nor is predicted.
+  const auto report =
+      classification_report({0, 0, 0, 1, 1}, {0, 0, 3, 1, 0}, {"a", "b", "never", "guessed"});
+  EXPECT_DOUBLE_EQ(report.macro_precision, (2.0 / 3 + 1) / 3);
+  EXPECT_DOUBLE_EQ(report.macro_recall, (2.0 / 3 + 0.5) / 3);
+  EXPECT_DOUBLE_EQ(report.macro_f1, (2.0 / 3 + 2.0 / 3) / 3);
+}
+
 TEST(ClassificationReport, RefusesNoRowsAndUnevenOnes) {
   expect_error([] { classification_report({}, {}, {"a"}); }, "there are 0 and 0");
   expect_error([] { classification_report({0, 0}, {0}, {"a"}); }, "there are 2 and 1");
@@ -59,15 +69,18 @@ TEST(ClassificationReport, AsJson) {
   EXPECT_EQ(json.at("classes").at("spam").at("recall"), 0.5);
   EXPECT_EQ(json.at("classes").at("spam").at("rows"), 2);
   EXPECT_EQ(json.at("confusion").dump(), "[[1,0],[1,1]]");
+  EXPECT_EQ(json.at("macro").at("recall"), 0.75);
+  EXPECT_NEAR(json.at("accuracy_interval").at(0).get<double>(), 0.2077, 1e-4);
 }
 
 TEST(ClassificationReport, AsATable) {
   EXPECT_EQ(to_text(classification_report({0, 1, 1}, {0, 1, 0}, {"ham", "spam"})),
-            "accuracy 0.6667 on 3 rows\n"
+            "accuracy 0.6667 on 3 rows, 95 % interval 0.2077 to 0.9385\n"
             "\n"
             "class       precision     recall         F1     rows\n"
             "ham            0.5000     1.0000     0.6667        1\n"
             "spam           1.0000     0.5000     0.6667        2\n"
+            "macro mean     0.7500     0.7500     0.6667\n"
             "\n"
             "truth \\ predicted        ham       spam\n"
             "ham                        1          0\n"
@@ -78,7 +91,7 @@ TEST(ClassificationReport, ALongLabelLosesNoFigures) {
   const std::string label(400, 'x');
   const auto text = to_text(classification_report({0, 1}, {0, 1}, {label, "b"}));
   EXPECT_THAT(text, testing::HasSubstr(label + "       1.0000     1.0000     1.0000        1\n"));
-  EXPECT_EQ(std::ranges::count(text, '\n'), 9);
+  EXPECT_EQ(std::ranges::count(text, '\n'), 10);
 }
 
 }  // namespace
