@@ -51,7 +51,7 @@ std::string best_of(const std::vector<ChartPoint>& points, bool least) {
   const auto best = least ? std::ranges::min_element(points, {}, &ChartPoint::y)
                           : std::ranges::max_element(points, {}, &ChartPoint::y);
   return concat(least ? ", lowest " : ", highest ", fixed(best->y, 4), " at step ",
-                count_text(std::llround(best->x)));
+                count_text(std::llround(std::clamp(best->x, -1e15, 1e15))));
 }
 
 std::string metric_chart(const ClassifierReport& report, const std::string& title,

@@ -83,11 +83,12 @@ std::string decimal_of(double value, std::int64_t whole) {
 }
 
 std::string count_text(std::int64_t count) {
-  std::string digits = std::to_string(std::abs(count));
-  for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > 0; at -= 3) {
+  std::string digits = std::to_string(count);
+  const std::int64_t first = count < 0 ? 1 : 0;
+  for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > first; at -= 3) {
     digits.insert(static_cast<size_t>(at), 1, ',');
   }
-  return count < 0 ? "-" + digits : digits;
+  return digits;
 }
 
 std::string duration_text(double seconds) {

@@ -34,7 +34,7 @@ std::string number(double value) {
 
 std::string tick_text(double value, bool as_percent) {
   if (as_percent) return number(std::round(value * 1e8) / 1e6) + " %";
-  if (std::abs(value) >= 10000) return count_text(std::llround(value));
+  if (std::abs(value) >= 10000 && std::abs(value) < 1e15) return count_text(std::llround(value));
   return number(value);
 }
 

@@ -28,6 +28,8 @@ TEST(ReportFormat, CountsTimesAndPValues) {
   EXPECT_EQ(count_text(999), "999");
   EXPECT_EQ(count_text(1234567), "1,234,567");
   EXPECT_EQ(count_text(-1000), "-1,000");
+  EXPECT_EQ(count_text(-100), "-100");
+  EXPECT_EQ(count_text(INT64_MIN), "-9,223,372,036,854,775,808");
   EXPECT_EQ(duration_text(0.42), "0.4 s");
   EXPECT_EQ(duration_text(125), "2 min 5 s");
   EXPECT_EQ(duration_text(3 * 3600 + 130), "3 h 2 min");

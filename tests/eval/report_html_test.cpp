@@ -141,7 +141,8 @@ TEST(ReportHtml, DoesWithoutTestSplitCurvesOrASecondClass) {
   ClassifierReportInput input;
   input.labels = {"ham", "spam"};
   input.splits = {made_up_split("train", 5, 1)};
-  input.metrics = {OrderedJson{{"step", nullptr}, {"loss", "text"}}, OrderedJson::array()};
+  input.metrics = {OrderedJson{{"step", nullptr}, {"loss", "text"}}, OrderedJson::array(),
+                   OrderedJson{{"step", 1e300}, {"val_loss", -1e300}}};
   input.max_mistakes = 0;
   const auto html = to_html(make_classifier_report(input));
   expect_sound(html);
