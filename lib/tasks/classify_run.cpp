@@ -1,0 +1,356 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <ostream>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "eval/classification_report.h"
+#include "model/device.h"
+#include "tasks/classify.h"
+#include "tasks/explain_view.h"
+#include "tasks/row_stream.h"
+
+namespace gptkit {
+
+namespace {
+
+/// What labels texts: a classifier, or a language model that is shown examples.
+class Labeller {
+ public:
+  virtual ~Labeller() = default;
+  virtual const std::vector<std::string>& labels() const = 0;
+  virtual std::vector<Prediction> predict(const std::vector<std::string>& texts) = 0;
+  /// Why it cannot label this text, or nothing.
+  virtual std::string refusal(const std::string&) const { return {}; }
+  /// The classifier, to explain its labels.
+  virtual const TextClassifier* classifier() const { return nullptr; }
+  /// What there is to say about the texts it has seen.
+  virtual void report() const {}
+};
+
+class FinetunedLabeller : public Labeller {
+ public:
+  explicit FinetunedLabeller(const ClassifyConfig& config)
+      : model_(load_text_classifier(config.model.text)), batch_size_(config.batch_size) {
+    model_.classifier->to(resolve_device(config.device));
+  }
+
+  const std::vector<std::string>& labels() const override { return model_.labels; }
+  const TextClassifier* classifier() const override { return &model_; }
+
+  std::vector<Prediction> predict(const std::vector<std::string>& texts) override {
+    auto predictions = classify(model_, texts, batch_size_);
+    for (const auto& prediction : predictions) truncated_ += prediction.truncated;
+    return predictions;
+  }
+  std::string refusal(const std::string& text) const override {
+    if (model_.truncate != Truncate::kRefuse) return {};
+    const auto input = classifier_input(model_, text);
+    if (!input.truncated) return {};
+    return concat(input.ids.size(), " tokens, more than the classifier's ", model_.max_tokens,
+                  ", and it was trained to refuse such texts");
+  }
+  void report() const override {
+    if (truncated_ == 0) return;
+    log_warning(truncated_, " text(s) were cut to the classifier's ", model_.max_tokens, " tokens");
+  }
+
+ private:
+  TextClassifier model_;
+  int64_t batch_size_, truncated_ = 0;
+};
+
+class FewShotLabeller : public Labeller {
+ public:
+  explicit FewShotLabeller(const ClassifyConfig& config)
+      : classifier_(make_few_shot_classifier(config.model.text, config.device, config.few_shot,
+                                             config.shots,
+                                             {.text_column = config.text_column,
+                                              .label_column = config.label_column,
+                                              .header = config.header,
+                                              .quotes = !config.raw_quotes},
+                                             config.strict)) {}
+
+  const std::vector<std::string>& labels() const override { return classifier_.labels(); }
+
+  std::vector<Prediction> predict(const std::vector<std::string>& texts) override {
+    std::vector<Prediction> predictions;
+    for (const auto& text : texts) {
+      predictions.push_back(classifier_.predict(text));
+      truncated_ += predictions.back().truncated;
+      fewer_ += *predictions.back().shots < classifier_.shots();
+    }
+    return predictions;
+  }
+  void report() const override {
+    if (fewer_ > 0) {
+      log_warning(fewer_, " text(s) left room in the model's context for fewer than ",
+                  classifier_.shots(), " examples");
+    }
+    if (truncated_ > 0) log_warning(truncated_, " text(s) were cut to the model's context");
+  }
+
+ private:
+  FewShotClassifier classifier_;
+  int64_t truncated_ = 0, fewer_ = 0;
+};
+
+/// The positive label from the threshold on, else the other one.
+class Threshold {
+ public:
+  Threshold(const ClassifyConfig& config, const std::vector<std::string>& labels)
+      : least_(config.threshold) {
+    if (config.positive.empty()) return;
+    require(labels.size() == 2,
+            "--positive and --threshold choose between two labels; this model has ", labels.size());
+    const auto found = std::find(labels.begin(), labels.end(), config.positive);
+    require(found != labels.end(), "positive: '", printable(config.positive),
+            "' is not one of the labels; expected '", labels[0], "' or '", labels[1], "'");
+    positive_ = found - labels.begin();
+  }
+
+  void apply_(Prediction& prediction) const {
+    if (positive_ < 0) return;
+    const auto& p = prediction.probabilities;
+    prediction.label = p[static_cast<size_t>(positive_)] >= least_ ? positive_ : 1 - positive_;
+    prediction.probability = p[static_cast<size_t>(prediction.label)];
+  }
+
+ private:
+  int64_t positive_ = -1;
+  double least_;
+};
+
+/// What happens to texts once they have labels.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Before the label is known: fails for a row that cannot be used.
+  virtual void check(const TableRow&) {}
+  virtual void take(const TableRow& row, const Prediction& prediction) = 0;
+  virtual void flush() {}
+  virtual void finish(int64_t) {}
+};
+
+/// A line or a JSON object a text, and the page.
+class Writer : public Sink {
+ public:
+  Writer(const ClassifyConfig& config, const ClassifyRequest& request, const Labeller& labeller,
+         bool numbered, std::ostream& out)
+      : config_(config), labeller_(labeller), json_(request.json), numbered_(numbered), out_(out) {
+    const auto* no_color = std::getenv("NO_COLOR");
+    color_ = config.color == Color::kAlways ||
+             (config.color == Color::kAuto && request.terminal && (!no_color || !*no_color));
+    if (!config.html.empty()) {
+      const bool exact = config.explain_method == ExplainMethod::kLeaveOneOut;
+      page_.emplace(config.html,
+                    PageHead{config.model.text, exact ? "leave-one-out" : "gradient times input"});
+    }
+  }
+
+  void take(const TableRow& row, const Prediction& prediction) override {
+    std::optional<Explanation> explanation;
+    std::vector<ExplainedPiece> pieces;
+    const auto& label = labeller_.labels()[static_cast<size_t>(prediction.label)];
+    if (config_.explain) {
+      const auto& model = *labeller_.classifier();
+      explanation = explain(model, row.text, prediction.label,
+                            {.method = config_.explain_method, .batch_size = config_.batch_size});
+      pieces = to_pieces(*model.tokenizer, *explanation);
+      if (page_) page_->add(label, prediction.probability, pieces, prediction.truncated);
+    }
+    if (json_) return write_json(row, prediction, label, explanation, pieces);
+    std::array<char, 16> probability{};
+    std::snprintf(probability.data(), probability.size(), "%.4f", prediction.probability);
+    out_ << label << '\t' << probability.data() << '\t';
+    out_ << (explanation && color_ ? to_terminal(pieces) : escaped_line(row.text));
+    if (explanation && !color_) out_ << '\t' << to_line(pieces);
+    out_ << '\n';
+  }
+  void flush() override { out_.flush(); }
+  void finish(int64_t) override {
+    if (page_) page_->finish();
+  }
+
+ private:
+  const ClassifyConfig& config_;
+  const Labeller& labeller_;
+  bool json_, numbered_, color_ = false;
+  std::ostream& out_;
+  std::optional<ExplainPage> page_;
+
+  void write_json(const TableRow& input, const Prediction& prediction, const std::string& label,
+                  const std::optional<Explanation>& explanation,
+                  const std::vector<ExplainedPiece>& pieces) {
+    OrderedJson row = {{"label", label}, {"probability", prediction.probability}};
+    for (size_t c = 0; c < labeller_.labels().size(); ++c) {
+      row["probabilities"][labeller_.labels()[c]] = prediction.probabilities[c];
+    }
+    row["truncated"] = prediction.truncated;
+    if (prediction.shots) row["shots"] = *prediction.shots;
+    if (numbered_) row["row"] = input.row;
+    row["text"] = input.text;
+    if (explanation) {
+      row["log_odds"] = explanation->log_odds;
+      row["tokens"] = OrderedJson::array();
+      for (const auto& piece : pieces) {
+        row["tokens"].push_back(
+            {{"text", piece.text}, {"ids", piece.ids}, {"contribution", piece.contribution}});
+      }
+    }
+    out_ << dump_json(row) << '\n';
+  }
+};
+
+/// Compares with the labels that the rows bring.
+class Evaluation : public Sink {
+ public:
+  Evaluation(const ClassifyConfig& config, const ClassifyRequest& request, const Labeller& labeller,
+             std::ostream& out)
+      : config_(config), labels_(labeller.labels()), json_(request.json), out_(out) {}
+
+  void check(const TableRow& row) override {
+    const auto found = std::find(labels_.begin(), labels_.end(), row.label);
+    require(found != labels_.end(), config_.input.string(), ":", row.line, ": label '",
+            printable(row.label), "' is not one of the classifier's (", labels_.front(), " ... ",
+            labels_.back(), "); is it another column? See --label-column");
+  }
+  void take(const TableRow& row, const Prediction& prediction) override {
+    truth_.push_back(std::find(labels_.begin(), labels_.end(), row.label) - labels_.begin());
+    predicted_.push_back(prediction.label);
+  }
+  void finish(int64_t skipped) override {
+    const auto report = classification_report(truth_, predicted_, labels_);
+    if (!json_) {
+      out_ << to_text(report);
+      return;
+    }
+    auto json = to_json(report);
+    json["skipped"] = skipped;
+    out_ << dump_json(json) << '\n';
+  }
+
+ private:
+  const ClassifyConfig& config_;
+  const std::vector<std::string>& labels_;
+  bool json_;
+  std::ostream& out_;
+  std::vector<int64_t> truth_, predicted_;
+};
+
+void validate(const ClassifyConfig& config, const ClassifyRequest& request) {
+  require(!config.model.empty(), "no model; name a classifier's folder with --model");
+  require(request.texts.empty() || config.input.empty(),
+          "texts and --input are both given; choose one of them");
+  require(!config.evaluate || !config.input.empty(),
+          "--evaluate needs a labelled file: --input FILE");
+  require(config.batch_size >= 1, "batch-size: ", config.batch_size,
+          " is out of range; expected at least 1");
+  require(std::isfinite(config.threshold) && config.threshold >= 0 && config.threshold <= 1,
+          "threshold: ", config.threshold, " is out of range; expected 0 to 1");
+  require(!config.positive.empty() || config.threshold == ClassifyConfig{}.threshold,
+          "--threshold needs the label that it is about: --positive LABEL");
+  require(config.html.empty() || config.explain, "--html shows explanations; give --explain too");
+  require(!config.explain || !config.evaluate,
+          "--explain and --evaluate are both given; choose one of them");
+  require(!config.explain || !config.few_shot.asked(),
+          "--explain is for finetuned classifiers, not for --labels and --examples");
+  require(config.shots == 0 || config.few_shot.asked(),
+          "--shots needs the labelled file that the examples come from: --examples FILE");
+  const bool lines =
+      config.format == TableFormat::kLines ||
+      (config.format == TableFormat::kAuto && format_of(config.input) == TableFormat::kLines);
+  require(!config.evaluate || !lines, config.input.string(),
+          ": --evaluate needs labels; expected a .tsv, .csv, .jsonl or .json file, or --format");
+}
+
+TableReader open_reader(const ClassifyConfig& config, const ClassifyRequest& request) {
+  const TableReaderOptions options{.columns = {.text_column = config.text_column,
+                                               .label_column = config.label_column,
+                                               .header = config.header,
+                                               .quotes = !config.raw_quotes,
+                                               .labelled = config.evaluate},
+                                   .format = config.format};
+  if (!config.input.empty()) return TableReader(config.input, options);
+  return TableReader(request.input, "standard input", options);
+}
+
+void label_rows(Labeller& labeller, const Threshold& threshold, Sink& sink,
+                const std::vector<TableRow>& rows) {
+  std::vector<std::string> texts;
+  for (const auto& row : rows) {
+    sink.check(row);
+    texts.push_back(row.text);
+  }
+  auto predictions = labeller.predict(texts);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    threshold.apply_(predictions[i]);
+    sink.take(rows[i], predictions[i]);
+  }
+  sink.flush();
+}
+
+/// Reads the input to its end; how many rows were passed over.
+int64_t label_stream(Labeller& labeller, const Threshold& threshold, Sink& sink,
+                     RowStream& stream) {
+  for (auto rows = stream.next(); !rows.empty(); rows = stream.next()) {
+    std::vector<TableRow> usable;
+    for (auto& row : rows) {
+      const auto reason = labeller.refusal(row.text);
+      if (reason.empty()) {
+        usable.push_back(std::move(row));
+        continue;
+      }
+      stream.skip(stream.place(row) + ": " + reason);
+      if (stream.failed()) break;
+    }
+    if (!usable.empty()) label_rows(labeller, threshold, sink, usable);
+  }
+  stream.finish();
+  return stream.skipped();
+}
+
+}  // namespace
+
+void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, std::ostream& out) {
+  validate(config, request);
+  set_threads(request.threads);
+  std::optional<RowStream> stream;
+  if (request.texts.empty()) {
+    // Texts that take long are answered in smaller portions.
+    const bool slow = config.explain || config.few_shot.asked();
+    stream.emplace(open_reader(config, request), RowStreamOptions{.strict = config.strict,
+                                                                  .chunk_rows = slow ? 16 : 256,
+                                                                  .activity = "classifying"});
+  }
+  std::unique_ptr<Labeller> labeller;
+  if (config.few_shot.asked()) {
+    labeller = std::make_unique<FewShotLabeller>(config);
+  } else {
+    labeller = std::make_unique<FinetunedLabeller>(config);
+  }
+  const Threshold threshold(config, labeller->labels());
+  std::unique_ptr<Sink> sink;
+  if (config.evaluate) {
+    sink = std::make_unique<Evaluation>(config, request, *labeller, out);
+  } else {
+    sink = std::make_unique<Writer>(config, request, *labeller, stream.has_value(), out);
+  }
+  if (stream) {
+    sink->finish(label_stream(*labeller, threshold, *sink, *stream));
+  } else {
+    std::vector<TableRow> rows;
+    for (const auto& text : request.texts) rows.push_back({.text = text, .row = std::ssize(rows)});
+    label_rows(*labeller, threshold, *sink, rows);
+    sink->finish(0);
+  }
+  labeller->report();
+}
+
+}  // namespace gptkit

@@ -1,0 +1,110 @@
+#include "tasks/classify.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "support/support.h"
+#include "tiny_classifier.h"
+
+namespace gptkit {
+namespace {
+
+using test::expect_error;
+using test::tiny_classifier;
+
+const std::vector<std::string> kTexts = {"Win a prize now",
+                                         "ok",
+                                         "",
+                                         "See you at eight, ok?",
+                                         "a text that is cut at its end",
+                                         "x",
+                                         "WIN",
+                                         "x"};
+
+double distance(const Prediction& a, const Prediction& b) {
+  double most = 0;
+  for (size_t c = 0; c < a.probabilities.size(); ++c) {
+    most = std::max(most, std::abs(a.probabilities[c] - b.probabilities[c]));
+  }
+  return most;
+}
+
+struct Kind {
+  Pooling pooling;
+  bool causal;
+};
+class Classify : public testing::TestWithParam<Kind> {
+ protected:
+  TextClassifier model_ =
+      tiny_classifier({.pooling = GetParam().pooling, .causal = GetParam().causal});
+};
+INSTANTIATE_TEST_SUITE_P(Poolings, Classify,
+                         testing::Values(Kind{Pooling::kLastToken, true},
+                                         Kind{Pooling::kLastPosition, true},
+                                         Kind{Pooling::kMean, true}, Kind{Pooling::kMean, false}),
+                         [](const auto& instance) {
+                           const auto& kind = instance.param;
+                           const std::string pooling =
+                               kind.pooling == Pooling::kLastToken      ? "LastToken"
+                               : kind.pooling == Pooling::kLastPosition ? "LastPosition"
+                                                                        : "Mean";
+                           return pooling + (kind.causal ? "" : "NotCausal");
+                         });
+
+// Not to the bit: a matrix product adds up in an order that depends on the number of rows, and so
+// on the batch mates. Within a batch of the same shape nothing depends on the mates' content.
+constexpr double kSame = 1e-6;
+
+TEST_P(Classify, APredictionDependsNeitherOnItsBatchNorOnTheOrder) {
+  const auto alone = classify(model_, kTexts, 1);
+  for (const int64_t batch_size : {2, 3, 64}) {
+    const auto together = classify(model_, kTexts, batch_size);
+    for (size_t i = 0; i < kTexts.size(); ++i) {
+      EXPECT_LT(distance(alone[i], together[i]), kSame) << kTexts[i] << ", " << batch_size;
+    }
+  }
+  auto backwards = kTexts;
+  std::reverse(backwards.begin(), backwards.end());
+  const auto other = classify(model_, backwards, 3);
+  for (size_t i = 0; i < kTexts.size(); ++i) {
+    EXPECT_LT(distance(alone[i], other[kTexts.size() - 1 - i]), kSame) << kTexts[i];
+  }
+}
+
+TEST_P(Classify, BatchMatesOfTheSameShapeChangeNotABit) {
+  const auto first = classify(model_, {"win a prize", "see you soon"}, 2);
+  const auto second = classify(model_, {"win a prize", "SEE YOU LATE"}, 2);
+  EXPECT_EQ(first[0].probabilities, second[0].probabilities);
+}
+
+TEST_P(Classify, ProbabilitiesAreOfEveryClassAndTheLabelHasTheGreatest) {
+  for (const auto& prediction : classify(model_, kTexts)) {
+    double sum = 0;
+    for (const double p : prediction.probabilities) sum += p;
+    EXPECT_NEAR(sum, 1, 1e-12);
+    EXPECT_EQ(prediction.probability,
+              *std::max_element(prediction.probabilities.begin(), prediction.probabilities.end()));
+  }
+}
+
+TEST(ClassifyTexts, WhatIsCutIsToldAndTheCutTextIsClassified) {
+  auto model = tiny_classifier({.max_tokens = 5});
+  const auto predictions = classify(model, {"abcdefgh", "abcde", ""});
+  EXPECT_TRUE(predictions[0].truncated);
+  EXPECT_FALSE(predictions[1].truncated);
+  EXPECT_LT(distance(predictions[0], predictions[1]), kSame);
+  model.truncate = Truncate::kLeft;
+  const auto left = classify(model, {"abcdefgh", "defgh"});
+  EXPECT_LT(distance(left[0], left[1]), kSame);
+  model.truncate = Truncate::kRefuse;
+  expect_error([&] { classify(model, {"abc", "abcdefgh"}); }, "text 1 has 8 tokens");
+}
+
+TEST(ClassifyTexts, NoTextsAndNoBatchSizeAreHandled) {
+  const auto model = tiny_classifier();
+  EXPECT_TRUE(classify(model, {}).empty());
+  expect_error([&] { classify(model, {"a"}, 0); }, "batch size: 0 is out of range");
+}
+
+}  // namespace
+}  // namespace gptkit
