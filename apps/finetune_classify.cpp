@@ -46,10 +46,21 @@ int main(int argc, char** argv) {
     gptkit::print_run(summary.run, summary.train, options.common.json,
                       {{"report", summary.report}});
     if (options.common.json) return;
-    for (const auto& [split, report] : summary.report.items()) {
+    if (summary.report.contains("folds")) {
+      const auto& accuracy = summary.report.at("accuracy");
+      std::cout << "accuracy over " << summary.report.at("folds").size() << " folds  "
+                << accuracy.at("mean").get<double>() << " ("
+                << accuracy.at("smallest").get<double>() << " to "
+                << accuracy.at("largest").get<double>() << ")\n"
+                << "report   " << (summary.run / "report.json").string() << '\n';
+      return;
+    }
+    for (const char* split : {"train", "validation", "test"}) {
+      if (!summary.report.contains(split)) continue;
+      const auto& report = summary.report.at(split);
       std::cout << split << " accuracy  " << report.at("accuracy").get<double>() << " on "
                 << report.at("rows") << " texts\n";
     }
-    std::cout << "report   " << (summary.run / "report.json").string() << '\n';
+    std::cout << "report   " << (summary.run / "report.html").string() << '\n';
   });
 }

@@ -77,10 +77,18 @@ class Exactness : public TinyRun {
     return rows;
   }
 
+  /// A result without what depends on the clock.
+  static std::string timeless(const std::string& path) {
+    if (!path.ends_with("report.json")) return content(path);
+    auto report = parse_json_ordered(content(path), path);
+    for (const char* key : {"training", "baselines", "verdict"}) report.erase(key);
+    return dump_json(report);
+  }
+
   static void expect_same_results(const Program& program, const std::string& out,
                                   const std::string& whole) {
     for (const auto& file : program.results) {
-      EXPECT_EQ(content(out + "/" + file), content(whole + "/" + file)) << out << ' ' << file;
+      EXPECT_EQ(timeless(out + "/" + file), timeless(whole + "/" + file)) << out << ' ' << file;
     }
     EXPECT_EQ(metrics(out), metrics(whole)) << out;
   }

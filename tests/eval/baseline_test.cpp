@@ -42,9 +42,11 @@ const std::vector<LabelledText> kMessages = {
 // The book's messages, split as in its chapter 6; scikit-learn's figures.
 TEST(Baselines, ReachScikitLearnsFiguresOnTheBooksMessages) {
   GPTKIT_REAL_DATA_OR_SKIP(folder);
-  const auto data = load_classification({.train = {folder / "SMSSpamCollection.tsv"},
-                                         .labels = {"ham", "spam"},
-                                         .balance = Balance::kSmallest});
+  ClassificationOptions options;
+  options.train = {folder / "SMSSpamCollection.tsv"};
+  options.labels = {"ham", "spam"};
+  options.balance = Balance::kSmallest;
+  const auto data = load_classification(options);
   const std::string path = GPTKIT_SOURCE_DIR "/tests/golden/baselines.json";
   const auto golden = parse_json(read_file(path), path).at("messages");
   const auto baselines = train_baselines(data.train, 2);
