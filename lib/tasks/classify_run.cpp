@@ -257,6 +257,10 @@ void validate(const ClassifyConfig& config, const ClassifyRequest& request) {
   require(!config.positive.empty() || config.threshold == ClassifyConfig{}.threshold,
           "--threshold needs the label that it is about: --positive LABEL");
   require(config.html.empty() || config.explain, "--html shows explanations; give --explain too");
+  const auto folder = config.html.parent_path();
+  std::error_code ignored;
+  require(folder.empty() || std::filesystem::is_directory(folder, ignored), "--html: the folder '",
+          folder.string(), "' does not exist; make it, or name another file");
   require(!config.explain || !config.evaluate,
           "--explain and --evaluate are both given; choose one of them");
   require(!config.explain || !config.few_shot.asked(),

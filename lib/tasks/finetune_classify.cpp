@@ -76,18 +76,20 @@ std::vector<OrderedJson> read_metrics(const fs::path& path) {
 
 ClassificationData load_data(const FinetuneClassifyConfig& config) {
   const auto& data = config.data;
-  return load_classification({.train = data.train,
-                              .validation = data.validation,
-                              .test = data.test,
-                              .table = {.text_column = data.text_column,
-                                        .label_column = data.label_column,
-                                        .header = data.header,
-                                        .quotes = data.quotes},
-                              .labels = config.classifier.labels,
-                              .balance = data.balance,
-                              .train_fraction = data.split.at(0),
-                              .validation_fraction = data.split.at(1),
-                              .seed = static_cast<uint32_t>(config.seed)});
+  ClassificationOptions options;  // a temporary with designators is too much for GCC 12
+  options.train = data.train;
+  options.validation = data.validation;
+  options.test = data.test;
+  options.table.text_column = data.text_column;
+  options.table.label_column = data.label_column;
+  options.table.header = data.header;
+  options.table.quotes = data.quotes;
+  options.labels = config.classifier.labels;
+  options.balance = data.balance;
+  options.train_fraction = data.split.at(0);
+  options.validation_fraction = data.split.at(1);
+  options.seed = static_cast<uint32_t>(config.seed);
+  return load_classification(options);
 }
 
 }  // namespace
@@ -132,21 +134,21 @@ class Finetuning {
              const ClassificationData& data)
       : config_(config), device_(device), data_(data) {}
 
-  FinetuneClassifySummary run(const RunFolder& run) {
+  /// The folder is made once data and model have been read.
+  FinetuneClassifySummary run(const fs::path& folder, RunMode mode) {
     prepare_model();
-    run.write_config(config_to_yaml(config_));
     const auto train_set = dataset(data_.train, config_.classifier.max_tokens);
     model_.max_tokens = train_set->max_length();
     const auto validation_set = dataset(data_.validation, model_.max_tokens);
+    prepare_head();
+    const RunFolder run(folder, mode);
+    run.write_config(config_to_yaml(config_));
     log_info("texts: ", data_.train.size(), " to train, ", data_.validation.size(),
              " to validate, ", data_.test.size(), " to test; at most ", model_.max_tokens,
              " tokens, ", train_set->truncated(), " training texts cut to it");
-    prepare_head();
 
     ClassifyTaskOptions options{.fingerprint = fingerprint(data_.train), .config = config_.train};
-    if (config_.data.balance == Balance::kWeights) {
-      options.class_weights = class_weights(data_.train, std::ssize(data_.labels));
-    }
+    options.class_weights = loss_weights();
     std::optional<FrozenTrunk> train_trunk, validation_trunk;
     if (const int64_t blocks = trunk_blocks(); blocks > 0) {
       const auto trunk = trunk_options(run.path());
@@ -209,6 +211,10 @@ class Finetuning {
             .truncate = config_.classifier.truncate});
   }
 
+  std::vector<double> loss_weights() const {
+    if (config_.data.balance != Balance::kWeights) return {};
+    return class_weights(data_.train, std::ssize(data_.labels));
+  }
   int64_t trunk_blocks() const {
     const bool off = config_.classifier.frozen_trunk == TrunkStore::kOff;
     return off ? 0 : frozen_blocks(model_.classifier);
@@ -230,7 +236,8 @@ class Finetuning {
       folder.commit(/*replace=*/true);
       merge_(adapter_);
     }
-    const auto report = make_trust_report(model_, data_, config_.report, about(run, summary));
+    const auto report =
+        make_trust_report(model_, data_, config_.report, about(run, summary), loss_weights());
     write_trust_report(report, run.path());
     summary.report = to_json(report);
     run.write_model([&](const fs::path& folder) { save_text_classifier(folder, model_); });
@@ -322,8 +329,8 @@ FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const Ta
   for (size_t i = 0; i < folds.size(); ++i) {
     log_info("fold ", i + 1, " of ", folds.size());
     const auto part = fold_data(folds, i, data, config);
-    const RunFolder run(request.out / concat("fold-", i + 1), request.mode);
-    auto summary = Finetuning(config, device, part).run(run);
+    auto summary =
+        Finetuning(config, device, part).run(request.out / concat("fold-", i + 1), request.mode);
     all.train.steps += summary.train.steps;
     all.train.tokens += summary.train.tokens;
     all.train.seconds += summary.train.seconds;
@@ -350,7 +357,7 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   const auto data = load_data(config);
   validate(config.report, data.labels);
   if (config.data.folds > 0) return run_folds(config, request, device, data);
-  return Finetuning(config, device, data).run(RunFolder(request.out, request.mode));
+  return Finetuning(config, device, data).run(request.out, request.mode);
 }
 
 }  // namespace gptkit

@@ -61,7 +61,8 @@ void validate(const TrustReportConfig& config, const std::vector<std::string>& l
 }
 
 ClassifierReport make_trust_report(const TextClassifier& model, const ClassificationData& data,
-                                   const TrustReportConfig& config, ClassifierReportInput about) {
+                                   const TrustReportConfig& config, ClassifierReportInput about,
+                                   const std::vector<double>& class_weights) {
   about.labels = model.labels;
   about.positive_label = config.positive;
   about.wanted_precision = config.precision;
@@ -73,7 +74,8 @@ ClassifierReport make_trust_report(const TextClassifier& model, const Classifica
   if (!data.test.empty()) about.splits.push_back(predict(model, "test", data.test));
   if (config.baselines) {
     log_info("training the simpler methods that the classifier is compared with");
-    for (const auto& baseline : train_baselines(data.train, std::ssize(model.labels))) {
+    for (const auto& baseline :
+         train_baselines(data.train, std::ssize(model.labels), class_weights)) {
       about.baselines.push_back(predict(baseline, about.splits));
     }
   }

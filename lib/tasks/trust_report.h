@@ -30,9 +30,11 @@ void visit_fields(TrustReportConfig& c, Visitor&& visit) {
 void validate(const TrustReportConfig& config, const std::vector<std::string>& labels);
 
 /// Classifies every split and trains the baselines (seconds for thousands of texts). `about` brings
-/// what only the caller knows: model name, settings, metrics, parameters, seconds.
+/// what only the caller knows: model name, settings, metrics, parameters, seconds. The baselines
+/// weigh the classes as the training did.
 ClassifierReport make_trust_report(const TextClassifier& model, const ClassificationData& data,
-                                   const TrustReportConfig& config, ClassifierReportInput about);
+                                   const TrustReportConfig& config, ClassifierReportInput about,
+                                   const std::vector<double>& class_weights = {});
 
 /// report.json, report.txt and report.html, each whole or not at all.
 void write_trust_report(const ClassifierReport& report, const std::filesystem::path& folder);

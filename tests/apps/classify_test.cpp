@@ -88,7 +88,9 @@ TEST_F(ClassifyProgram, QuotesAndLineEndsInsideFieldsAreTheTexts) {
 }
 
 TEST_F(ClassifyProgram, BadRowsAreNamedCountedAndTheOthersLabelled) {
-  file("bad.tsv", std::string("緊急\tone\nno tab\n緊急\ttw\0o\n緊急\tthr\xff" "ee\n緊急\tfour\n", 55));
+  file("bad.tsv", std::string("緊急\tone\nno tab\n緊急\ttw\0o\n緊急\tthr\xff"
+                              "ee\n緊急\tfour\n",
+                              55));
   const Arguments input = {"-i", "bad.tsv", "--text-column", "1"};
   const auto result = classify(input + Arguments{"--json"});
   EXPECT_EQ(result.exit_code, 0);
@@ -214,7 +216,7 @@ TEST_F(ClassifyProgram, BadInputIsOneLineAndExitCodeTwo) {
       {{"-i", "wide.txt"}, "this is UTF-16"},
       {{"-i", "empty.csv"}, "empty.csv: no rows"},
       {{"-i", "train.tsv", "--text-column", "body"}, "no column 'body'"},
-      {{"-i", "."}, "."}};
+      {{"-i", "."}, "is a folder"}};
   for (const auto& [more, part] : cases) {
     SCOPED_TRACE(testing::PrintToString(more));
     const auto result = classify(more);
