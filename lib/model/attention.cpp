@@ -45,4 +45,29 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
   return proj_(y.transpose(1, 2).reshape({B, T, H * D}));
 }
 
+torch::Tensor AttentionImpl::forward_at(const torch::Tensor& x, const torch::Tensor& positions,
+                                        const Rotation* rotation) {
+  const int64_t B = x.size(0), T = x.size(1), H = n_head_, G = n_kv_head_, D = head_dim_;
+  const auto asking = x.index({torch::arange(B, positions.options()), positions});  // (B,C)
+  const auto parts = qkv_->forward_parts({asking, x}, {H * D, 2 * G * D});
+  auto q = parts[0].view({B, H, 1, D});
+  const auto kv = parts[1].view({B, T, 2 * G, D}).transpose(1, 2).chunk(2, 1);
+  auto k = kv[0];  // (B,G,T,D)
+  if (rotation) {
+    const auto at_positions = [&](const torch::Tensor& table) {
+      return table.index_select(0, positions).view({B, 1, 1, D / 2});
+    };
+    q = rotate(q, {at_positions(rotation->cos), at_positions(rotation->sin)});
+    k = rotate(k, *rotation);
+  }
+  std::optional<torch::Tensor> mask;
+  if (causal_) {
+    mask = torch::arange(T, positions.options()).le(positions.unsqueeze(1)).view({B, 1, 1, T});
+  }
+  const auto y = at::scaled_dot_product_attention(q, k, kv[1], mask, is_training() ? dropout_ : 0.0,
+                                                  /*is_causal=*/false, /*scale=*/std::nullopt,
+                                                  /*enable_gqa=*/G != H);  // (B,H,1,D)
+  return proj_(y.reshape({B, H * D}));
+}
+
 }  // namespace gptkit

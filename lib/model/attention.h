@@ -22,6 +22,11 @@ class AttentionImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
                         const Rotation* rotation = nullptr);
 
+  /// The output at one position of each row alone: x (B,T,C), positions int64 (B) -> (B,C). No
+  /// other query is worked out.
+  torch::Tensor forward_at(const torch::Tensor& x, const torch::Tensor& positions,
+                           const Rotation* rotation = nullptr);
+
   /// Whether a token sees only those before it (the default) or all of them.
   void set_causal(bool causal) { causal_ = causal; }
   bool causal() const { return causal_; }

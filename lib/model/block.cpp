@@ -50,4 +50,12 @@ torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
   return h + at::dropout(mlp_(norm2_(h)), dropout_, is_training());
 }
 
+torch::Tensor BlockImpl::forward_at(const torch::Tensor& x, const torch::Tensor& positions,
+                                    const Rotation* rotation) {
+  const auto rows = torch::arange(x.size(0), positions.options());
+  const auto attended = attention_->forward_at(norm1_(x), positions, rotation);  // (B,C)
+  const auto h = x.index({rows, positions}) + at::dropout(attended, dropout_, is_training());
+  return h + at::dropout(mlp_(norm2_(h)), dropout_, is_training());
+}
+
 }  // namespace gptkit

@@ -20,6 +20,11 @@ class BlockImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
                         const Rotation* rotation = nullptr);
 
+  /// The output at one position of each row alone: x (B,T,C), positions int64 (B) -> (B,C). Only
+  /// keys and values are worked out for the others.
+  torch::Tensor forward_at(const torch::Tensor& x, const torch::Tensor& positions,
+                           const Rotation* rotation = nullptr);
+
   Norm norm1() const { return norm1_; }
   Norm norm2() const { return norm2_; }
   Attention attention() const { return attention_; }

@@ -43,8 +43,6 @@ class ClassifierImpl : public torch::nn::Module {
   Pooling pooling() const { return pooling_; }
 
  private:
-  torch::Tensor pooled(const torch::Tensor& hidden, const torch::Tensor& lengths) const;
-
   Pooling pooling_;
   GPT gpt_{nullptr};
   Linear head_{nullptr};

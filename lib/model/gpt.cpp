@@ -82,6 +82,19 @@ torch::Tensor GPTImpl::hidden_after_trunk(const torch::Tensor& x, int64_t blocks
   return final_norm_(run_blocks(x, blocks, config_.n_layer));
 }
 
+torch::Tensor GPTImpl::hidden_at(const torch::Tensor& x, int64_t blocks,
+                                 const torch::Tensor& positions) {
+  const int64_t last = config_.n_layer - 1;
+  if (blocks > last) {
+    return final_norm_(x.index({torch::arange(x.size(0), positions.options()), positions}));
+  }
+  const auto below = run_blocks(x, blocks, last);
+  std::optional<Rotation> rotation;
+  if (rotary_) rotation = rotary_->at(/*past=*/0, x.size(1), below);
+  const auto block = blocks_->ptr<BlockImpl>(static_cast<size_t>(last));
+  return final_norm_(block->forward_at(below, positions, rotation ? &*rotation : nullptr));
+}
+
 torch::Tensor GPTImpl::logits(const torch::Tensor& hidden) {
   return at::linear(hidden, head_weight());
 }

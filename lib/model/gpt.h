@@ -43,6 +43,9 @@ class GPTImpl : public torch::nn::Module {
   /// make of that. Where the first do not learn, theirs need working out once only.
   torch::Tensor trunk(const torch::Tensor& ids, int64_t blocks);
   torch::Tensor hidden_after_trunk(const torch::Tensor& x, int64_t blocks);
+  /// hidden_after_trunk() at one position of each row alone: positions int64 (B) -> (B,C). The last
+  /// block works out little else.
+  torch::Tensor hidden_at(const torch::Tensor& x, int64_t blocks, const torch::Tensor& positions);
   /// hidden (...,C) -> logits (...,V)
   torch::Tensor logits(const torch::Tensor& hidden);
 

@@ -12,6 +12,21 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
   return lora_ ? y + lora_(x) : y;
 }
 
+std::vector<torch::Tensor> LinearImpl::forward_parts(const std::vector<torch::Tensor>& inputs,
+                                                     const std::vector<int64_t>& sizes) {
+  // One split, not slice by slice: its backward writes the weight's gradient once.
+  const auto weights = weight.split_with_sizes(sizes);
+  const auto biases =
+      bias.defined() ? bias.split_with_sizes(sizes) : std::vector<torch::Tensor>(sizes.size());
+  std::vector<torch::Tensor> outputs;
+  int64_t begin = 0;
+  for (size_t i = 0; i < sizes.size(); begin += sizes[i++]) {
+    outputs.push_back(at::linear(inputs[i], weights[i], biases[i]));
+    if (lora_) outputs.back() = outputs.back() + lora_->forward_rows(inputs[i], begin, sizes[i]);
+  }
+  return outputs;
+}
+
 void LinearImpl::set_lora(const Lora& lora) {
   if (lora_) unregister_module("lora");
   lora_ = lora;

@@ -6,6 +6,9 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
+#include <cstdint>
+#include <vector>
+
 #include "model/lora.h"
 
 namespace gptkit {
@@ -17,6 +20,9 @@ class LinearImpl : public torch::nn::Module {
 
   /// x (..., in) -> (..., out)
   torch::Tensor forward(const torch::Tensor& x);
+  /// A fused layer taken apart: the i-th input goes through the i-th `sizes[i]` output rows alone.
+  std::vector<torch::Tensor> forward_parts(const std::vector<torch::Tensor>& inputs,
+                                           const std::vector<int64_t>& sizes);
 
   /// From here on adds the adapter's output; an empty one takes the last one out.
   void set_lora(const Lora& lora);

@@ -3,6 +3,7 @@
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/linear.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -25,23 +26,27 @@ LoraImpl::LoraImpl(int64_t out, std::vector<LoraPart> parts, double dropout)
   }
 }
 
-torch::Tensor LoraImpl::forward(const torch::Tensor& x) {
+torch::Tensor LoraImpl::forward_rows(const torch::Tensor& x, int64_t begin, int64_t count) {
   const auto input = at::dropout(x, dropout_, is_training());
   std::vector<torch::Tensor> rows;
-  int64_t end = 0;
-  const auto fill_up_to = [&](int64_t begin, const torch::Tensor& like) {
-    if (begin == end) return;
-    auto shape = like.sizes().vec();
-    shape.back() = begin - end;
-    rows.push_back(like.new_zeros(shape));
+  int64_t end = begin;  // of the rows that are there
+  const auto fill_up_to = [&](int64_t row) {
+    if (row == end) return;
+    auto shape = x.sizes().vec();
+    shape.back() = row - end;
+    rows.push_back(x.new_zeros(shape));
   };
   for (const auto& part : parts_) {
-    const auto y = at::linear(at::linear(input, part.a), part.b) * part.scale;  // (...,count)
-    fill_up_to(part.begin, y);
-    rows.push_back(y);
-    end = part.begin + part.count;
+    const int64_t first = std::max(part.begin, begin);
+    const int64_t last = std::min(part.begin + part.count, begin + count);
+    if (first >= last) continue;
+    fill_up_to(first);
+    // The small matrix is scaled instead of the output.
+    const auto b = part.b.narrow(0, first - part.begin, last - first) * part.scale;
+    rows.push_back(at::linear(at::linear(input, part.a), b));  // (...,last - first)
+    end = last;
   }
-  fill_up_to(out_, rows.back());
+  fill_up_to(begin + count);
   return rows.size() == 1 ? rows.front() : torch::cat(rows, -1);
 }
 

@@ -48,7 +48,9 @@ class LoraImpl : public torch::nn::Module {
   LoraImpl(int64_t out, std::vector<LoraPart> parts, double dropout = 0);
 
   /// x (...,in) -> what is added to the layer's output (...,out)
-  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor forward(const torch::Tensor& x) { return forward_rows(x, 0, out_); }
+  /// The same for output rows [begin, begin + count) alone.
+  torch::Tensor forward_rows(const torch::Tensor& x, int64_t begin, int64_t count);
   /// (out,in) float32: what merging adds to the weight.
   torch::Tensor delta() const;
 

@@ -4,33 +4,20 @@
 #include "model/adapter.h"
 #include "model/classifier.h"
 #include "model/init.h"
+#include "model/tiny_families.h"
 #include "support/support.h"
 
 namespace gptkit {
 namespace {
 
 using test::expect_error;
-
-ModelConfig tiny(Family family) {
-  ModelConfig config{.family = family,
-                     .vocab_size = 50,
-                     .context_length = 16,
-                     .n_layer = 2,
-                     .n_head = 4,
-                     .n_kv_head = family == Family::kLlama ? 2 : 0,
-                     .d_model = 16};
-  if (family == Family::kLlama) {
-    config.qkv_bias = config.proj_bias = config.mlp_bias = false;
-    config.d_ff = 40;
-  }
-  return config;
-}
+using test::tiny_config;
 
 class LoraOf : public testing::TestWithParam<Family> {
  protected:
   LoraOf() {
     torch::manual_seed(1);
-    gpt_ = GPT(tiny(GetParam()));
+    gpt_ = GPT(tiny_config(GetParam()));
     initialize_(gpt_);
     classifier_ = Classifier(gpt_, 3, Pooling::kLastToken, /*head_bias=*/false);
     auto head = classifier_->head();
@@ -58,9 +45,7 @@ class LoraOf : public testing::TestWithParam<Family> {
   torch::Tensor ids_, lengths_;
 };
 INSTANTIATE_TEST_SUITE_P(Families, LoraOf, testing::Values(Family::kGpt2, Family::kLlama),
-                         [](const auto& instance) {
-                           return instance.param == Family::kLlama ? "Llama" : "Gpt2";
-                         });
+                         [](const auto& instance) { return test::family_name(instance.param); });
 
 TEST_P(LoraOf, AFreshAdapterChangesNoBit) {
   const auto before = logits();

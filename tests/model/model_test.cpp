@@ -1,7 +1,6 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "model/classifier.h"
 #include "model/config.h"
 #include "model/gpt.h"
 #include "model/init.h"
@@ -170,34 +169,6 @@ TEST(Init, Gpt2ScalesResidualProjections) {
   EXPECT_NEAR(std_of(model->block(3)->attention()->proj()), 0.005, 1.5e-4);
   EXPECT_NEAR(std_of(model->block(3)->mlp()->down()), 0.005, 1.5e-4);
   EXPECT_EQ(model->block(3)->mlp()->up()->bias.abs().max().item<double>(), 0);
-}
-
-Classifier tiny_classifier(Pooling pooling) {
-  torch::manual_seed(3);
-  Classifier classifier(tiny_model(), 4, pooling, true);
-  auto head = classifier->head();
-  initialize_linear_(head);
-  classifier->eval();
-  return classifier;
-}
-
-TEST(Classifier, TheLastTokenDoesNotSeePadding) {
-  torch::NoGradGuard no_grad;
-  auto classifier = tiny_classifier(Pooling::kLastToken);
-  const auto ids = tiny_ids(1, 5);
-  const auto lengths = torch::tensor({5}, torch::kInt64);
-  const auto padded = torch::cat({ids, torch::full({1, 4}, 7, torch::kInt64)}, 1);
-  EXPECT_TRUE(torch::allclose(classifier(ids, lengths), classifier(padded, lengths), 1e-5, 1e-6));
-}
-
-TEST(Classifier, TheLastPositionReadsThePadding) {
-  torch::NoGradGuard no_grad;
-  auto classifier = tiny_classifier(Pooling::kLastPosition);
-  const auto ids = tiny_ids(1, 5);
-  const auto lengths = torch::tensor({5}, torch::kInt64);
-  const auto padded = torch::cat({ids, torch::full({1, 4}, 7, torch::kInt64)}, 1);
-  EXPECT_EQ(classifier(ids, lengths).sizes(), (std::vector<int64_t>{1, 4}));
-  EXPECT_FALSE(torch::allclose(classifier(ids, lengths), classifier(padded, lengths)));
 }
 
 }  // namespace

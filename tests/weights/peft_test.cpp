@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "model/init.h"
+#include "model/tiny_families.h"
 #include "support/support.h"
 #include "text/character.h"
 #include "weights/bundle.h"
@@ -15,25 +16,11 @@ namespace {
 
 using test::expect_error;
 using test::ScratchFolder;
-
-ModelConfig tiny(Family family) {
-  ModelConfig config{.family = family,
-                     .vocab_size = 50,
-                     .context_length = 16,
-                     .n_layer = 2,
-                     .n_head = 4,
-                     .n_kv_head = family == Family::kLlama ? 2 : 0,
-                     .d_model = 16};
-  if (family == Family::kLlama) {
-    config.qkv_bias = config.proj_bias = config.mlp_bias = false;
-    config.d_ff = 40;
-  }
-  return config;
-}
+using test::tiny_config;
 
 GPT fresh_gpt(Family family) {
   torch::manual_seed(1);
-  GPT gpt(tiny(family));
+  GPT gpt(tiny_config(family));
   initialize_(gpt);
   gpt->eval();
   return gpt;
