@@ -17,6 +17,7 @@ struct Batch {
   std::vector<std::int64_t> labels = {};    // (B) classes; empty in language modelling
   std::vector<std::int64_t> lengths = {};   // (B) input tokens before the padding
   std::vector<std::int64_t> examples = {};  // (B) their numbers in the dataset, where it tells them
+  bool trim = false;                        // nothing reads the padding: fewer rows may have less
 };
 
 }  // namespace gptkit

@@ -218,6 +218,7 @@ ClassificationDataset::ClassificationDataset(const std::vector<LabelledText>& ro
 
 Batch ClassificationDataset::collate(std::span<const std::int64_t> indices) const {
   Batch batch{.rows = std::ssize(indices), .columns = pad_to_batch_ ? 1 : max_length_};
+  batch.trim = pad_to_batch_;
   for (const auto index : indices) {
     const auto i = static_cast<std::size_t>(index);
     batch.labels.push_back(labels_[i]);

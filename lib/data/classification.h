@@ -89,15 +89,14 @@ class ClassificationDataset : public Dataset {
                         const ClassificationDatasetOptions& options);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
-  /// inputs, labels, lengths, examples
+  /// inputs, labels, lengths, examples, trim
   Batch collate(std::span<const std::int64_t> indices) const override;
 
   /// Tokens of an example; at least 1, as an empty text is the padding token alone.
   std::int64_t length(std::int64_t example) const {
     return std::ssize(ids_[static_cast<std::size_t>(example)]);
   }
-  /// Positions that an example takes in a batch with others of its length.
-  std::int64_t padded_length(std::int64_t example) const {
+  std::int64_t padded_length(std::int64_t example) const override {
     return pad_to_batch_ ? length(example) : max_length_;
   }
 

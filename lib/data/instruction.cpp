@@ -160,12 +160,17 @@ InstructionDataset::InstructionDataset(const std::vector<InstructionRow>& rows,
           " tokens, which leaves no answer to learn from; raise the limit (context length)");
 }
 
+std::int64_t InstructionDataset::padded_length(std::int64_t example) const {
+  const auto length = std::ssize(examples_[static_cast<std::size_t>(example)].ids);
+  return std::min(length, options_.allowed_max_length);
+}
+
 Batch InstructionDataset::collate(std::span<const std::int64_t> indices) const {
   const auto limit = options_.allowed_max_length;
   Batch batch{.rows = std::ssize(indices)};
+  batch.trim = true;
   for (const auto index : indices) {
-    const auto length = std::ssize(examples_[static_cast<std::size_t>(index)].ids);
-    batch.lengths.push_back(std::min(length, limit));
+    batch.lengths.push_back(padded_length(index));
     batch.columns = std::max(batch.columns, batch.lengths.back());
   }
   const auto size = static_cast<std::size_t>(batch.rows * batch.columns);

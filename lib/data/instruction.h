@@ -59,7 +59,8 @@ class InstructionDataset : public Dataset {
                      const InstructionDatasetOptions& options);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(examples_.size()); }
-  Batch collate(std::span<const std::int64_t> indices) const override;  // inputs, targets, lengths
+  std::int64_t padded_length(std::int64_t example) const override;
+  Batch collate(std::span<const std::int64_t> indices) const override;  // and lengths, trim
 
   std::int64_t truncated() const { return truncated_; }
   std::int64_t skipped_without_target() const { return skipped_; }

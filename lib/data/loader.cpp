@@ -29,11 +29,50 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
           options.batch_size,
           options.ranks > 1 ? concat(" for each of ", options.ranks, " processes") : "",
           "; use smaller batches or more data");
+  // Examples of one length stay in the order that PyTorch gives them.
+  for (std::int64_t i = 1; options.group_by_length && !dataset_->endless() && !grouped_; ++i) {
+    if (i >= dataset_->size()) break;
+    grouped_ = dataset_->padded_length(i) != dataset_->padded_length(0);
+  }
 }
 
 void Loader::start_epoch(std::uint64_t seed) {
   state_ = {.epoch = state_.epoch + 1, .batch = 0, .seed = seed};
-  if (shuffled()) order_ = torch_permutation(seed, dataset_->size());
+  make_order(seed);
+}
+
+void Loader::make_order(std::uint64_t seed) {
+  if (shuffled()) {
+    order_ = torch_permutation(seed, dataset_->size());
+  } else if (grouped_) {
+    order_.resize(static_cast<std::size_t>(dataset_->size()));
+    std::iota(order_.begin(), order_.end(), std::int64_t{0});
+  }
+  if (grouped_) group_by_length(seed);
+}
+
+/// Sorts the order by length: all of it, or when shuffling windows of a few batches, whose batches
+/// are then shuffled, so that chance still decides who meets whom and when.
+void Loader::group_by_length(std::uint64_t seed) {
+  constexpr std::int64_t kWindow = 16;  // batches: little padding is left, much chance too
+  const std::int64_t batch = options_.batch_size;
+  // When shuffling, who is left for an incomplete last batch is left to chance.
+  const std::int64_t size =
+      options_.shuffle ? std::ssize(order_) / batch * batch : std::ssize(order_);
+  const std::int64_t window = options_.shuffle ? kWindow * batch : size;
+  for (std::int64_t begin = 0; begin < size; begin += window) {
+    std::stable_sort(order_.begin() + begin, order_.begin() + std::min(size, begin + window),
+                     [&](std::int64_t a, std::int64_t b) {
+                       return dataset_->padded_length(a) < dataset_->padded_length(b);
+                     });
+  }
+  if (!options_.shuffle) return;
+  const auto turns = torch_permutation(~seed, size / batch);
+  std::vector<std::int64_t> turned;
+  for (const auto turn : turns) {
+    turned.insert(turned.end(), order_.begin() + turn * batch, order_.begin() + (turn + 1) * batch);
+  }
+  std::copy(turned.begin(), turned.end(), order_.begin());
 }
 
 /// Where the next batch begins in the order of the examples.
@@ -50,7 +89,7 @@ std::optional<Batch> Loader::next() {
                                : std::min(begin + options_.batch_size, dataset_->size());
   ++state_.batch;
   last_.resize(static_cast<std::size_t>(end - begin));
-  if (shuffled()) {
+  if (!order_.empty()) {
     std::copy(order_.begin() + begin, order_.begin() + end, last_.begin());
   } else {
     std::iota(last_.begin(), last_.end(), begin);
@@ -63,7 +102,7 @@ void Loader::restore(const LoaderState& state) {
           "cannot continue at batch ", state.batch, " of epoch ", state.epoch, ": an epoch has ",
           batches_, " batches; the data or the batch size differs from the interrupted run's");
   state_ = state;
-  if (shuffled() && state.epoch > 0) order_ = torch_permutation(state.seed, dataset_->size());
+  if (state.epoch > 0) make_order(state.seed);
 }
 
 }  // namespace gptkit

@@ -20,6 +20,9 @@ class Dataset {
   /// Whether every index from 0 on is an example, in the order that is wanted (a data mixture):
   /// never shuffled, each epoch goes on behind the last one, and size() is what is called an epoch.
   virtual bool endless() const { return false; }
+  /// Positions that an example takes in a batch with others of its length. Data whose examples are
+  /// all of one length need not tell it.
+  virtual std::int64_t padded_length(std::int64_t /*example*/) const { return 0; }
   virtual Batch collate(std::span<const std::int64_t> indices) const = 0;
 };
 
@@ -27,6 +30,9 @@ struct LoaderOptions {
   std::int64_t batch_size = 8;
   bool shuffle = false;
   bool drop_last = false;
+  bool group_by_length =
+      false;  // batches of like lengths, so that little is padding: when shuffling
+              // among neighbours in the shuffled order, else among all examples
   std::int64_t rank = 0, ranks = 1;  // with several, rank r takes batches r, r + ranks, ...; every
                                      // rank gets equally many, the remainder is left out
 };
@@ -67,9 +73,12 @@ class Loader {
   std::int64_t batches_;
   LoaderState state_;
   std::vector<std::int64_t> order_;  // empty when sequential
+  bool grouped_ = false;             // by length, which differs
   std::vector<std::int64_t> last_;
 
   bool shuffled() const { return options_.shuffle && !dataset_->endless(); }
+  void make_order(std::uint64_t seed);
+  void group_by_length(std::uint64_t seed);
   std::int64_t first_example() const;
 };
 
