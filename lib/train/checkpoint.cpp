@@ -208,7 +208,8 @@ TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module
   return state;
 }
 
-bool load_weights(const fs::path& checkpoint, torch::nn::Module& module) {
+bool load_weights(const fs::path& checkpoint, torch::nn::Module& module,
+                  const NamedTensors& others) {
   try {
     verify_manifest(checkpoint);
   } catch (const Error& error) {
@@ -216,6 +217,11 @@ bool load_weights(const fs::path& checkpoint, torch::nn::Module& module) {
     return false;
   }
   copy_into(module, TensorMap({checkpoint / "model.safetensors"}));
+  const torch::NoGradGuard no_grad;
+  if (!others.empty()) {
+    const TensorMap map({checkpoint / "optimizer.safetensors"});
+    for (auto [name, tensor] : others) tensor.copy_(map.at(name));
+  }
   return true;
 }
 

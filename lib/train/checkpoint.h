@@ -3,7 +3,8 @@
 // `checkpoints/step-XXXXXXXX` (steps done) that exists whole or not at all:
 //
 //   model.safetensors      parameters and buffers under their registered names
-//   optimizer.safetensors  exp_avg/NAME, exp_avg_sq/NAME, and `generator`: LibTorch's CPU state
+//   optimizer.safetensors  exp_avg/NAME, exp_avg_sq/NAME, ema/NAME where weights are averaged, and
+//                          `generator`: LibTorch's CPU state
 //   state.json             counters, data position, what the last step measured, best evaluation
 //   manifest.json          SHA-256 of each of these: a changed byte is noticed, by name
 
@@ -74,8 +75,10 @@ TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module
 std::string to_text(const TrainState& state);
 TrainState train_state(const std::string& text, const std::string& where);
 
-/// Fills the module alone; false, with a warning, when that checkpoint is not there or not whole.
-bool load_weights(const fs::path& checkpoint, torch::nn::Module& module);
+/// Fills the module and those of the checkpoint's other tensors that are asked for; false, with a
+/// warning, when that checkpoint is not there or not whole.
+bool load_weights(const fs::path& checkpoint, torch::nn::Module& module,
+                  const NamedTensors& others = {});
 
 /// The default CPU generator's state, and setting it.
 torch::Tensor generator_state();

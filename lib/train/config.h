@@ -38,8 +38,10 @@ struct TrainConfig {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double clip = 1.0;
+  double ema_decay = 0;
   Precision precision = Precision::kFloat32;
   bool recompute = false;
+  bool group_by_length = false;
   int64_t eval_every = 100;
   int64_t eval_batches = 5;
   int64_t checkpoint_every = 500;
@@ -76,9 +78,14 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("beta1", c.beta1, "AdamW's decay of the mean");
   visit("beta2", c.beta2, "AdamW's decay of the square");
   visit("clip", c.clip, "largest gradient norm; 0 is off");
+  visit("ema_decay", c.ema_decay,
+        "evaluate and end with a moving average of the weights that keeps this share at each step, "
+        "such as 0.99; 0: with the weights themselves");
   visit("precision", c.precision,
         "float32, bfloat16 (twice as fast where the processor has it), float16 (CUDA) or auto");
   visit("recompute", c.recompute, "work activations out twice instead of keeping them");
+  visit("group_by_length", c.group_by_length,
+        "batches of like lengths, so that little is padding (finetuning)");
   visit("eval_every", c.eval_every, "steps between evaluations; 0: only at the end");
   visit("eval_batches", c.eval_batches, "batches per evaluation; 0: all");
   visit("checkpoint_every", c.checkpoint_every, "steps between checkpoints; 0: only on a signal");

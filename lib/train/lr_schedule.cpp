@@ -90,8 +90,9 @@ void validate(const TrainConfig& c) {
   require(c.eval_every > 0 || (c.early_stopping == 0 && !c.keep_best),
           "train.eval_every: 0 evaluates only at the end; train.early_stopping and "
           "train.keep_best need evaluations on the way");
-  for (const auto& [name, beta] : {std::pair{"beta1", c.beta1}, std::pair{"beta2", c.beta2}}) {
-    require(beta >= 0 && beta < 1, "train.", name, ": ", beta,
+  for (const auto& [name, share] : {std::pair{"beta1", c.beta1}, std::pair{"beta2", c.beta2},
+                                    std::pair{"ema_decay", c.ema_decay}}) {
+    require(share >= 0 && share < 1, "train.", name, ": ", share,
             " is out of range; expected at least 0 and less than 1");
   }
 }

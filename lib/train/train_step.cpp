@@ -21,20 +21,30 @@ constexpr const char* kAdvice =
     "; start again with a lower train.lr, a longer warm-up or train.clip (the checkpoints in the "
     "run folder are from before this step)";
 
-/// Rows [begin, end) of a batch as a batch of their own.
+/// Rows [begin, end) of a batch as a batch of their own, padded to their longest where that is
+/// allowed.
 Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
   if (begin == 0 && end == batch.rows) return batch;
-  const auto cut = [&](const std::vector<int64_t>& from, int64_t width) {
-    if (from.empty()) return from;
-    return std::vector<int64_t>(from.begin() + begin * width, from.begin() + end * width);
+  int64_t columns = batch.columns;
+  if (batch.trim) {
+    columns = *std::max_element(batch.lengths.begin() + begin, batch.lengths.begin() + end);
+  }
+  const auto cut = [&](const std::vector<int64_t>& from, int64_t width, int64_t kept) {
+    std::vector<int64_t> rows;
+    for (int64_t row = from.empty() ? end : begin; row < end; ++row) {
+      const auto first = from.begin() + row * width;
+      rows.insert(rows.end(), first, first + kept);
+    }
+    return rows;
   };
   return {end - begin,
-          batch.columns,
-          cut(batch.inputs, batch.columns),
-          cut(batch.targets, batch.columns),
-          cut(batch.labels, 1),
-          cut(batch.lengths, 1),
-          cut(batch.examples, 1)};
+          columns,
+          cut(batch.inputs, batch.columns, columns),
+          cut(batch.targets, batch.columns, columns),
+          cut(batch.labels, 1, 1),
+          cut(batch.lengths, 1, 1),
+          cut(batch.examples, 1, 1),
+          batch.trim};
 }
 
 StepPlace rows_of(StepPlace place, int64_t begin, int64_t end) {

@@ -17,6 +17,7 @@
 #include "train/lr_schedule.h"
 #include "train/sharded_optimizer.h"
 #include "train/train_step.h"
+#include "train/weight_average.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {
@@ -74,10 +75,13 @@ class Trainer {
         run_(run),
         world_(world),
         step_(task, config, world),
-        loader_(task.train_data(),
-                {.batch_size = config.batch_size(), .shuffle = true, .drop_last = true}),
+        loader_(task.train_data(), {.batch_size = config.batch_size(),
+                                    .shuffle = true,
+                                    .drop_last = true,
+                                    .group_by_length = config.group_by_length}),
         length_(run_length(config, loader_)) {
     state_.fingerprint = task.data_fingerprint();
+    if (config.ema_decay > 0) average_.emplace(step_.optimizer(), config.ema_decay);
   }
 
   TrainSummary run() {
@@ -112,6 +116,7 @@ class Trainer {
       write_plot(run_.path() / "loss.svg", metrics_->rows(), task_.plot());
       if (config_.keep_best) take_best_weights();
     }
+    if (average_) average_->swap_();
     return {state_.steps_done, state_.tokens, seconds(),
             last_evaluation_,  state_.best,   stopped_early_};
   }
@@ -139,7 +144,8 @@ class Trainer {
   }
 
   /// False when there is nothing to go on from.
-  bool load_newest(const NamedTensors& moments) {
+  bool load_newest(NamedTensors moments) {
+    for (auto& item : averages()) moments.push_back(item);
     if (!run_.resuming()) return false;
     const auto checkpoint = newest_checkpoint(run_.path());
     if (!checkpoint) {
@@ -161,6 +167,7 @@ class Trainer {
   bool share_start(const NamedTensors& moments, bool resumed) {
     torch::NoGradGuard no_grad;
     for (auto [name, tensor] : tensors_of(task_.model())) world_.broadcast_(tensor);
+    for (auto [name, tensor] : averages()) world_.broadcast_(tensor);
     const auto text = world_.broadcast_text(resumed ? to_text(state_) : "");
     if (text.empty()) return false;
     scatter_moments_(world_, moments, step_.optimizer());
@@ -195,6 +202,7 @@ class Trainer {
     state_.loss_scale = step_.loss_scale();
     remember_loss(state_.recent_losses, state_.last_step.front().second);
     state_.steps_done = step + 1;
+    if (average_) average_->update(state_.steps_done);
     state_.tokens += batch.rows * batch.columns;
     state_.loader = loader_.state();
     state_.generator = generator_state();
@@ -213,8 +221,9 @@ class Trainer {
                    "again with a lower train.lr, or go on from the one before with --resume");
     }
     saved_at_ = state_.steps_done;
-    const auto moments = gather_moments(world_, step_.optimizer());
+    auto moments = gather_moments(world_, step_.optimizer());
     if (!world_.is_main()) return;
+    for (auto& item : averages()) moments.push_back(item);
     metrics_->sync();
     run_.sync_samples();
     auto state = state_;
@@ -234,8 +243,11 @@ class Trainer {
     {
       torch::NoGradGuard no_grad;
       task_.model().eval();
+      std::optional<AverageWeightsScope> averaged;
+      const bool ends_epoch = state_.steps_done % per_epoch == 0;
+      if (average_ && (due || finished() || ends_epoch)) averaged.emplace(*average_);
       if (due || finished()) last_evaluation_ = evaluated = task_.evaluate();
-      if (state_.steps_done % per_epoch == 0) {
+      if (ends_epoch) {
         for (auto& item : task_.end_epoch(state_.steps_done / per_epoch - 1))
           evaluated.push_back(item);
       }
@@ -273,7 +285,7 @@ class Trainer {
   void take_best_weights() {
     const auto& best = state_.best;
     if (best.steps_done == 0 || best.steps_done == state_.steps_done) return;
-    if (!load_weights(checkpoint_folder(run_.path(), best.steps_done), task_.model())) {
+    if (!load_weights(checkpoint_folder(run_.path(), best.steps_done), task_.model(), averages())) {
       log_warning("the best weights, of step ", best.steps_done - 1,
                   ", are not there any more: the model is that of the last step");
       return;
@@ -281,6 +293,9 @@ class Trainer {
     log_info("the model is that of step ", best.steps_done - 1, ", whose val_loss ", best.val_loss,
              " is the lowest");
   }
+
+  /// The average weights, if there are any: rank 0's are saved, all have the same.
+  NamedTensors averages() const { return average_ ? average_->state() : NamedTensors(); }
 
   void write_metrics(int64_t step, const Metrics& evaluated) {
     if (!world_.is_main()) return;
@@ -320,6 +335,7 @@ class Trainer {
   const RunFolder& run_;
   World& world_;
   TrainStep step_;
+  std::optional<WeightAverage> average_;
   Loader loader_;
   RunLength length_;
   TrainState state_;
@@ -362,12 +378,16 @@ double mean_over_batches(std::shared_ptr<const Dataset> data, const LoaderOption
   start_epoch_like_pytorch(loader, options.shuffle);
   const int64_t count = batches > 0 ? std::min(batches, loader.batches()) : loader.batches();
   auto& ranks = world();
-  double total = 0;
+  // A part of the batches counts as the book has it, all alike; a whole pass counts the examples.
+  const bool whole = batches == 0;
+  double total = 0, weights = 0;
   for (int64_t i = 0; i < count; ++i) {
     const auto batch = loader.next();
-    if (i % ranks.size() == ranks.rank()) total += per_batch(*batch);
+    const double weight = whole ? static_cast<double>(batch->rows) : 1;
+    weights += weight;
+    if (i % ranks.size() == ranks.rank()) total += weight * per_batch(*batch);
   }
-  return ranks.sum(total) / static_cast<double>(count);
+  return ranks.sum(total) / weights;
 }
 
 torch::Tensor to_tensor(const std::vector<int64_t>& values, at::IntArrayRef shape,

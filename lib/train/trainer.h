@@ -47,9 +47,9 @@ RunLength run_length(const TrainConfig& config, const Loader& loader);
 TrainSummary train(TrainingTask& task, const TrainConfig& config, const RunFolder& run);
 
 /// The book's calc_loss_loader and calc_accuracy_loader: the mean of per_batch over the first
-/// `batches` batches of the loader (0: all). Draws from the default generator as iterating a
-/// PyTorch DataLoader does: one int64, and a second one when shuffling. Several ranks share the
-/// batches, all have to call it, and each gets the same result.
+/// `batches` batches of the loader; with 0 that over all examples. Draws from the default generator
+/// as iterating a PyTorch DataLoader does: one int64, and a second one when shuffling. Several
+/// ranks share the batches, all have to call it, and each gets the same result.
 double mean_over_batches(std::shared_ptr<const Dataset> data, const LoaderOptions& options,
                          int64_t batches, const std::function<double(const Batch&)>& per_batch);
 
