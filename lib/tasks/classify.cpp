@@ -10,6 +10,12 @@
 
 namespace gptkit {
 
+namespace {
+
+constexpr int64_t kTokensAtOnce = 2048;  // keeps the processor busy; more is only more memory
+
+}  // namespace
+
 Prediction prediction_of(std::vector<double> probabilities) {
   Prediction prediction{.probabilities = std::move(probabilities)};
   const auto& p = prediction.probabilities;
@@ -43,27 +49,31 @@ ClassifierBatch classifier_batch(const TextClassifier& model,
 }
 
 torch::Tensor class_logits(const TextClassifier& model,
-                           const std::vector<std::vector<TokenId>>& rows, int64_t batch_size) {
-  require(batch_size >= 1, "batch size: ", batch_size, " is out of range; expected at least 1");
+                           const std::vector<std::vector<TokenId>>& rows,
+                           const ClassifyOptions& options) {
+  require(options.batch_size >= 1, "batch size: ", options.batch_size,
+          " is out of range; expected at least 1");
   torch::InferenceMode inference;
   auto classifier = model.classifier;
   const auto device = classifier->gpt()->device();
+  const PrecisionScope scope(options.precision, device);
   std::vector<size_t> order(rows.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return rows[a].size() < rows[b].size(); });
-  // A token that sees those behind it would see the padding of a shorter row.
-  const auto fits = [&](size_t first, size_t next) {
-    return model.causal || rows[first].size() == rows[next].size();
+  // Sorted: the next row is the longest. A token that sees those behind it would see the padding of
+  // a shorter row.
+  const auto fits = [&](size_t begin, size_t end) {
+    const auto &first = rows[order[begin]], &next = rows[order[end]];
+    const auto texts = static_cast<int64_t>(end - begin) + 1;
+    return texts <= options.batch_size && texts * std::ssize(next) <= kTokensAtOnce &&
+           (model.causal || first.size() == next.size());
   };
   auto logits = torch::empty({std::ssize(rows), classifier->n_class()}, torch::kFloat64);
   for (size_t begin = 0; begin < order.size();) {
-    std::vector<std::vector<TokenId>> chosen;
-    size_t end = begin;
-    while (end < order.size() && std::ssize(chosen) < batch_size &&
-           fits(order[begin], order[end])) {
-      chosen.push_back(rows[order[end++]]);
-    }
+    std::vector<std::vector<TokenId>> chosen = {rows[order[begin]]};
+    size_t end = begin + 1;
+    while (end < order.size() && fits(begin, end)) chosen.push_back(rows[order[end++]]);
     const auto batch = classifier_batch(model, chosen);
     const auto some = classifier(batch.ids.to(device), batch.lengths.to(device))
                           .to(torch::kCPU, torch::kFloat64);  // (B,n_class)
@@ -76,7 +86,7 @@ torch::Tensor class_logits(const TextClassifier& model,
 }
 
 std::vector<Prediction> classify(const TextClassifier& model, const std::vector<std::string>& texts,
-                                 int64_t batch_size) {
+                                 const ClassifyOptions& options) {
   std::vector<std::vector<TokenId>> rows;
   std::vector<bool> truncated;
   for (size_t i = 0; i < texts.size(); ++i) {
@@ -88,7 +98,7 @@ std::vector<Prediction> classify(const TextClassifier& model, const std::vector<
     rows.push_back(std::move(input.ids));
   }
   torch::InferenceMode inference;
-  const auto probabilities = class_logits(model, rows, batch_size).softmax(-1).contiguous();
+  const auto probabilities = class_logits(model, rows, options).softmax(-1).contiguous();
   const int64_t n = probabilities.size(1);
   std::vector<Prediction> predictions;
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -16,6 +16,7 @@
 #include "tasks/explain.h"
 #include "tasks/few_shot.h"
 #include "tasks/prediction.h"
+#include "train/precision.h"
 #include "weights/bundle.h"
 
 namespace gptkit {
@@ -35,16 +36,21 @@ struct ClassifierBatch {
 ClassifierBatch classifier_batch(const TextClassifier& model,
                                  const std::vector<std::vector<TokenId>>& rows);
 
-/// (N,n_class) in float64 on the CPU. Neighbours in length share a batch of at most batch_size;
-/// where tokens see those behind them, only rows of one length do. An empty row is the padding
-/// token.
-torch::Tensor class_logits(const TextClassifier& model,
-                           const std::vector<std::vector<TokenId>>& rows, int64_t batch_size);
+struct ClassifyOptions {
+  int64_t batch_size = 256;  ///< texts at once, at most; long ones are fewer. Only changes speed.
+  Precision precision = Precision::kFloat32;  ///< of the computation
+};
 
-/// One prediction a text, in order; batch_size only changes speed. Empty texts are classified as
-/// the end-of-text token alone. Fails for a text that is too long when the model refuses to cut.
+/// (N,n_class) in float64 on the CPU. Neighbours in length share a batch; where tokens see those
+/// behind them, only rows of one length do. An empty row is the padding token.
+torch::Tensor class_logits(const TextClassifier& model,
+                           const std::vector<std::vector<TokenId>>& rows,
+                           const ClassifyOptions& options = {});
+
+/// One prediction a text, in order. Empty texts are classified as the end-of-text token alone.
+/// Fails for a text that is too long when the model refuses to cut.
 std::vector<Prediction> classify(const TextClassifier& model, const std::vector<std::string>& texts,
-                                 int64_t batch_size = 16);
+                                 const ClassifyOptions& options = {});
 
 /// When to colour what --explain shows.
 enum class Color { kAuto, kAlways, kNever };
@@ -74,7 +80,8 @@ struct ClassifyConfig {
   Color color = Color::kAuto;
   FewShotConfig few_shot;  // its fields are the program's own
   int64_t shots = 0;
-  int64_t batch_size = 16;
+  int64_t batch_size = ClassifyOptions{}.batch_size;
+  Precision precision = Precision::kAuto;
   std::string device = "auto";
 };
 
@@ -100,7 +107,10 @@ void visit_fields(ClassifyConfig& c, Visitor&& visit) {
   visit("color", c.color, "colour explanations: auto (on a terminal), always or never");
   visit_fields(c.few_shot, visit);
   visit("shots", c.shots, "examples in the language model's prompt, drawn evenly from the labels");
-  visit("batch_size", c.batch_size, "texts at once");
+  visit("batch_size", c.batch_size, "texts at once, at most; changes nothing but speed");
+  visit("precision", c.precision,
+        "float32 (explanations always), bfloat16 (twice as fast or more) or auto: what the "
+        "processor has");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }
 

@@ -37,15 +37,17 @@ class Labeller {
 class FinetunedLabeller : public Labeller {
  public:
   explicit FinetunedLabeller(const ClassifyConfig& config)
-      : model_(load_text_classifier(config.model.text)), batch_size_(config.batch_size) {
+      : model_(load_text_classifier(config.model.text)),
+        options_{.batch_size = config.batch_size, .precision = config.precision} {
     model_.classifier->to(resolve_device(config.device));
+    if (config.explain) options_.precision = Precision::kFloat32;  // differences of like numbers
   }
 
   const std::vector<std::string>& labels() const override { return model_.labels; }
   const TextClassifier* classifier() const override { return &model_; }
 
   std::vector<Prediction> predict(const std::vector<std::string>& texts) override {
-    auto predictions = classify(model_, texts, batch_size_);
+    auto predictions = classify(model_, texts, options_);
     for (const auto& prediction : predictions) truncated_ += prediction.truncated;
     return predictions;
   }
@@ -63,7 +65,8 @@ class FinetunedLabeller : public Labeller {
 
  private:
   TextClassifier model_;
-  int64_t batch_size_, truncated_ = 0;
+  ClassifyOptions options_;
+  int64_t truncated_ = 0;
 };
 
 class FewShotLabeller : public Labeller {

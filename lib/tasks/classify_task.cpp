@@ -23,6 +23,14 @@ ClassifyTask::ClassifyTask(Classifier classifier, std::shared_ptr<const Dataset>
   }
 }
 
+namespace {
+
+int64_t batches_in(const Dataset& data, int64_t batch_size) {
+  return (data.size() + batch_size - 1) / batch_size;
+}
+
+}  // namespace
+
 torch::Tensor ClassifyTask::logits(const Batch& batch, const FrozenTrunk* trunk) {
   const auto device = classifier_->gpt()->device();
   const auto lengths = to_tensor(batch.lengths, {batch.rows}, device);
@@ -53,9 +61,14 @@ Metrics ClassifyTask::over_both(const std::string& name, const Figure& figure) {
   LoaderOptions loader{
       .batch_size = options_.config.micro_batch_size, .shuffle = true, .drop_last = true};
   const int64_t batches = options_.config.eval_batches;
-  const double train = mean_over_batches(
-      train_, loader, batches, [&](const Batch& b) { return figure(b, options_.train_trunk); });
+  // All of the validation texts tell when to stop; as many of the others show how far it has got.
+  const bool all = batches == 0;
+  const int64_t train_batches = all ? batches_in(*validation_, loader.batch_size) : batches;
+  const double train = mean_over_batches(train_, loader, train_batches, [&](const Batch& b) {
+    return figure(b, options_.train_trunk);
+  });
   loader.shuffle = loader.drop_last = false;
+  loader.group_by_length = all;
   const double validation = mean_over_batches(validation_, loader, batches, [&](const Batch& b) {
     return figure(b, options_.validation_trunk);
   });

@@ -38,7 +38,8 @@ std::vector<double> leave_one_out(const TextClassifier& model, const std::vector
       rows.push_back(ids);
       rows.back().erase(rows.back().begin() + static_cast<std::ptrdiff_t>(i));
     }
-    const auto without = log_odds(class_logits(model, rows, batch_size), whole.label).contiguous();
+    const auto without =
+        log_odds(class_logits(model, rows, {.batch_size = batch_size}), whole.label).contiguous();
     for (size_t i = begin; i < end; ++i) {
       contributions.push_back(whole.log_odds -
                               without.const_data_ptr<double>()[static_cast<int64_t>(i - begin)]);
@@ -98,8 +99,7 @@ Explanation explain(const TextClassifier& model, const std::string& text, int64_
   const size_t first = leading_ids(model, ids);
   Explanation explanation{.label = label};
   explanation.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.end());
-  explanation.log_odds =
-      log_odds(class_logits(model, {ids}, options.batch_size), label).item<double>();
+  explanation.log_odds = log_odds(class_logits(model, {ids}), label).item<double>();
   if (explanation.ids.empty()) return explanation;
   explanation.contributions =
       options.method == ExplainMethod::kGradient

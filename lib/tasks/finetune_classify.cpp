@@ -74,6 +74,11 @@ std::vector<OrderedJson> read_metrics(const fs::path& path) {
   return rows;
 }
 
+/// The run's seed decides the split too, unless that is to stay while the seed changes.
+uint32_t data_seed(const FinetuneClassifyConfig& config) {
+  return static_cast<uint32_t>(config.data.seed >= 0 ? config.data.seed : config.seed);
+}
+
 ClassificationData load_data(const FinetuneClassifyConfig& config) {
   const auto& data = config.data;
   ClassificationOptions options;  // a temporary with designators is too much for GCC 12
@@ -88,7 +93,7 @@ ClassificationData load_data(const FinetuneClassifyConfig& config) {
   options.balance = data.balance;
   options.train_fraction = data.split.at(0);
   options.validation_fraction = data.split.at(1);
-  options.seed = static_cast<uint32_t>(config.seed);
+  options.seed = data_seed(config);
   return load_classification(options);
 }
 
@@ -165,7 +170,15 @@ class Finetuning {
     seed_everything(config_.seed);
     ClassifyTask task(model_.classifier, train_set, validation_set, options);
     summary.train = train(task, config_.train, run);
-    if (world().is_main()) finish(run, summary);
+    if (!world().is_main()) return summary;
+    leave_model(run);
+    TrustReportOptions report{.class_weights = options.class_weights,
+                              .precision = config_.train.precision};
+    if (train_trunk) {
+      report.known["train"] = known(*train_set, *train_trunk);
+      report.known["validation"] = known(*validation_set, *validation_trunk);
+    }
+    leave_report(run, summary, report);
     return summary;
   }
 
@@ -227,8 +240,8 @@ class Finetuning {
             .folder = folder};
   }
 
-  /// What comes after the last step: adapter, report, model.
-  void finish(const RunFolder& run, FinetuneClassifySummary& summary) {
+  /// After the last step: the adapter, which is then merged, and the model.
+  void leave_model(const RunFolder& run) {
     model_.classifier->eval();
     if (!adapter_.empty()) {
       AtomicDirectory folder(run.path() / "adapter");
@@ -236,11 +249,20 @@ class Finetuning {
       folder.commit(/*replace=*/true);
       merge_(adapter_);
     }
+    run.write_model([&](const fs::path& folder) { save_text_classifier(folder, model_); });
+  }
+
+  void leave_report(const RunFolder& run, FinetuneClassifySummary& summary,
+                    const TrustReportOptions& options) {
     const auto report =
-        make_trust_report(model_, data_, config_.report, about(run, summary), loss_weights());
+        make_trust_report(model_, data_, config_.report, about(run, summary), options);
     write_trust_report(report, run.path());
     summary.report = to_json(report);
-    run.write_model([&](const fs::path& folder) { save_text_classifier(folder, model_); });
+  }
+
+  SplitLogits known(const ClassificationDataset& data, const FrozenTrunk& trunk) {
+    return {logits_after_trunk(model_.classifier, data, trunk, config_.train.precision),
+            data.truncated()};
   }
 
   ClassifierReportInput about(const RunFolder& run, const FinetuneClassifySummary& summary) const {
@@ -283,7 +305,7 @@ ClassificationData fold_data(const std::vector<std::vector<LabelledText>>& folds
     part.insert(part.end(), folds[f].begin(), folds[f].end());
   }
   const int64_t parts = std::max<int64_t>(2, std::llround(1 / config.data.split.at(1)));
-  const auto cut = stratified_folds(rest, data.labels, parts, static_cast<uint32_t>(config.seed));
+  const auto cut = stratified_folds(rest, data.labels, parts, data_seed(config));
   data.validation = cut.front();
   for (size_t p = 1; p < cut.size(); ++p) {
     data.train.insert(data.train.end(), cut[p].begin(), cut[p].end());
@@ -322,8 +344,7 @@ FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const Ta
   auto rows = data.train;
   rows.insert(rows.end(), data.validation.begin(), data.validation.end());
   rows.insert(rows.end(), data.test.begin(), data.test.end());
-  const auto folds =
-      stratified_folds(rows, data.labels, config.data.folds, static_cast<uint32_t>(config.seed));
+  const auto folds = stratified_folds(rows, data.labels, config.data.folds, data_seed(config));
   FinetuneClassifySummary all{.run = request.out};
   std::vector<OrderedJson> tests;
   for (size_t i = 0; i < folds.size(); ++i) {

@@ -39,6 +39,7 @@ struct ClassifyDataConfig {
   Balance balance = Balance::kNone;
   std::vector<double> split = {0.7, 0.1};
   int64_t folds = 0;
+  int64_t seed = -1;
 };
 
 template <class Visitor>
@@ -56,6 +57,7 @@ void visit_fields(ClassifyDataConfig& c, Visitor&& visit) {
   visit("split", c.split, "shares of train for training and validation; the rest is for testing");
   visit("folds", c.folds,
         "k-fold cross-validation: train k times, each row tested once; 0: train once");
+  visit("seed", c.seed, "of balancing and splitting; -1: the run's");
 }
 
 struct ClassifierConfig {
@@ -99,7 +101,11 @@ struct FinetuneClassifyConfig {
   ClassifierConfig classifier;
   LoraConfig lora;
   TrustReportConfig report;
-  TrainConfig train = {.epochs = 5, .lr = 5e-5, .schedule = Schedule::kConstant, .eval_every = 50};
+  TrainConfig train = {.epochs = 5,
+                       .lr = 5e-5,
+                       .schedule = Schedule::kConstant,
+                       .group_by_length = true,
+                       .eval_every = 50};
 };
 
 template <class Visitor>

@@ -13,7 +13,7 @@ namespace gptkit {
 
 namespace {
 
-constexpr int64_t kTokensAtOnce = 4096;  // enough to keep the processor busy, little to hold
+constexpr int64_t kTokensAtOnce = 2048;  // enough to keep the processor busy, little to hold
 
 bool learns(const torch::nn::Module& module) {
   for (const auto& parameter : module.parameters()) {
@@ -45,6 +45,22 @@ torch::Tensor room_for(int64_t rows, int64_t C, const FrozenTrunk::Options& opti
   return kept.view({rows, C});
 }
 
+/// All texts, shortest first, cut where a batch is full.
+std::vector<std::vector<int64_t>> batches_by_length(const ClassificationDataset& data) {
+  std::vector<int64_t> order(static_cast<size_t>(data.size()));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return data.padded_length(a) < data.padded_length(b);
+  });
+  std::vector<std::vector<int64_t>> batches;
+  for (const auto text : order) {  // its length is the longest so far
+    const auto rows = batches.empty() ? 0 : std::ssize(batches.back());
+    if (rows == 0 || (rows + 1) * data.padded_length(text) > kTokensAtOnce) batches.emplace_back();
+    batches.back().push_back(text);
+  }
+  return batches;
+}
+
 }  // namespace
 
 int64_t frozen_blocks(const Classifier& classifier) {
@@ -69,32 +85,21 @@ FrozenTrunk::FrozenTrunk(Classifier classifier, const ClassificationDataset& dat
   for (int64_t i = 0; i < n; ++i) begin_.push_back(begin_.back() + data.padded_length(i));
   kept_ = room_for(begin_.back(), gpt->config().d_model, options);
 
-  std::vector<int64_t> order(static_cast<size_t>(n));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return data.padded_length(a) < data.padded_length(b);
-  });
   Progress progress(concat("frozen blocks, ", options.what), n, "texts");
-  for (size_t first = 0; first < order.size();) {
-    // Sorted: the last of a batch is its longest.
-    size_t last = first + 1;
-    while (last < order.size() &&
-           static_cast<int64_t>(last + 1 - first) * data.padded_length(order[last]) <=
-               kTokensAtOnce) {
-      ++last;
-    }
-    const auto batch = data.collate(std::span(order).subspan(first, last - first));
+  int64_t done = 0;
+  for (const auto& texts : batches_by_length(data)) {
+    const auto batch = data.collate(texts);
     const auto ids = torch::from_blob(const_cast<int64_t*>(batch.inputs.data()),
                                       {batch.rows, batch.columns}, torch::kInt64);
     const PrecisionScope scope(options.precision, device_);
     const auto x = gpt->trunk(ids.to(device_), blocks).to(torch::kCPU, options.dtype);  // (B,T,C)
-    for (size_t i = first; i < last; ++i) {
-      const int64_t rows = data.padded_length(order[i]);
-      kept_.narrow(0, begin_[static_cast<size_t>(order[i])], rows)
-          .copy_(x[static_cast<int64_t>(i - first)].narrow(0, 0, rows));
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const int64_t rows = data.padded_length(texts[i]);
+      kept_.narrow(0, begin_[static_cast<size_t>(texts[i])], rows)
+          .copy_(x[static_cast<int64_t>(i)].narrow(0, 0, rows));
     }
-    first = last;
-    progress.update(static_cast<int64_t>(first));
+    done += batch.rows;
+    progress.update(done);
   }
   classifier->train(was_training);
 }
@@ -107,6 +112,22 @@ torch::Tensor FrozenTrunk::operator()(const Batch& batch) const {
     x[b].narrow(0, 0, rows).copy_(kept_.narrow(0, begin_[i], rows));
   }
   return x.to(device_);
+}
+
+torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationDataset& data,
+                                 const FrozenTrunk& trunk, Precision precision) {
+  const torch::NoGradGuard no_grad;
+  const auto device = classifier->gpt()->device();
+  auto logits = torch::empty({data.size(), classifier->n_class()}, torch::kFloat64);
+  for (const auto& texts : batches_by_length(data)) {
+    const auto batch = data.collate(texts);
+    const PrecisionScope scope(precision, device);
+    const auto lengths = torch::tensor(batch.lengths, torch::kInt64).to(device);
+    const auto some = classifier->after_trunk(trunk(batch), trunk.blocks(), lengths)
+                          .to(torch::kCPU, torch::kFloat64);  // (B,n_class)
+    logits.index_copy_(0, torch::tensor(texts, torch::kInt64), some);
+  }
+  return logits;
 }
 
 }  // namespace gptkit

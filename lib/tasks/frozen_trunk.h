@@ -61,4 +61,8 @@ class FrozenTrunk {
   torch::Tensor kept_;          // (tokens of all texts, C)
 };
 
+/// The class logits (N,n_class), float64 on the CPU, of the texts that the trunk was made of.
+torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationDataset& data,
+                                 const FrozenTrunk& trunk, Precision precision);
+
 }  // namespace gptkit

@@ -17,7 +17,7 @@ namespace gptkit {
 namespace {
 
 SplitPredictions predict(const TextClassifier& model, const std::string& name,
-                         const std::vector<LabelledText>& rows) {
+                         const std::vector<LabelledText>& rows, const TrustReportOptions& options) {
   constexpr size_t kChunk = 256;
   SplitPredictions split{.name = name};
   for (const auto& row : rows) {
@@ -25,12 +25,20 @@ SplitPredictions predict(const TextClassifier& model, const std::string& name,
     split.rows.push_back(row.row);
     split.truth.push_back(row.label);
   }
+  if (const auto known = options.known.find(name); known != options.known.end()) {
+    for (const auto& row : known->second.logits.softmax(-1).unbind()) {
+      const auto* p = row.const_data_ptr<double>();
+      split.probabilities.emplace_back(p, p + row.size(0));
+    }
+    split.truncated = known->second.truncated;
+    return split;
+  }
   Progress progress("classifying " + name, std::ssize(rows), "texts");
   for (size_t begin = 0; begin < rows.size(); begin += kChunk) {
     const size_t end = std::min(rows.size(), begin + kChunk);
     const std::vector<std::string> texts(split.texts.begin() + static_cast<std::ptrdiff_t>(begin),
                                          split.texts.begin() + static_cast<std::ptrdiff_t>(end));
-    for (auto& prediction : classify(model, texts)) {
+    for (auto& prediction : classify(model, texts, {.precision = options.precision})) {
       split.probabilities.push_back(std::move(prediction.probabilities));
       split.truncated += prediction.truncated;
     }
@@ -62,20 +70,20 @@ void validate(const TrustReportConfig& config, const std::vector<std::string>& l
 
 ClassifierReport make_trust_report(const TextClassifier& model, const ClassificationData& data,
                                    const TrustReportConfig& config, ClassifierReportInput about,
-                                   const std::vector<double>& class_weights) {
+                                   const TrustReportOptions& options) {
   about.labels = model.labels;
   about.positive_label = config.positive;
   about.wanted_precision = config.precision;
   about.max_mistakes = config.mistakes;
   about.max_tokens = model.max_tokens;
   about.skipped_empty = data.skipped_empty;
-  about.splits.push_back(predict(model, "train", data.train));
-  about.splits.push_back(predict(model, "validation", data.validation));
-  if (!data.test.empty()) about.splits.push_back(predict(model, "test", data.test));
+  about.splits.push_back(predict(model, "train", data.train, options));
+  about.splits.push_back(predict(model, "validation", data.validation, options));
+  if (!data.test.empty()) about.splits.push_back(predict(model, "test", data.test, options));
   if (config.baselines) {
     log_info("training the simpler methods that the classifier is compared with");
     for (const auto& baseline :
-         train_baselines(data.train, std::ssize(model.labels), class_weights)) {
+         train_baselines(data.train, std::ssize(model.labels), options.class_weights)) {
       about.baselines.push_back(predict(baseline, about.splits));
     }
   }

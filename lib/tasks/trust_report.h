@@ -2,12 +2,17 @@
 // The report that a finetuned classifier leaves beside its model: its answers on every split, and
 // those of simpler methods trained on the same rows (eval/classifier_report.h).
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "data/classification.h"
 #include "eval/classifier_report.h"
+#include "train/precision.h"
 #include "weights/bundle.h"
 
 namespace gptkit {
@@ -29,12 +34,23 @@ void visit_fields(TrustReportConfig& c, Visitor&& visit) {
 }
 void validate(const TrustReportConfig& config, const std::vector<std::string>& labels);
 
+/// What the classifier says of a split, where that is known already.
+struct SplitLogits {
+  torch::Tensor logits;   ///< (N,n_class), in the rows' order
+  int64_t truncated = 0;  ///< texts that were cut
+};
+
+struct TrustReportOptions {
+  std::vector<double> class_weights = {};         ///< of the training: the baselines' too
+  Precision precision = Precision::kFloat32;      ///< in which texts are classified
+  std::map<std::string, SplitLogits> known = {};  ///< by the split's name
+};
+
 /// Classifies every split and trains the baselines (seconds for thousands of texts). `about` brings
-/// what only the caller knows: model name, settings, metrics, parameters, seconds. The baselines
-/// weigh the classes as the training did.
+/// what only the caller knows: model name, settings, metrics, parameters, seconds.
 ClassifierReport make_trust_report(const TextClassifier& model, const ClassificationData& data,
                                    const TrustReportConfig& config, ClassifierReportInput about,
-                                   const std::vector<double>& class_weights = {});
+                                   const TrustReportOptions& options = {});
 
 /// report.json, report.txt and report.html, each whole or not at all.
 void write_trust_report(const ClassifierReport& report, const std::filesystem::path& folder);

@@ -56,24 +56,24 @@ INSTANTIATE_TEST_SUITE_P(Poolings, Classify,
 constexpr double kSame = 1e-6;
 
 TEST_P(Classify, APredictionDependsNeitherOnItsBatchNorOnTheOrder) {
-  const auto alone = classify(model_, kTexts, 1);
+  const auto alone = classify(model_, kTexts, {.batch_size = 1});
   for (const int64_t batch_size : {2, 3, 64}) {
-    const auto together = classify(model_, kTexts, batch_size);
+    const auto together = classify(model_, kTexts, {.batch_size = batch_size});
     for (size_t i = 0; i < kTexts.size(); ++i) {
       EXPECT_LT(distance(alone[i], together[i]), kSame) << kTexts[i] << ", " << batch_size;
     }
   }
   auto backwards = kTexts;
   std::reverse(backwards.begin(), backwards.end());
-  const auto other = classify(model_, backwards, 3);
+  const auto other = classify(model_, backwards, {.batch_size = 3});
   for (size_t i = 0; i < kTexts.size(); ++i) {
     EXPECT_LT(distance(alone[i], other[kTexts.size() - 1 - i]), kSame) << kTexts[i];
   }
 }
 
 TEST_P(Classify, BatchMatesOfTheSameShapeChangeNotABit) {
-  const auto first = classify(model_, {"win a prize", "see you soon"}, 2);
-  const auto second = classify(model_, {"win a prize", "SEE YOU LATE"}, 2);
+  const auto first = classify(model_, {"win a prize", "see you soon"}, {.batch_size = 2});
+  const auto second = classify(model_, {"win a prize", "SEE YOU LATE"}, {.batch_size = 2});
   EXPECT_EQ(first[0].probabilities, second[0].probabilities);
 }
 
@@ -103,7 +103,7 @@ TEST(ClassifyTexts, WhatIsCutIsToldAndTheCutTextIsClassified) {
 TEST(ClassifyTexts, NoTextsAndNoBatchSizeAreHandled) {
   const auto model = tiny_classifier();
   EXPECT_TRUE(classify(model, {}).empty());
-  expect_error([&] { classify(model, {"a"}, 0); }, "batch size: 0 is out of range");
+  expect_error([&] { classify(model, {"a"}, {.batch_size = 0}); }, "batch size: 0 is out of range");
 }
 
 }  // namespace

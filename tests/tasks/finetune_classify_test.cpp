@@ -177,7 +177,8 @@ TEST_F(FinetuneClassify, AdaptersAreSavedBesideTheMergedModel) {
   const auto lengths = torch::tensor({9, 4, 1}, torch::kInt64);
   torch::NoGradGuard no_grad;
   auto a = merged.classifier, b = adapter.classifier;
-  EXPECT_TRUE(torch::allclose(a(ids, lengths), b(ids, lengths), 1e-4, 1e-4));
+  const auto wanted = b(ids, lengths), found = a(ids, lengths);
+  EXPECT_TRUE(torch::allclose(found, wanted, 1e-4, 1e-4)) << found << wanted;
   EXPECT_EQ(adapter.labels, (std::vector<std::string>{"calm", "loud"}));
 }
 
