@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <cmath>
@@ -259,6 +260,38 @@ torch::Tensor causal_attention_backward_bfloat16(const torch::Tensor& dy, const 
     panels::release();
   });
   return dqkv;
+}
+
+namespace {
+
+class CausalAttentionFunction : public torch::autograd::Function<CausalAttentionFunction> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& qkv,
+                               int64_t H) {
+    const int64_t B = qkv.size(0), T = qkv.size(1), C = qkv.size(2) / 3;
+    const auto rows = qkv.contiguous().view({B * T, 3 * C});
+    const auto out = causal_attention_bfloat16(rows, B, H);
+    context->save_for_backward({rows, out.y, out.logsumexp});
+    context->saved_data["batch"] = B;
+    context->saved_data["heads"] = H;
+    return out.y.view({B, T, C});
+  }
+
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
+                                               const torch::autograd::tensor_list& outputs) {
+    const auto saved = context->get_saved_variables();
+    const int64_t B = context->saved_data["batch"].toInt();
+    const auto dy = outputs[0].to(torch::kBFloat16).contiguous().view_as(saved[1]);
+    const auto dqkv = causal_attention_backward_bfloat16(dy, saved[0], {saved[1], saved[2]}, B,
+                                                         context->saved_data["heads"].toInt());
+    return {dqkv.view({B, outputs[0].size(1), dqkv.size(1)}), {}};
+  }
+};
+
+}  // namespace
+
+torch::Tensor causal_attention(const torch::Tensor& qkv, int64_t H) {
+  return CausalAttentionFunction::apply(qkv, H);
 }
 
 }  // namespace gptkit

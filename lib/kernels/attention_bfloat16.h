@@ -23,4 +23,7 @@ torch::Tensor causal_attention_backward_bfloat16(const torch::Tensor& dy, const 
                                                  const AttentionOutput& forward, int64_t B,
                                                  int64_t H);
 
+/// The same as one autograd node: qkv bfloat16 (B,T,3C), H heads -> (B,T,C).
+torch::Tensor causal_attention(const torch::Tensor& qkv, int64_t H);
+
 }  // namespace gptkit

@@ -1,20 +1,11 @@
 #include "model/block.h"
 
-#include <ATen/autocast_mode.h>
 #include <ATen/ops/dropout.h>
 
 #include "kernels/gpt2_block.h"
+#include "kernels/linear.h"
 
 namespace gptkit {
-
-namespace {
-
-bool in_bfloat16() {
-  return at::autocast::is_autocast_enabled(torch::kCPU) &&
-         at::autocast::get_autocast_dtype(torch::kCPU) == torch::kBFloat16;
-}
-
-}  // namespace
 
 BlockImpl::BlockImpl(const ModelConfig& config) : dropout_(config.dropout) {
   norm1_ = register_module("norm1", Norm(config));
@@ -29,7 +20,7 @@ torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
       !cache && !rotation && (dropout_ == 0 || !is_training()) && attention_->causal();
   const bool adapted = attention_->qkv()->lora() || attention_->proj()->lora() ||
                        mlp_->up()->lora() || mlp_->down()->lora();
-  if (plain && !adapted && in_bfloat16() && norm1_->bias.defined()) {
+  if (plain && !adapted && autocast_to_bfloat16() && norm1_->bias.defined()) {
     const Gpt2BlockWeights weights{norm1_->weight,
                                    norm1_->bias,
                                    attention_->qkv()->weight,

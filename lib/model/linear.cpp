@@ -1,5 +1,7 @@
 #include "model/linear.h"
 
+#include "kernels/linear.h"
+
 namespace gptkit {
 
 LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias) {
@@ -8,7 +10,7 @@ LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
-  const auto y = at::linear(x, weight, bias);
+  const auto y = autocast_linear(x, weight, bias);
   return lora_ ? y + lora_(x) : y;
 }
 
@@ -21,7 +23,7 @@ std::vector<torch::Tensor> LinearImpl::forward_parts(const std::vector<torch::Te
   std::vector<torch::Tensor> outputs;
   int64_t begin = 0;
   for (size_t i = 0; i < sizes.size(); begin += sizes[i++]) {
-    outputs.push_back(at::linear(inputs[i], weights[i], biases[i]));
+    outputs.push_back(autocast_linear(inputs[i], weights[i], biases[i]));
     if (lora_) outputs.back() = outputs.back() + lora_->forward_rows(inputs[i], begin, sizes[i]);
   }
   return outputs;

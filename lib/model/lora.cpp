@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "kernels/linear.h"
 
 namespace gptkit {
 
@@ -27,7 +28,8 @@ LoraImpl::LoraImpl(int64_t out, std::vector<LoraPart> parts, double dropout)
 }
 
 torch::Tensor LoraImpl::forward_rows(const torch::Tensor& x, int64_t begin, int64_t count) {
-  const auto input = at::dropout(x, dropout_, is_training());
+  auto input = at::dropout(x, dropout_, is_training());
+  if (autocast_to_bfloat16()) input = input.to(torch::kBFloat16);  // once for all parts
   std::vector<torch::Tensor> rows;
   int64_t end = begin;  // of the rows that are there
   const auto fill_up_to = [&](int64_t row) {

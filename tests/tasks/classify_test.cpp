@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/bfloat16_gemm.h"
 #include "support/support.h"
 #include "tiny_classifier.h"
 
@@ -75,6 +76,31 @@ TEST_P(Classify, BatchMatesOfTheSameShapeChangeNotABit) {
   const auto first = classify(model_, {"win a prize", "see you soon"}, {.batch_size = 2});
   const auto second = classify(model_, {"win a prize", "SEE YOU LATE"}, {.batch_size = 2});
   EXPECT_EQ(first[0].probabilities, second[0].probabilities);
+}
+
+TEST(ClassifyInBfloat16, NotABitDependsOnTheBatchOrTheOrder) {
+  if (!has_bfloat16_gemm()) GTEST_SKIP() << "no bfloat16 products on this processor";
+  for (const auto family : {Family::kGpt2, Family::kLlama}) {
+    for (const auto pooling : {Pooling::kLastToken, Pooling::kMean}) {
+      const auto model =
+          test::tiny_classifier({.pooling = pooling, .family = family, .d_model = 64});
+      auto texts = kTexts;
+      const auto half = [&](int64_t batch_size) {
+        return classify(model, texts,
+                        {.batch_size = batch_size, .precision = Precision::kBFloat16});
+      };
+      const auto together = half(64), alone = half(1);
+      std::reverse(texts.begin(), texts.end());
+      const auto backwards = half(3);
+      const auto exact = classify(model, kTexts);
+      for (size_t i = 0; i < kTexts.size(); ++i) {
+        EXPECT_EQ(together[i].probabilities, alone[i].probabilities) << kTexts[i];
+        EXPECT_EQ(together[i].probabilities, backwards[kTexts.size() - 1 - i].probabilities);
+        EXPECT_LT(distance(together[i], exact[i]), 0.02);
+        EXPECT_NE(together[i].probabilities, exact[i].probabilities) << "it was not in bfloat16";
+      }
+    }
+  }
 }
 
 TEST_P(Classify, ProbabilitiesAreOfEveryClassAndTheLabelHasTheGreatest) {

@@ -28,14 +28,18 @@ inline std::shared_ptr<const Tokenizer> bytes(bool begin_of_text = false) {
   return std::make_shared<BpeTokenizer>(model);
 }
 
-inline GPT tiny_gpt(int64_t vocab_size, int64_t context) {
+inline GPT tiny_gpt(int64_t vocab_size, int64_t context, Family family = Family::kGpt2,
+                    int64_t d_model = 32) {
   torch::manual_seed(5);
-  GPT gpt(ModelConfig{.vocab_size = vocab_size,
-                      .context_length = context,
-                      .n_layer = 2,
-                      .n_head = 2,
-                      .d_model = 32,
-                      .init = Init::kTorch});
+  ModelConfig config{.family = family,
+                     .vocab_size = vocab_size,
+                     .context_length = context,
+                     .n_layer = 2,
+                     .n_head = 2,
+                     .d_model = d_model,
+                     .init = Init::kTorch};
+  if (family == Family::kLlama) config.qkv_bias = config.proj_bias = config.mlp_bias = false;
+  GPT gpt(config);
   initialize_(gpt);
   gpt->eval();
   return gpt;
@@ -46,13 +50,15 @@ struct TinyClassifierOptions {
   int64_t max_tokens = 24;
   std::vector<std::string> labels = {"ham", "spam", "other one"};
   bool begin_of_text = false, causal = true;
+  Family family = Family::kGpt2;
+  int64_t d_model = 32;
 };
 
 inline TextClassifier tiny_classifier(const TinyClassifierOptions& options = {}) {
   TextClassifier model;
   model.tokenizer = bytes(options.begin_of_text);
-  model.classifier = Classifier(tiny_gpt(258, 32), std::ssize(options.labels), options.pooling,
-                                /*head_bias=*/false);
+  model.classifier = Classifier(tiny_gpt(258, 32, options.family, options.d_model),
+                                std::ssize(options.labels), options.pooling, /*head_bias=*/false);
   auto head = model.classifier->head();
   initialize_linear_(head);
   model.classifier->eval();

@@ -1,0 +1,79 @@
+#include "kernels/linear.h"
+
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/linear.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <optional>
+
+#include "kernels/bfloat16_gemm.h"
+#include "kernels/gradient.h"
+
+namespace gptkit {
+
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+/// (...,F) -> contiguous bfloat16 (N,F)
+Tensor rows_in_bfloat16(const Tensor& x) {
+  return x.reshape({-1, x.size(-1)}).to(torch::kBFloat16).contiguous();
+}
+
+class LinearFunction : public torch::autograd::Function<LinearFunction> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
+                        const std::optional<Tensor>& maybe_bias) {
+    const auto bias = maybe_bias.value_or(Tensor());
+    const auto rows = rows_in_bfloat16(x);
+    auto shape = x.sizes().vec();
+    shape.back() = weight.size(0);
+    // A frozen weight's product keeps nothing of its input.
+    const bool learns = weight.requires_grad() || (bias.defined() && bias.requires_grad());
+    context->save_for_backward({learns ? rows : Tensor(), weight, bias});
+    context->saved_data["type"] = static_cast<int64_t>(x.scalar_type());
+    return linear_bfloat16(rows, weight, bias).view(shape);
+  }
+
+  static tensor_list backward(AutogradContext* context, const tensor_list& outputs) {
+    const auto saved = context->get_saved_variables();
+    const auto &x = saved[0], &weight = saved[1], &bias = saved[2];
+    const auto dy = rows_in_bfloat16(outputs[0]);
+    Gradient weight_gradient(weight, context->needs_input_grad(1));
+    Gradient bias_gradient(bias, bias.defined() && context->needs_input_grad(2));
+    if (x.defined()) add_weight_gradient_bfloat16(dy, x, weight_gradient, bias_gradient);
+    Tensor dx;
+    if (context->needs_input_grad(0)) {
+      auto shape = outputs[0].sizes().vec();
+      shape.back() = weight.size(1);
+      const auto type = static_cast<torch::ScalarType>(context->saved_data["type"].toInt());
+      dx = linear_backward_bfloat16(dy, weight).view(shape).to(type);
+    }
+    return {dx, weight_gradient.result(), bias_gradient.result()};
+  }
+};
+
+bool fits(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const auto plain = [](const Tensor& t) {
+    return t.is_cpu() && t.scalar_type() == torch::kFloat32 && t.is_contiguous();
+  };
+  return x.is_cpu() && x.numel() > 0 && plain(weight) && (!bias.defined() || plain(bias)) &&
+         autocast_to_bfloat16() && has_bfloat16_gemm() &&
+         fits_bfloat16_gemm(weight.size(1), weight.size(0));
+}
+
+}  // namespace
+
+bool autocast_to_bfloat16() {
+  return at::autocast::is_autocast_enabled(torch::kCPU) &&
+         at::autocast::get_autocast_dtype(torch::kCPU) == torch::kBFloat16;
+}
+
+Tensor autocast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (!fits(x, weight, bias)) return at::linear(x, weight, bias);
+  return LinearFunction::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
+}
+
+}  // namespace gptkit

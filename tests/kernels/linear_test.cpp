@@ -1,0 +1,151 @@
+#include "kernels/linear.h"
+
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/linear.h>
+
+#include <vector>
+
+#include "kernels_support.h"
+#include "model/gpt.h"
+#include "model/init.h"
+
+namespace gptkit {
+namespace {
+
+using test::error_of;
+using test::kHalfUnit;
+
+/// Autocast to bfloat16 while it lives.
+class Autocast {
+ public:
+  Autocast() {
+    at::autocast::set_autocast_dtype(torch::kCPU, torch::kBFloat16);
+    at::autocast::set_autocast_enabled(torch::kCPU, true);
+  }
+  ~Autocast() {
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(torch::kCPU, false);
+  }
+};
+
+using LinearInBfloat16 = test::Bfloat16Test;
+
+TEST_F(LinearInBfloat16, GivesTheProductAndItsGradientsToBfloat16Rounding) {
+  for (const bool with_bias : {true, false}) {
+    for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
+      auto x = torch::randn({3, 5, 64}).to(type).requires_grad_();
+      auto w = torch::randn({96, 64}).requires_grad_();
+      auto b = with_bias ? torch::randn({96}).requires_grad_() : torch::Tensor();
+      auto x64 = x.detach().to(torch::kFloat64).requires_grad_();
+      auto w64 = w.detach().to(torch::kFloat64).requires_grad_();
+      const auto b64 = with_bias ? b.detach().to(torch::kFloat64) : torch::Tensor();
+      const auto want = at::linear(x64, w64, b64);
+      const auto dy = torch::randn({3, 5, 96});
+      want.backward(dy.to(torch::kFloat64));
+      torch::Tensor got;
+      {
+        const Autocast on;
+        got = autocast_linear(x, w, b);
+      }
+      EXPECT_EQ(got.scalar_type(), torch::kBFloat16);
+      EXPECT_LE(error_of(got, want), 2 * kHalfUnit);
+      got.backward(dy.to(torch::kBFloat16));
+      EXPECT_EQ(x.grad().scalar_type(), type);
+      EXPECT_LE(error_of(x.grad(), x64.grad()), 2 * kHalfUnit);
+      EXPECT_LE(error_of(w.grad(), w64.grad()), 2 * kHalfUnit);
+      if (with_bias) {
+        EXPECT_LE(error_of(b.grad(), dy.sum({0, 1})), 2 * kHalfUnit);
+      }
+    }
+  }
+}
+
+TEST_F(LinearInBfloat16, AFrozenWeightGetsNoGradientAndPartsOfAFusedOneTheirs) {
+  const Autocast on;
+  const auto x = torch::randn({4, 32}).requires_grad_();
+  const auto frozen = torch::randn({64, 32});
+  autocast_linear(x, frozen, {}).sum().backward();
+  EXPECT_FALSE(frozen.grad().defined());
+  EXPECT_TRUE(x.grad().defined());
+
+  auto fused = torch::randn({96, 32}).requires_grad_();
+  const auto parts = fused.split_with_sizes({32, 64});
+  autocast_linear(x, parts[1], {}).sum().backward();
+  EXPECT_EQ(fused.grad().slice(0, 0, 32).abs().max().item<float>(), 0);
+  EXPECT_GT(fused.grad().slice(0, 32).abs().min().item<float>(), 0);
+}
+
+TEST_F(LinearInBfloat16, ARowDoesNotDependOnTheOthers) {
+  const Autocast on;
+  const torch::NoGradGuard no_grad;
+  const auto x = torch::randn({150, 256}), w = torch::randn({96, 256}), b = torch::randn({96});
+  const auto all = autocast_linear(x, w, b);
+  for (const int64_t rows : {1, 2, 15, 16, 17, 33, 64, 65, 128}) {
+    for (const int64_t first : {int64_t{0}, 150 - rows}) {
+      EXPECT_TRUE(
+          torch::equal(autocast_linear(x.narrow(0, first, rows), w, b), all.narrow(0, first, rows)))
+          << rows << " rows from " << first;
+    }
+  }
+}
+
+TEST_F(LinearInBfloat16, WithoutAutocastAndWhereItDoesNotFitItIsTorchs) {
+  const auto x = torch::randn({4, 32}), w = torch::randn({64, 32});
+  EXPECT_TRUE(torch::equal(autocast_linear(x, w, {}), at::linear(x, w)));
+  const Autocast on;
+  const auto narrow = torch::randn({3, 32});
+  EXPECT_TRUE(torch::equal(autocast_linear(x, narrow, {}), at::linear(x, narrow)));
+  EXPECT_EQ(autocast_linear(x.narrow(0, 0, 0), w, {}).sizes(), (std::vector<int64_t>{0, 64}));
+}
+
+/// A Llama's layers go through these products one by one.
+TEST_F(LinearInBfloat16, ALlamaGivesTheGradientsOfFloat32ToBfloat16Rounding) {
+  GPT gpt(ModelConfig{.family = Family::kLlama,
+                      .vocab_size = 50,
+                      .context_length = 80,
+                      .n_layer = 2,
+                      .n_head = 4,
+                      .n_kv_head = 2,
+                      .d_model = 128,
+                      .d_ff = 160,
+                      .qkv_bias = false,
+                      .proj_bias = false,
+                      .mlp_bias = false});
+  initialize_(gpt);
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : gpt->parameters()) {
+      if (parameter.dim() == 2) parameter.mul_(5);
+    }
+  }
+  const auto ids = torch::randint(50, {3, 70}, torch::kInt64);
+  const auto dy = torch::randn({3, 70, 128});
+  const auto want = gpt->hidden(ids);
+  want.backward(dy);
+  std::vector<torch::Tensor> gradients;
+  for (auto& parameter : gpt->parameters()) {
+    gradients.push_back(parameter.grad().defined() ? parameter.grad().clone() : torch::Tensor());
+    parameter.mutable_grad() = torch::Tensor();
+  }
+  torch::Tensor got, first;
+  {
+    const Autocast on;
+    got = gpt->hidden(ids);
+    const torch::NoGradGuard no_grad;
+    first = gpt->hidden(ids.slice(0, 0, 1).slice(1, 0, 33));
+  }
+  EXPECT_LE(error_of(got, want), 0.03);
+  got.backward(dy);
+  size_t i = 0;
+  for (const auto& item : gpt->named_parameters()) {
+    const auto& gradient = gradients[i++];
+    ASSERT_EQ(item.value().grad().defined(), gradient.defined()) << item.key();
+    if (!gradient.defined()) continue;
+    EXPECT_LE(error_of(item.value().grad(), gradient), 0.06) << item.key();
+  }
+  // Neither the other texts nor what comes behind matter, not even in the last bit.
+  EXPECT_TRUE(torch::equal(first[0], got[0].slice(0, 0, 33)));
+}
+
+}  // namespace
+}  // namespace gptkit
