@@ -1,8 +1,11 @@
 #include "model/attention.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/dropout.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 
+#include <cmath>
+#include <limits>
 #include <optional>
 
 #include "kernels/attention_bfloat16.h"
@@ -97,13 +100,20 @@ torch::Tensor AttentionImpl::forward_at(const torch::Tensor& x, const torch::Ten
     q = rotate(q, {at_positions(rotation->cos), at_positions(rotation->sin)});
     k = rotate(k, *rotation);
   }
-  std::optional<torch::Tensor> mask;
+  // One query a text is little work, here such that neither the other texts nor the padding change a
+  // bit of it: float64 sums, rounded once, do not depend on their order. Queries (B,G,H/G,1,D) meet
+  // the keys (B,G,1,T,D) that they share.
+  const auto sum = [](const torch::Tensor& t, int64_t dim) {
+    return t.sum(dim, /*keepdim=*/false, torch::kFloat64).to(torch::kFloat32);
+  };
+  const auto queries = q.view({B, G, H / G, 1, D}).to(torch::kFloat32);
+  auto scores = sum(queries * k.unsqueeze(2), -1) / std::sqrt(static_cast<double>(D));
   if (causal_) {
-    mask = torch::arange(T, positions.options()).le(positions.unsqueeze(1)).view({B, 1, 1, T});
+    const auto later = torch::arange(T, positions.options()).gt(positions.unsqueeze(1));  // (B,T)
+    scores = scores.masked_fill(later.view({B, 1, 1, T}), -std::numeric_limits<float>::infinity());
   }
-  const auto y = at::scaled_dot_product_attention(q, k, kv[1], mask, is_training() ? dropout_ : 0.0,
-                                                  /*is_causal=*/false, /*scale=*/std::nullopt,
-                                                  /*enable_gqa=*/G != H);  // (B,H,1,D)
+  const auto weights = at::dropout(scores.softmax(-1), dropout_, is_training());  // (B,G,H/G,T)
+  const auto y = sum(weights.unsqueeze(-1) * kv[1].unsqueeze(2), -2).to(x.scalar_type());
   return proj_(y.reshape({B, H * D}));
 }
 
