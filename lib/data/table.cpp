@@ -151,7 +151,8 @@ bool has_usual_header(const std::vector<std::string>& first, const TableOptions&
 
 TableColumns find_columns(const std::vector<std::string>& first, const TableOptions& options,
                           const std::string& where) {
-  const bool by_name = is_name(options.text_column) || is_name(options.label_column);
+  const bool by_name =
+      is_name(options.text_column) || is_name(options.label_column) || is_name(options.pair_column);
   TableColumns columns;
   columns.header =
       options.header == TableHeader::kFirstRow ||
@@ -172,10 +173,17 @@ TableColumns find_columns(const std::vector<std::string>& first, const TableOpti
   };
   const bool only_column = !options.labelled && first.size() == 1;
   columns.text = locate(options.text_column, "text", only_column ? 0 : 1);
+  if (!options.pair_column.empty()) {
+    columns.pair = locate(options.pair_column, "", 0);
+    require(columns.pair != columns.text, where, ": the text and its pair are both column ",
+            columns.text, "; set text_column and pair_column");
+  }
   if (!options.labelled) return columns;
   columns.label = locate(options.label_column, "label", 0);
   require(columns.label != columns.text, where, ": the label and the text are both column ",
           columns.text, "; set text_column and label_column");
+  require(columns.label != columns.pair, where, ": the label and the pair are both column ",
+          *columns.label, "; set label_column and pair_column");
   return columns;
 }
 

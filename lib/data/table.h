@@ -28,11 +28,15 @@ constexpr auto enum_names(TableHeader) {
   }};
 }
 
+/// What stands between the two texts of a row.
+inline constexpr char kPairSeparator = '\n';
+
 /// How to read a table's columns. A column is a name, or a 0-based number when no header row is
 /// read. Empty names: the columns "text" and "label" where the file has them (in any case), else
 /// the label first and the text second, as in SMSSpamCollection; a table of one column is texts.
 struct TableOptions {
   std::string text_column = {}, label_column = {};
+  std::string pair_column = {};  // a second text, read behind the first and a line break; or none
   TableHeader header = TableHeader::kAuto;  // auto: a header when a column is named, not numbered
   bool quotes = true;                       // false: a double quote is a character like any other
   bool labelled = true;                     // false: the texts alone; a label need not be there
@@ -94,8 +98,9 @@ std::vector<DelimitedRecord> parse_delimited(std::string_view text, char delimit
 
 /// Which columns hold the label and the text, and whether the first record is a header.
 struct TableColumns {
-  std::optional<std::size_t> label;  // nothing when texts alone are wanted
+  std::optional<std::size_t> label = {};  // nothing when texts alone are wanted
   std::size_t text = 1;
+  std::optional<std::size_t> pair = {};
   bool header = false;
 };
 

@@ -99,7 +99,8 @@ TableEntry TableReader::checked(TableEntry entry) const {
 
 void TableReader::fill_from(DelimitedRecord& record, TableEntry& entry) const {
   const auto& fields = record.fields;
-  const auto needed = std::max(columns_->label.value_or(0), columns_->text) + 1;
+  const auto needed =
+      std::max({columns_->label.value_or(0), columns_->pair.value_or(0), columns_->text}) + 1;
   const auto label = columns_->label ? concat("label in column ", *columns_->label, ", ") : "";
   if (fields.size() < needed) {
     entry.problem =
@@ -112,6 +113,7 @@ void TableReader::fill_from(DelimitedRecord& record, TableEntry& entry) const {
   } else {
     if (columns_->label) entry.row.label = std::move(record.fields[*columns_->label]);
     entry.row.text = std::move(record.fields[columns_->text]);
+    if (columns_->pair) entry.row.text += kPairSeparator + record.fields[*columns_->pair];
   }
 }
 
@@ -165,6 +167,8 @@ void TableReader::fill_from(const Json& object, TableEntry& entry) const {
   if (columns.labelled)
     entry.row.label = member_text(object, key_or(columns.label_column, "label"));
   entry.row.text = member_text(object, key_or(columns.text_column, "text"));
+  if (columns.pair_column.empty()) return;
+  entry.row.text += kPairSeparator + member_text(object, columns.pair_column);
 }
 
 std::optional<TableEntry> TableReader::next_json_line() {

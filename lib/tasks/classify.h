@@ -69,7 +69,7 @@ struct ClassifyConfig {
   std::filesystem::path input;
   TableFormat format = TableFormat::kAuto;
   bool evaluate = false, strict = false;
-  std::string text_column, label_column;
+  std::string text_column, label_column, pair_column;
   TableHeader header = TableHeader::kAuto;
   bool raw_quotes = false;
   std::string positive;
@@ -95,6 +95,7 @@ void visit_fields(ClassifyConfig& c, Visitor&& visit) {
   visit("text_column", c.text_column,
         "name or number; empty: text, else the second, else the only");
   visit("label_column", c.label_column, "with --evaluate; empty: label, else the first");
+  visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
   visit("header", c.header, "auto, none or first_row");
   visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
   visit("positive", c.positive, "of two labels the one that --threshold is about");

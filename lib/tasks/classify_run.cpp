@@ -76,6 +76,7 @@ class FewShotLabeller : public Labeller {
                                              config.shots,
                                              {.text_column = config.text_column,
                                               .label_column = config.label_column,
+                                              .pair_column = config.pair_column,
                                               .header = config.header,
                                               .quotes = !config.raw_quotes},
                                              config.strict)) {}
@@ -280,6 +281,7 @@ void validate(const ClassifyConfig& config, const ClassifyRequest& request) {
 TableReader open_reader(const ClassifyConfig& config, const ClassifyRequest& request) {
   const TableReaderOptions options{.columns = {.text_column = config.text_column,
                                                .label_column = config.label_column,
+                                               .pair_column = config.pair_column,
                                                .header = config.header,
                                                .quotes = !config.raw_quotes,
                                                .labelled = config.evaluate},

@@ -44,7 +44,7 @@ struct FewShotEvaluationConfig {
   std::string shots = "0,1,3,5";
   int64_t rows = 0;
   bool strict = false;
-  std::string text_column, label_column;
+  std::string text_column, label_column, pair_column;
   TableHeader header = TableHeader::kAuto;
   bool raw_quotes = false;
   std::string device = "auto";
@@ -60,6 +60,7 @@ void visit_fields(FewShotEvaluationConfig& c, Visitor&& visit) {
   visit("strict", c.strict, "a row that cannot be read ends the program; else it is skipped");
   visit("text_column", c.text_column, "name or number; empty: text, else the second");
   visit("label_column", c.label_column, "name or number; empty: label, else the first");
+  visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
   visit("header", c.header, "auto, none or first_row");
   visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");

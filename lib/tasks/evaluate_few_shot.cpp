@@ -93,6 +93,7 @@ OrderedJson run_few_shot_evaluation(const FewShotEvaluationConfig& config, int t
   set_threads(threads);
   const TableOptions columns{.text_column = config.text_column,
                              .label_column = config.label_column,
+                             .pair_column = config.pair_column,
                              .header = config.header,
                              .quotes = !config.raw_quotes};
   auto classifier = make_few_shot_classifier(config.model.text, config.device, config.few_shot,

@@ -87,6 +87,7 @@ ClassificationData load_data(const FinetuneClassifyConfig& config) {
   options.test = data.test;
   options.table.text_column = data.text_column;
   options.table.label_column = data.label_column;
+  options.table.pair_column = data.pair_column;
   options.table.header = data.header;
   options.table.quotes = data.quotes;
   options.labels = config.classifier.labels;

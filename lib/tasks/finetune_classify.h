@@ -33,7 +33,7 @@ constexpr auto enum_names(Trainable) {
 
 struct ClassifyDataConfig {
   std::vector<std::filesystem::path> train, validation, test;
-  std::string text_column, label_column;
+  std::string text_column, label_column, pair_column;
   TableHeader header = TableHeader::kAuto;
   bool quotes = true;
   Balance balance = Balance::kNone;
@@ -49,6 +49,7 @@ void visit_fields(ClassifyDataConfig& c, Visitor&& visit) {
   visit("test", c.test, "files; none: the rest of train");
   visit("text_column", c.text_column, "name or number; empty: text, else the second");
   visit("label_column", c.label_column, "name or number; empty: label, else the first");
+  visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
   visit("header", c.header, "auto, none or first_row");
   visit("quotes", c.quotes, "double quotes enclose fields, as in CSV");
   visit("balance", c.balance,

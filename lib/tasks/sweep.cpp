@@ -61,6 +61,7 @@ OrderedJson run_row(const TaskRequest& request, const SweepRow& row, const std::
     for (const char* split : {"train", "validation", "test"}) {
       if (summary.report.contains(split)) result[split] = summary.report[split]["accuracy"];
     }
+    if (summary.report.contains("folds")) result["test"] = summary.report["accuracy"]["mean"];
     result["seconds"] = spent.count();
   } catch (const Error& error) {
     log_warning("row '", row.name, "': ", error.what());

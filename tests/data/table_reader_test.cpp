@@ -64,6 +64,27 @@ TEST_F(TableReading, ATableWithoutLabelsIsFineWhenNoneAreWanted) {
   EXPECT_THAT(read("a.tsv", "ham\tx\n", texts), ElementsAre("|x"));
 }
 
+TEST_F(TableReading, ARowMayHaveTwoTexts) {
+  TableReaderOptions pairs;
+  pairs.columns.text_column = "question";
+  pairs.columns.pair_column = "answer";
+  EXPECT_THAT(read("a.csv", "label,answer,question\nyes,It is.,Is it?\nno,,Why?\n", pairs),
+              ElementsAre("yes|Is it?\nIt is.", "no|Why?\n"));
+  EXPECT_THAT(read("a.jsonl", R"({"label":"yes","question":"Is it?","answer":"It is."}
+{"label":"no","question":"Why?"})",
+                   pairs),
+              ElementsAre("yes|Is it?\nIt is.", HasSubstr("answer")));
+  pairs.columns.text_column = "1";
+  pairs.columns.pair_column = "2";
+  EXPECT_THAT(read("a.tsv", "yes\tIs it?\tIt is.\nno\tWhy?\n", pairs),
+              ElementsAre("yes|Is it?\nIt is.", HasSubstr("expected at least 3")));
+  pairs.columns.pair_column = "1";
+  expect_error([&] { read("a.tsv", "yes\tIs it?\tIt is.\n", pairs); }, "both column 1");
+  pairs.columns.pair_column = "0";
+  expect_error([&] { read("a.tsv", "yes\tIs it?\tIt is.\n", pairs); },
+               "the label and the pair are both column 0");
+}
+
 TEST_F(TableReading, ABadRowIsToldByItsNumberAndTheOthersAreRead) {
   const auto path = (folder_ / "").string();
   EXPECT_THAT(
