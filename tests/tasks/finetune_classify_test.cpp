@@ -199,6 +199,35 @@ TEST_F(FinetuneClassify, EveryVariantTrainsAndItsModelOpens) {
   }
 }
 
+TEST_F(FinetuneClassify, TheReportIsTheSameFromTheTrunkAndFromTheTexts) {
+  const std::vector<std::string> common = {"classifier.trainable=last_block", "train.lr=0.001",
+                                           "report.baselines=false", "classifier.max_tokens=10"};
+  auto off = common;
+  off.push_back("classifier.frozen_trunk=off");
+  const auto kept = finetune("kept", common).report, plain = finetune("plain", off).report;
+  for (const char* split : {"train", "validation", "test"}) {
+    EXPECT_EQ(kept.at(split).at("rows"), plain.at(split).at("rows"));
+    EXPECT_EQ(kept.at(split).at("truncated_texts"), plain.at(split).at("truncated_texts"));
+    EXPECT_GT(kept.at("train").at("truncated_texts"), 0);
+    EXPECT_NEAR(kept.at(split).at("log_loss").get<double>(),
+                plain.at(split).at("log_loss").get<double>(), 1e-4)
+        << split;
+  }
+}
+
+TEST_F(FinetuneClassify, TheSplitStaysWhereItHasASeedOfItsOwn) {
+  const auto training_texts = [&](const std::string& out, std::vector<std::string> settings) {
+    settings.insert(settings.end(), {"train.max_steps=1", "train.checkpoint_every=1"});
+    finetune(out, settings);
+    const auto file = folder_ / out / "checkpoints/step-00000001/state.json";
+    return parse_json(read_file(file), "state").at("fingerprint").get<std::string>();
+  };
+  const auto one = training_texts("a", {"seed=1", "data.seed=7"});
+  EXPECT_EQ(training_texts("b", {"seed=2", "data.seed=7"}), one);
+  EXPECT_EQ(training_texts("c", {"seed=7"}), one);
+  EXPECT_NE(training_texts("d", {"seed=1"}), one);
+}
+
 TEST_F(FinetuneClassify, FoldsTestEveryRowOnce) {
   const auto summary = finetune("folds", {"data.folds=3", "train.epochs=1"});
   int64_t tested = 0;
