@@ -5,10 +5,12 @@
 
 #include <iostream>
 
+#include "common/memory.h"
 #include "common/training.h"
 #include "tasks/sweep.h"
 
 int main(int argc, char** argv) {
+  gptkit::give_back_freed_blocks(2 << 20);
   return gptkit::run_training_app("finetune-classify", [&] {
     gptkit::TrainingOptions options;
     CLI::App app(
