@@ -59,7 +59,7 @@ def check_classifier(folder):
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     with torch.no_grad():
         theirs = model(torch.tensor([tokenizer(TEXT)["input_ids"]])).logits.softmax(-1)[0]
-    ours = json.loads(run("classify", "-m", folder, TEXT, "--json"))["probabilities"]
+    ours = json.loads(run("classify", "-m", folder, TEXT, "--json", "--precision", "float32"))["probabilities"]
     for i, label in model.config.id2label.items():
         assert abs(theirs[i].item() - ours[label]) < 1e-4, (theirs, ours)
 
@@ -78,8 +78,8 @@ def check_adapter(base, run_folder):
     with torch.no_grad():
         a, b = merged(ids).logits, model(ids).logits
     assert torch.allclose(a, b, rtol=1e-4, atol=1e-4), (a, b)
-    ours = [json.loads(run("classify", "-m", run_folder / name, TEXT, "--json"))["probabilities"]
-            for name in ("model", "adapter")]
+    ours = [json.loads(run("classify", "-m", run_folder / name, TEXT, "--json", "--precision",
+                           "float32"))["probabilities"] for name in ("model", "adapter")]
     for label, probability in ours[0].items():
         assert abs(probability - ours[1][label]) < 1e-4, ours
     return "opens in peft"
