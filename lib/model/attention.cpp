@@ -100,9 +100,9 @@ torch::Tensor AttentionImpl::forward_at(const torch::Tensor& x, const torch::Ten
     q = rotate(q, {at_positions(rotation->cos), at_positions(rotation->sin)});
     k = rotate(k, *rotation);
   }
-  // One query a text is little work, here such that neither the other texts nor the padding change a
-  // bit of it: float64 sums, rounded once, do not depend on their order. Queries (B,G,H/G,1,D) meet
-  // the keys (B,G,1,T,D) that they share.
+  // One query a text is little work, here such that neither the other texts nor the padding change
+  // a bit of it: float64 sums, rounded once, do not depend on their order. Queries (B,G,H/G,1,D)
+  // meet the keys (B,G,1,T,D) that they share.
   const auto sum = [](const torch::Tensor& t, int64_t dim) {
     return t.sum(dim, /*keepdim=*/false, torch::kFloat64).to(torch::kFloat32);
   };
