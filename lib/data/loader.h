@@ -30,9 +30,9 @@ struct LoaderOptions {
   std::int64_t batch_size = 8;
   bool shuffle = false;
   bool drop_last = false;
-  bool group_by_length =
-      false;  // batches of like lengths, so that little is padding: when shuffling
-              // among neighbours in the shuffled order, else among all examples
+  // Batches of like lengths, so that little is padding: when shuffling among neighbours in the
+  // shuffled order, else among all examples.
+  bool group_by_length = false;
   std::int64_t rank = 0, ranks = 1;  // with several, rank r takes batches r, r + ranks, ...; every
                                      // rank gets equally many, the remainder is left out
 };

@@ -1,6 +1,5 @@
 #include "kernels/cross_entropy.h"
 
-#include <ATen/autocast_mode.h>
 #include <ATen/ops/cross_entropy_loss.h>
 
 #include <cmath>
@@ -28,18 +27,6 @@ struct Case {
   torch::Tensor plain() const {
     return at::cross_entropy_loss(hidden.matmul(weight.t()), targets, {}, at::Reduction::Mean,
                                   -100);
-  }
-};
-
-class Bfloat16Autocast {
- public:
-  Bfloat16Autocast() {
-    at::autocast::set_autocast_dtype(torch::kCPU, torch::kBFloat16);
-    at::autocast::set_autocast_enabled(torch::kCPU, true);
-  }
-  ~Bfloat16Autocast() {
-    at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(torch::kCPU, false);
   }
 };
 
@@ -126,7 +113,7 @@ TEST_F(Bfloat16CrossEntropy, IsAsNearToFloat32AsItsNumbersAllow) {
       const auto reference = own.twin();
       torch::Tensor loss;
       {
-        Bfloat16Autocast autocast;
+        test::Bfloat16Autocast autocast;
         loss =
             linear_cross_entropy(own.hidden, own.weight, own.targets, {.chunk_bytes = chunk_bytes});
       }
@@ -146,7 +133,7 @@ TEST_F(Bfloat16CrossEntropy, ALogitThatIsNotFiniteMakesTheLossNotFinite) {
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     Case own(3, 64, 100);
     own.hidden.detach()[1][2] = bad;
-    Bfloat16Autocast autocast;
+    test::Bfloat16Autocast autocast;
     const auto loss = linear_cross_entropy(own.hidden, own.weight, own.targets);
     EXPECT_FALSE(std::isfinite(loss.item<double>())) << bad;
   }

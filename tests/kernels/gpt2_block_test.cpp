@@ -1,7 +1,5 @@
 #include "kernels/gpt2_block.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <vector>
 
 #include "kernels_support.h"
@@ -31,12 +29,8 @@ GPT model_of(bool qkv_bias) {
 }
 
 torch::Tensor in_bfloat16(GPT& gpt, const torch::Tensor& ids) {
-  at::autocast::set_autocast_dtype(torch::kCPU, torch::kBFloat16);
-  at::autocast::set_autocast_enabled(torch::kCPU, true);
-  const auto y = gpt->hidden(ids);
-  at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(torch::kCPU, false);
-  return y;
+  const test::Bfloat16Autocast autocast;
+  return gpt->hidden(ids);
 }
 
 using Gpt2Block = test::Bfloat16Test;

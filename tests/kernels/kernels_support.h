@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -7,6 +8,19 @@
 #include "kernels/bfloat16_gemm.h"
 
 namespace gptkit::test {
+
+/// LibTorch's autocast to bfloat16 while it lives.
+class Bfloat16Autocast {
+ public:
+  Bfloat16Autocast() {
+    at::autocast::set_autocast_dtype(torch::kCPU, torch::kBFloat16);
+    at::autocast::set_autocast_enabled(torch::kCPU, true);
+  }
+  ~Bfloat16Autocast() {
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(torch::kCPU, false);
+  }
+};
 
 /// The largest difference, relative to the largest expected value.
 inline double error_of(const torch::Tensor& got, const torch::Tensor& want) {

@@ -1,6 +1,5 @@
 #include "kernels/linear.h"
 
-#include <ATen/autocast_mode.h>
 #include <ATen/ops/linear.h>
 
 #include <vector>
@@ -12,21 +11,9 @@
 namespace gptkit {
 namespace {
 
+using test::Bfloat16Autocast;
 using test::error_of;
 using test::kHalfUnit;
-
-/// Autocast to bfloat16 while it lives.
-class Autocast {
- public:
-  Autocast() {
-    at::autocast::set_autocast_dtype(torch::kCPU, torch::kBFloat16);
-    at::autocast::set_autocast_enabled(torch::kCPU, true);
-  }
-  ~Autocast() {
-    at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(torch::kCPU, false);
-  }
-};
 
 using LinearInBfloat16 = test::Bfloat16Test;
 
@@ -44,7 +31,7 @@ TEST_F(LinearInBfloat16, GivesTheProductAndItsGradientsToBfloat16Rounding) {
       want.backward(dy.to(torch::kFloat64));
       torch::Tensor got;
       {
-        const Autocast on;
+        const Bfloat16Autocast on;
         got = autocast_linear(x, w, b);
       }
       EXPECT_EQ(got.scalar_type(), torch::kBFloat16);
@@ -61,7 +48,7 @@ TEST_F(LinearInBfloat16, GivesTheProductAndItsGradientsToBfloat16Rounding) {
 }
 
 TEST_F(LinearInBfloat16, AFrozenWeightGetsNoGradientAndPartsOfAFusedOneTheirs) {
-  const Autocast on;
+  const Bfloat16Autocast on;
   const auto x = torch::randn({4, 32}).requires_grad_();
   const auto frozen = torch::randn({64, 32});
   autocast_linear(x, frozen, {}).sum().backward();
@@ -76,7 +63,7 @@ TEST_F(LinearInBfloat16, AFrozenWeightGetsNoGradientAndPartsOfAFusedOneTheirs) {
 }
 
 TEST_F(LinearInBfloat16, ARowDoesNotDependOnTheOthers) {
-  const Autocast on;
+  const Bfloat16Autocast on;
   const torch::NoGradGuard no_grad;
   const auto x = torch::randn({150, 256}), w = torch::randn({96, 256}), b = torch::randn({96});
   const auto all = autocast_linear(x, w, b);
@@ -92,7 +79,7 @@ TEST_F(LinearInBfloat16, ARowDoesNotDependOnTheOthers) {
 TEST_F(LinearInBfloat16, WithoutAutocastAndWhereItDoesNotFitItIsTorchs) {
   const auto x = torch::randn({4, 32}), w = torch::randn({64, 32});
   EXPECT_TRUE(torch::equal(autocast_linear(x, w, {}), at::linear(x, w)));
-  const Autocast on;
+  const Bfloat16Autocast on;
   const auto narrow = torch::randn({3, 32});
   EXPECT_TRUE(torch::equal(autocast_linear(x, narrow, {}), at::linear(x, narrow)));
   EXPECT_EQ(autocast_linear(x.narrow(0, 0, 0), w, {}).sizes(), (std::vector<int64_t>{0, 64}));
@@ -129,7 +116,7 @@ TEST_F(LinearInBfloat16, ALlamaGivesTheGradientsOfFloat32ToBfloat16Rounding) {
   }
   torch::Tensor got, first;
   {
-    const Autocast on;
+    const Bfloat16Autocast on;
     got = gpt->hidden(ids);
     const torch::NoGradGuard no_grad;
     first = gpt->hidden(ids.slice(0, 0, 1).slice(1, 0, 33));
