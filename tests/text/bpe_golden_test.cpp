@@ -33,7 +33,8 @@ class Digest {
     EXPECT_EQ(not_back_, 0);
     EXPECT_EQ(tokens_, want["tokens"].get<std::size_t>());
     const auto* bytes = reinterpret_cast<const char*>(ids_.data());
-    EXPECT_EQ(sha256_hex({bytes, ids_.size() * sizeof(TokenId)}), want["sha256"]);
+    EXPECT_EQ(sha256_hex({bytes, ids_.size() * sizeof(TokenId)}),
+              want["sha256"].get<std::string>());
   }
 
  private:

@@ -47,7 +47,7 @@ void expect_talks(const Json& all, const Json& each) {
   const auto chat = recognize_chat_template(each["jinja"].get<std::string>(), "model");
   const std::string style = each["style"];
   EXPECT_EQ(name_of(chat.style), style);
-  EXPECT_EQ(chat.default_system, each["default_system"]);
+  EXPECT_EQ(chat.default_system, each["default_system"].get<std::string>());
   const std::string begin = all["begin"].contains(style) ? all["begin"][style] : "";
   for (const Json& talk : each["talks"])
     expect_same(prompt_of(chat, talk), talk["rendered"], begin);
@@ -69,7 +69,7 @@ TEST(ChatTemplate, OursAreRecognisedAndRenderThePrompts) {
     expect_talks(all, each);
     for (const auto& [name, style] : enum_names(PromptStyle{})) {
       if (each["style"] != name) continue;
-      EXPECT_EQ(chat_template_of(style, each["default_system"]), each["jinja"]);
+      EXPECT_EQ(chat_template_of(style, each["default_system"]), each["jinja"].get<std::string>());
     }
   }
 }

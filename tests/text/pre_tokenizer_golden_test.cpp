@@ -21,7 +21,8 @@ class Digest {
   void expect(const Json& want) const {
     EXPECT_EQ(count_, want["numbers"].get<std::size_t>());
     const auto* bytes = reinterpret_cast<const char*>(numbers_.data());
-    EXPECT_EQ(sha256_hex({bytes, numbers_.size() * sizeof(std::int32_t)}), want["sha256"]);
+    EXPECT_EQ(sha256_hex({bytes, numbers_.size() * sizeof(std::int32_t)}),
+              want["sha256"].get<std::string>());
   }
 
  private:
