@@ -86,6 +86,9 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     const int64_t most =
         std::max<int64_t>(1, chunk_bytes / (V * (fused ? 2 : 4)));  // rows a chunk may have
     const int64_t chunks = (N + most - 1) / most, rows = (N + chunks - 1) / chunks;
+    // Divided by the terms, most of a softmax would be zero in float16: there its products are
+    // divided, in float32.
+    const bool divide_last = type == torch::kFloat16;
     double loss = 0;
     Tensor device_loss;
     for (int64_t begin = 0; begin < N; begin += rows) {
@@ -93,7 +96,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
       Chunk chunk{h.slice(0, begin, end),
                   targets.slice(0, begin, end),
                   ignored,
-                  1 / terms,
+                  divide_last ? 1 : 1 / terms,
                   dhidden ? dh.slice(0, begin, end) : Tensor(),
                   dw,
                   begin == 0};
@@ -104,6 +107,8 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
         device_loss = device_loss.defined() ? device_loss + sum : sum;
       }
     }
+    if (divide_last && dhidden) dh.div_(terms);
+    if (divide_last && dweight) dw.div_(terms);
     context->save_for_backward({dh, dw, weight});
     const auto options = hidden.options().dtype(torch::kFloat32);
     if (fused) return torch::full({}, loss / terms, options);

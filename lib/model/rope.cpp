@@ -5,6 +5,7 @@
 #include <ATen/ops/outer.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/where.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <numbers>
@@ -37,6 +38,7 @@ Rotation RotaryTable::at(int64_t past, int64_t T, const torch::Tensor& like) {
   const bool fits = table_.cos.defined() && table_.cos.size(0) >= past + T &&
                     table_.cos.device() == like.device() && table_.cos.dtype() == like.dtype();
   if (!fits) {
+    const c10::InferenceMode off(false);  // training goes on with the table that a sample made
     constexpr int64_t kAtLeast = 256;
     const int64_t known = table_.cos.defined() ? table_.cos.size(0) : 0;
     const int64_t positions = std::max({past + T, 2 * known, kAtLeast});

@@ -1,9 +1,11 @@
 #include "train/optimizer.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <array>
@@ -55,10 +57,11 @@ torch::Tensor AdamW::own_part(const torch::Tensor& tensor, size_t i) const {
 void AdamW::step(double lr, double divisor) {
   torch::NoGradGuard no_grad;
   ++steps_;
+  const auto options = parameters_.front().options().requires_grad(false);
   std::optional<torch::Tensor> scale;
-  if (divisor != 1) {
-    scale = torch::full({}, divisor, parameters_.front().options().requires_grad(false));
-  }
+  if (divisor != 1) scale = torch::full({}, divisor, options);
+  // Where the parameters are: CUDA's kernel reads it there.
+  const auto step = torch::full({}, static_cast<double>(steps_), options.dtype(torch::kFloat32));
   // Two groups, updated by LibTorch's fused kernel: one pass over each parameter's memory.
   for (const bool decayed : {true, false}) {
     std::vector<torch::Tensor> parameters, gradients, averages, squares, steps;
@@ -70,7 +73,7 @@ void AdamW::step(double lr, double divisor) {
       gradients.push_back(own_part(parameters_[i].grad(), i));
       averages.push_back(exp_avg_[i]);
       squares.push_back(exp_avg_sq_[i]);
-      steps.push_back(torch::full({}, static_cast<double>(steps_), torch::kFloat32));
+      steps.push_back(step);
     }
     if (parameters.empty()) continue;
     at::_fused_adamw_(parameters, gradients, averages, squares, /*max_exp_avg_sqs=*/{}, steps, lr,
@@ -96,8 +99,7 @@ namespace {
 
 /// Sums in chunks of a fixed size, so that the result does not depend on the number of threads.
 double sum_of_squares(const torch::Tensor& gradient) {
-  if (!gradient.is_cpu() || !gradient.is_contiguous() ||
-      gradient.scalar_type() != torch::kFloat32) {
+  if (!gradient.is_contiguous() || gradient.scalar_type() != torch::kFloat32) {
     const double norm =
         at::linalg_vector_norm(gradient.detach().to(torch::kFloat32)).item<double>();
     return norm * norm;
@@ -123,14 +125,28 @@ double sum_of_squares(const torch::Tensor& gradient) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
+/// Waits for the device once, not once for each gradient.
+double sum_of_squares_on_device(const std::vector<torch::Tensor>& gradients) {
+  const auto norms = at::stack(at::_foreach_norm(gradients, /*ord=*/2, torch::kFloat32));
+  return norms.to(torch::kFloat64).square().sum().item<double>();
+}
+
 }  // namespace
 
 double gradient_norm(const AdamW& optimizer) {
   torch::NoGradGuard no_grad;
   double total = 0;
+  std::vector<torch::Tensor> on_device;
   for (const auto& parameter : optimizer.parameters()) {
-    if (parameter.grad().defined()) total += sum_of_squares(parameter.grad());
+    const auto& gradient = parameter.grad();
+    if (!gradient.defined()) continue;
+    if (gradient.is_cpu()) {
+      total += sum_of_squares(gradient);
+    } else {
+      on_device.push_back(gradient);
+    }
   }
+  if (!on_device.empty()) total += sum_of_squares_on_device(on_device);
   if (std::isfinite(total)) return std::sqrt(total);
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const auto& gradient = optimizer.parameters()[i].grad();

@@ -61,12 +61,13 @@ std::pair<int64_t, int64_t> rows_of_rank(int64_t rows, const World& world) {
 
 /// Several ranks cannot draw dropout masks from one generator. Each micro batch has its own random
 /// numbers then, and the generator, which decides the order of the data, stays in step on all
-/// ranks. One process alone goes on with one generator, as PyTorch does.
+/// ranks. So it is on a GPU, whose own generator no checkpoint then needs to hold. One process
+/// alone on a CPU goes on with one generator, as PyTorch does.
 class MicroBatchRandomness {
  public:
   MicroBatchRandomness(const World& world, torch::Device device, uint64_t epoch_seed, int64_t step,
                        int64_t first_row) {
-    if (world.size() == 1) return;
+    if (world.size() == 1 && device.is_cpu()) return;
     before_ = generator_state();
     uint64_t seed = epoch_seed;
     for (const int64_t part : {step, first_row}) {  // SplitMix64 (Steele et al. 2014)
@@ -168,7 +169,8 @@ double TrainStep::accumulate_gradients(const Batch& batch, const StepPlace& plac
 
 /// The loss times its share of the step's. Fails unless it is finite.
 torch::Tensor TrainStep::micro_loss(const MicroBatch& micro, double share) {
-  const auto random = generator_state();
+  auto generator = at::globalContext().defaultGenerator(optimizer_.parameters().front().device());
+  const auto random = generator.get_state();
   auto loss = task_.loss(micro.batch);
   if (share != 1) loss = loss * share;
   const double value = loss.item<double>();
@@ -178,7 +180,7 @@ torch::Tensor TrainStep::micro_loss(const MicroBatch& micro, double share) {
     fail_runtime(to_text(micro.place), ": the loss is ", value, ": the weight '", weight,
                  "' is not finite", kAdvice);
   }
-  set_generator_state(random);  // the same dropout again
+  generator.set_state(random);  // the same dropout again
   const auto layer = first_result_not_finite(task_.model(), [&] { task_.loss(micro.batch); });
   fail_runtime(to_text(micro.place), ": the loss is ", value,
                layer.empty() ? ", though not when computed again: is the memory sound?"

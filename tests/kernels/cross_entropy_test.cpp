@@ -102,6 +102,23 @@ TEST(LinearCrossEntropy, RefusesTargetsOutsideTheVocabularyAndShapesThatDoNotFit
                      "do not belong together");
 }
 
+TEST(LinearCrossEntropy, InFloat16ALossOfManyTermsKeepsItsSmallGradients) {
+  torch::manual_seed(123);
+  Case own(30, 64, 300);
+  const auto reference = own.twin();
+  const double terms = 1 << 20;  // p / terms is less than float16's least number
+  torch::Tensor loss;
+  {
+    test::Bfloat16Autocast autocast;
+    at::autocast::set_autocast_dtype(torch::kCPU, torch::kFloat16);
+    loss = linear_cross_entropy(own.hidden, own.weight, own.targets, {.terms = terms});
+  }
+  (loss * terms).backward();
+  (reference.plain() * 30).backward();
+  EXPECT_LE(error_of(own.hidden.grad(), reference.hidden.grad()), 2e-3);
+  EXPECT_LE(error_of(own.weight.grad(), reference.weight.grad()), 2e-3);
+}
+
 using Bfloat16CrossEntropy = test::Bfloat16Test;
 
 TEST_F(Bfloat16CrossEntropy, IsAsNearToFloat32AsItsNumbersAllow) {

@@ -171,5 +171,21 @@ TEST(Init, Gpt2ScalesResidualProjections) {
   EXPECT_EQ(model->block(3)->mlp()->up()->bias.abs().max().item<double>(), 0);
 }
 
+TEST(GPT, ALongSampleBetweenTwoStepsDoesNotStopTraining) {
+  auto config = tiny();
+  config.family = Family::kLlama;
+  config.context_length = 600;  // the rotary table grows at 256
+  config.n_head = 2;
+  config.qkv_bias = config.proj_bias = config.mlp_bias = false;
+  auto model = tiny_model(config);
+  const auto learn = [&] { model(tiny_ids(1, 5)).sum().backward(); };
+  learn();
+  {
+    const torch::InferenceMode inference;
+    model(tiny_ids(1, 600));
+  }
+  EXPECT_NO_THROW(learn());
+}
+
 }  // namespace
 }  // namespace gptkit
