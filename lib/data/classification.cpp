@@ -216,6 +216,12 @@ ClassificationDataset::ClassificationDataset(const std::vector<LabelledText>& ro
   }
 }
 
+double ClassificationDataset::mean_length() const {
+  std::size_t tokens = 0;
+  for (const auto& ids : ids_) tokens += ids.size();
+  return static_cast<double>(tokens) / static_cast<double>(ids_.size());
+}
+
 Batch ClassificationDataset::collate(std::span<const std::int64_t> indices) const {
   Batch batch{.rows = std::ssize(indices), .columns = pad_to_batch_ ? 1 : max_length_};
   batch.trim = pad_to_batch_;

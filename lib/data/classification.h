@@ -101,6 +101,7 @@ class ClassificationDataset : public Dataset {
   }
 
   std::int64_t max_length() const { return max_length_; }
+  double mean_length() const;                            // tokens
   std::int64_t truncated() const { return truncated_; }  // texts cut to max_length
   std::int64_t longest() const { return longest_; }      // tokens, before cutting
 

@@ -36,6 +36,8 @@ class ClassifierImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& lengths);
   /// The same from what the first `blocks` blocks made of the ids: gpt()->trunk(ids, blocks).
   torch::Tensor after_trunk(const torch::Tensor& x, int64_t blocks, const torch::Tensor& lengths);
+  /// The same from the final norm's output at every position: hidden (B,T,C).
+  torch::Tensor from_hidden(const torch::Tensor& hidden, const torch::Tensor& lengths);
 
   GPT gpt() const { return gpt_; }
   Linear head() const { return head_; }
@@ -43,6 +45,9 @@ class ClassifierImpl : public torch::nn::Module {
   Pooling pooling() const { return pooling_; }
 
  private:
+  torch::Tensor position_read(const torch::Tensor& lengths, int64_t T) const;
+  torch::Tensor score(const torch::Tensor& pooled);
+
   Pooling pooling_;
   GPT gpt_{nullptr};
   Linear head_{nullptr};

@@ -2,8 +2,11 @@
 
 #include <ATen/ops/cross_entropy_loss.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "kernels/cross_entropy.h"
 #include "train/precision.h"
 #include "train/trainer.h"
 
@@ -29,6 +32,17 @@ int64_t batches_in(const Dataset& data, int64_t batch_size) {
   return (data.size() + batch_size - 1) / batch_size;
 }
 
+/// The token behind each of the batch; kNoLoss behind the last of a text and in the padding.
+std::vector<int64_t> next_tokens(const Batch& batch) {
+  std::vector<int64_t> targets(batch.inputs.size(), kNoLoss);
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    const auto begin = batch.inputs.begin() + row * batch.columns;
+    const int64_t length = batch.lengths[static_cast<size_t>(row)];
+    std::copy(begin + 1, begin + length, targets.begin() + row * batch.columns);
+  }
+  return targets;
+}
+
 }  // namespace
 
 torch::Tensor ClassifyTask::logits(const Batch& batch, const FrozenTrunk* trunk) {
@@ -45,8 +59,7 @@ torch::Tensor ClassifyTask::labels(const Batch& batch) {
   return to_tensor(batch.labels, {batch.rows}, classifier_->gpt()->device());
 }
 
-torch::Tensor ClassifyTask::loss(const Batch& batch, const FrozenTrunk* trunk) {
-  const auto y = logits(batch, trunk);
+torch::Tensor ClassifyTask::class_loss(const Batch& batch, const torch::Tensor& y) {
   const auto truth = labels(batch);
   if (!class_weights_.defined()) return at::cross_entropy_loss(y, truth);
   // Divided by the rows and not by their weights: so a step is the same however it is cut into
@@ -54,7 +67,29 @@ torch::Tensor ClassifyTask::loss(const Batch& batch, const FrozenTrunk* trunk) {
   return at::cross_entropy_loss(y, truth, class_weights_, at::Reduction::Sum) / batch.rows;
 }
 
-torch::Tensor ClassifyTask::loss(const Batch& batch) { return loss(batch, options_.train_trunk); }
+torch::Tensor ClassifyTask::loss(const Batch& batch) {
+  if (options_.language_model_loss > 0) return loss_with_language_model(batch);
+  return class_loss(batch, logits(batch, options_.train_trunk));
+}
+
+torch::Tensor ClassifyTask::loss_with_language_model(const Batch& batch) {
+  auto gpt = classifier_->gpt();
+  const auto lengths = to_tensor(batch.lengths, {batch.rows}, gpt->device());
+  const PrecisionScope scope(options_.config.precision, gpt->device());
+  const auto* trunk = options_.train_trunk;
+  const auto ids = to_tensor(batch.inputs, {batch.rows, batch.columns}, gpt->device());
+  const auto hidden = trunk ? gpt->hidden_after_trunk((*trunk)(batch), trunk->blocks())
+                            : gpt->hidden(ids);  // (B,T,C)
+  const auto y = classifier_->from_hidden(hidden, lengths).to(torch::kFloat32);
+
+  // As in the class loss the divisor is the same however a step is cut into micro batches.
+  const auto targets = next_tokens(batch);
+  const auto language = linear_cross_entropy(
+      hidden.flatten(0, 1), gpt->head_weight(),
+      to_tensor(targets, {std::ssize(targets)}, gpt->device()),
+      {.ignored = kNoLoss, .terms = options_.mean_tokens * static_cast<double>(batch.rows)});
+  return class_loss(batch, y) + options_.language_model_loss * language;
+}
 
 template <class Figure>
 Metrics ClassifyTask::over_both(const std::string& name, const Figure& figure) {
@@ -77,7 +112,7 @@ Metrics ClassifyTask::over_both(const std::string& name, const Figure& figure) {
 
 Metrics ClassifyTask::evaluate() {
   return over_both("loss", [&](const Batch& batch, const FrozenTrunk* trunk) {
-    return loss(batch, trunk).item<double>();
+    return class_loss(batch, logits(batch, trunk)).item<double>();
   });
 }
 

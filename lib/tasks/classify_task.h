@@ -17,6 +17,9 @@ struct ClassifyTaskOptions {
   std::string fingerprint;                 ///< of the training texts
   const TrainConfig& config;               ///< referred to, not copied
   std::vector<double> class_weights = {};  ///< of each class's loss; empty: all 1
+  /// What predicting each text's next token counts beside the class while training; 0: nothing.
+  double language_model_loss = 0;
+  double mean_tokens = 1;  ///< of a training text; the sum over next tokens is divided by these
   /// Of the training and the validation texts; null: the whole model runs in every step.
   const FrozenTrunk* train_trunk = nullptr;
   const FrozenTrunk* validation_trunk = nullptr;
@@ -32,8 +35,9 @@ class ClassifyTask : public TrainingTask {
   std::string data_fingerprint() const override { return options_.fingerprint; }
   int64_t loss_terms(const Batch& batch) const override { return batch.rows; }
 
+  /// Cross entropy over the classes, and over the next tokens where the options say so.
   torch::Tensor loss(const Batch& batch) override;
-  /// train_loss, val_loss
+  /// train_loss, val_loss: of the classes
   Metrics evaluate() override;
   /// train_accuracy, val_accuracy
   Metrics end_epoch(int64_t epoch) override;
@@ -41,7 +45,8 @@ class ClassifyTask : public TrainingTask {
 
  private:
   torch::Tensor logits(const Batch& batch, const FrozenTrunk* trunk);
-  torch::Tensor loss(const Batch& batch, const FrozenTrunk* trunk);
+  torch::Tensor class_loss(const Batch& batch, const torch::Tensor& logits);
+  torch::Tensor loss_with_language_model(const Batch& batch);
   torch::Tensor labels(const Batch& batch);
   template <class Figure>
   Metrics over_both(const std::string& name, const Figure& figure);

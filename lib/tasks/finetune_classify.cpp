@@ -40,9 +40,9 @@ AdapterLayers choose_what_learns(Classifier& classifier, const FinetuneClassifyC
     if (head->lora()) head->weight.requires_grad_(false);
     return adapter;
   }
-  // Takes no part in the loss: several processes would wait for its gradient in vain.
-  if (gpt->head()) gpt->head()->weight.requires_grad_(false);
   const auto& c = config.classifier;
+  // Takes no part in the loss: several processes would wait for its gradient in vain.
+  if (gpt->head() && c.language_model_loss == 0) gpt->head()->weight.requires_grad_(false);
   if (c.trainable == Trainable::kAll) return {};
   for (auto& parameter : gpt->parameters()) parameter.requires_grad_(false);
   if (c.trainable == Trainable::kLastBlock) thaw_blocks(gpt, 1);
@@ -117,6 +117,12 @@ FinetuneClassifyConfig load_finetune_classify_config(const ConfigInputs& inputs,
           " is out of range; expected at least 0 and less than 1");
   require(c.trainable_blocks >= 1, "classifier.trainable_blocks: ", c.trainable_blocks,
           " is out of range; expected at least 1");
+  require(c.language_model_loss >= 0 && c.language_model_loss <= 100,
+          "classifier.language_model_loss: ", c.language_model_loss,
+          " is out of range; expected 0 (none) to 100");
+  require(c.causal || c.language_model_loss == 0,
+          "classifier.language_model_loss: tokens that see those behind them have nothing to "
+          "predict; leave it 0, or classifier.causal true");
   require(
       c.causal || c.pooling == Pooling::kLastPosition,
       "classifier.causal: false needs classifier.pooling last_position, whose padding is always "
@@ -155,6 +161,8 @@ class Finetuning {
 
     ClassifyTaskOptions options{.fingerprint = fingerprint(data_.train), .config = config_.train};
     options.class_weights = loss_weights();
+    options.language_model_loss = config_.classifier.language_model_loss;
+    options.mean_tokens = train_set->mean_length();
     std::optional<FrozenTrunk> train_trunk, validation_trunk;
     if (const int64_t blocks = trunk_blocks(); blocks > 0) {
       const auto trunk = trunk_options(run.path());

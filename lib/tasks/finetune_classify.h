@@ -72,6 +72,7 @@ struct ClassifierConfig {
   bool random_weights = false;
   bool head_bias = false;
   double dropout = 0.0;
+  double language_model_loss = 0.0;
   TrunkStore frozen_trunk = TrunkStore::kAuto;
   Precision frozen_trunk_dtype = Precision::kFloat32;
 };
@@ -89,6 +90,8 @@ void visit_fields(ClassifierConfig& c, Visitor&& visit) {
   visit("random_weights", c.random_weights, "forget what was pretrained, for comparison");
   visit("head_bias", c.head_bias, "a bias on the class head, as in the book");
   visit("dropout", c.dropout, "while finetuning");
+  visit("language_model_loss", c.language_model_loss,
+        "what predicting the texts' next tokens counts beside the class (0.5 in GPT's paper)");
   visit("frozen_trunk", c.frozen_trunk,
         "keep what the blocks that do not learn make of each text: auto, memory, file or off");
   visit("frozen_trunk_dtype", c.frozen_trunk_dtype, "it is kept in float32 or bfloat16");

@@ -13,6 +13,7 @@
 #include "tasks/classify_task.h"
 #include "tasks/frozen_trunk.h"
 #include "text/character.h"
+#include "tiny_data.h"
 #include "train/trainer.h"
 #include "weights/bundle.h"
 
@@ -20,24 +21,13 @@ namespace gptkit {
 namespace {
 
 using test::expect_error;
+using test::rows;
 using test::ScratchFolder;
 
 std::shared_ptr<const Tokenizer> letters() {
   TokenCounts counts;
   count_each_character("abcdefghijklmnopqrstuvwxyz !", "test", counts);
   return train_character_tokenizer(counts, {.special_tokens = true});
-}
-
-/// Rows that a model can tell apart: the second class shouts.
-std::vector<LabelledText> rows(int64_t n) {
-  std::vector<LabelledText> made;
-  const std::vector<std::string> words = {"see", "you", "at", "the", "old", "mill", "tonight"};
-  for (int64_t i = 0; i < n; ++i) {
-    std::string text;
-    for (int64_t w = 0; w <= i % 5; ++w) text += words[static_cast<size_t>(i * 3 + w) % 7] + " ";
-    made.push_back({i % 2 == 0 ? text : text + "!!", i % 2, i});
-  }
-  return made;
 }
 
 Classifier tiny_classifier(Pooling pooling, int64_t frozen) {
@@ -77,11 +67,13 @@ INSTANTIATE_TEST_SUITE_P(Poolings, Trunk,
 
 /// The losses of ten steps and the evaluation after them.
 std::vector<double> losses(Pooling pooling, int64_t frozen, bool kept, TrunkStore store,
-                           const fs::path& folder) {
+                           const fs::path& folder, double language_model_loss = 0) {
   auto classifier = tiny_classifier(pooling, frozen);
   const auto train_set = dataset(24, pooling), validation_set = dataset(10, pooling);
   const TrainConfig config{.epochs = 4, .micro_batch_size = 4, .lr = 1e-3, .eval_batches = 0};
   ClassifyTaskOptions options{.fingerprint = "", .config = config};
+  options.language_model_loss = language_model_loss;
+  options.mean_tokens = train_set->mean_length();
   std::optional<FrozenTrunk> train_trunk, validation_trunk;
   if (kept) {
     const FrozenTrunk::Options where{.store = store, .folder = folder};
@@ -119,6 +111,60 @@ TEST_P(Trunk, KeptActivationsGiveTheLossesOfThePlainWay) {
   }
 }
 
+TEST_P(Trunk, KeptActivationsServeTheLanguageModelToo) {
+  const ScratchFolder folder;
+  const auto plain = losses(GetParam(), 1, false, TrunkStore::kOff, folder.path(), 0.5);
+  const auto kept = losses(GetParam(), 1, true, TrunkStore::kMemory, folder.path(), 0.5);
+  const auto without = losses(GetParam(), 1, true, TrunkStore::kMemory, folder.path());
+  ASSERT_EQ(kept.size(), plain.size());
+  for (size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(kept[i], plain[i], 5e-4) << i;
+  EXPECT_NEAR(plain.front() - without.front(), 0.5 * std::log(40), 0.5)
+      << "of 40 tokens, untrained";
+}
+
+/// The first rows of the data, as a batch, and what a task makes of their loss.
+class LossBesideTheClasses : public testing::TestWithParam<Pooling> {
+ protected:
+  double loss(const std::vector<int64_t>& rows, double language_model_loss) {
+    ClassifyTaskOptions options{.fingerprint = "", .config = config_};
+    options.language_model_loss = language_model_loss;
+    options.mean_tokens = data_->mean_length();
+    return ClassifyTask(classifier_, data_, data_, options)
+        .loss(data_->collate(rows))
+        .item<double>();
+  }
+
+  const TrainConfig config_;
+  const std::shared_ptr<const ClassificationDataset> data_ = dataset(6, GetParam());
+  Classifier classifier_ = tiny_classifier(GetParam(), 0);
+};
+INSTANTIATE_TEST_SUITE_P(Poolings, LossBesideTheClasses,
+                         testing::Values(Pooling::kLastToken, Pooling::kMean),
+                         [](const auto& instance) {
+                           return instance.param == Pooling::kMean ? "mean" : "lasttoken";
+                         });
+
+TEST_P(LossBesideTheClasses, IsTheSumOverNextTokensByTheMeanLength) {
+  const torch::NoGradGuard no_grad;
+  double sum = 0;
+  for (int64_t row = 0; row < data_->size(); ++row) {  // each alone: without padding
+    const auto batch = data_->collate(std::vector{row});
+    const auto ids = torch::tensor(batch.inputs, torch::kInt64).unsqueeze(0);
+    const auto predicted = classifier_->gpt()->forward(ids).log_softmax(-1);
+    for (int64_t t = 0; t + 1 < ids.size(1); ++t) {
+      sum -= predicted[0][t][ids[0][t + 1].item<int64_t>()].item<double>();
+    }
+  }
+  const std::vector<int64_t> all = {0, 1, 2, 3, 4, 5};
+  const double wanted = sum / (6 * data_->mean_length());
+  EXPECT_NEAR(loss(all, 0.25) - loss(all, 0), 0.25 * wanted, 1e-5);
+}
+
+TEST_P(LossBesideTheClasses, OfAStepDoesNotDependOnTheMicroBatches) {
+  const double whole = loss({0, 1, 2, 3, 4, 5}, 0.5);
+  EXPECT_NEAR((loss({4, 1, 0}, 0.5) + loss({5, 2, 3}, 0.5)) / 2, whole, 1e-5);
+}
+
 TEST(FrozenBlocks, EndAtTheFirstOneThatLearnsOrDropsOut) {
   EXPECT_EQ(frozen_blocks(tiny_classifier(Pooling::kLastToken, 2)), 2);
   EXPECT_EQ(frozen_blocks(tiny_classifier(Pooling::kLastToken, 3)), 3);
@@ -142,12 +188,7 @@ class FinetuneClassify : public testing::Test {
     initialize_(gpt);
     fs::create_directory(folder_ / "base");
     save_language_model(folder_ / "base", {.gpt = gpt, .tokenizer = tokenizer});
-    std::string table;
-    for (const auto& row : rows(60)) {
-      table += concat(row.label == 1 ? "loud" : "calm", '\t', row.text, row.row, '\n');
-    }
-    std::erase_if(table, [](char c) { return c >= '0' && c <= '9'; });
-    write_file_atomic(folder_ / "rows.tsv", table);
+    test::write_rows(folder_ / "rows.tsv");
   }
   FinetuneClassifySummary finetune(const std::string& out,
                                    const std::vector<std::string>& settings) {
@@ -188,7 +229,9 @@ TEST_F(FinetuneClassify, EveryVariantTrainsAndItsModelOpens) {
       {"classifier.pooling=mean", "classifier.trainable=last_n"},
       {"classifier.pooling=last_position", "classifier.causal=false"},
       {"classifier.random_weights=true", "classifier.max_tokens=6", "classifier.truncate=left"},
-      {"data.balance=weights", "train.micro_batch_size=1", "train.global_batch_size=4"}};
+      {"data.balance=weights", "train.micro_batch_size=1", "train.global_batch_size=4"},
+      {"classifier.language_model_loss=0.5", "classifier.pooling=mean", "train.precision=auto"},
+      {"classifier.language_model_loss=0.5", "lora.rank=2"}};
   for (size_t i = 0; i < variants.size(); ++i) {
     const auto out = concat("variant-", i);
     const auto summary = finetune(out, variants[i]);
@@ -239,6 +282,13 @@ TEST_F(FinetuneClassify, FoldsTestEveryRowOnce) {
 TEST_F(FinetuneClassify, RefusesWhatCannotBe) {
   expect_error([&] { finetune("a", {"classifier.causal=false"}); }, "needs classifier.pooling");
   expect_error([&] { finetune("b", {"data.folds=31"}); }, "at least 31 rows of every label");
+  expect_error([&] { finetune("e", {"classifier.language_model_loss=-1"}); }, "out of range");
+  expect_error(
+      [&] {
+        finetune("f", {"classifier.causal=false", "classifier.pooling=last_position",
+                       "classifier.language_model_loss=0.5"});
+      },
+      "nothing to predict");
   expect_error(
       [&] {
         finetune("c", {"lora.rank=2", "lora.targets=[nose]"});
