@@ -8,6 +8,7 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/remove_tree.h"
 
 namespace gptkit {
 namespace {
@@ -130,8 +131,7 @@ AtomicDirectory::AtomicDirectory(fs::path final_path) : final_(rename_target(fin
 }
 
 AtomicDirectory::~AtomicDirectory() {
-  std::error_code ignored;
-  if (!committed_) fs::remove_all(temporary_, ignored);
+  if (!committed_) remove_tree(temporary_);
 }
 
 void AtomicDirectory::commit(bool replace) {
@@ -167,8 +167,7 @@ void AtomicDirectory::commit(bool replace) {
   }
   committed_ = true;
   sync_folder(parent);
-  std::error_code ignored;
-  fs::remove_all(old, ignored);
+  remove_tree(old);
 }
 
 void remove_leftovers(const fs::path& folder) {
@@ -179,8 +178,7 @@ void remove_leftovers(const fs::path& folder) {
   }
   if (code) fail_reading(folder, code.value());
   for (const auto& path : leftovers) {
-    fs::remove_all(path, code);
-    if (code) fail_writing(path, code.value());
+    if (const auto failed = remove_tree(path)) fail_writing(path, failed.value());
   }
 }
 

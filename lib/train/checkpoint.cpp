@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/remove_tree.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {
@@ -45,7 +46,8 @@ std::vector<fs::path> checkpoints(const fs::path& run) {
 void remove_checkpoint(const fs::path& folder) {
   const fs::path aside = folder.string() + ".tmp-removed";
   fs::rename(folder, aside);
-  fs::remove_all(aside);
+  const auto failed = remove_tree(aside);
+  if (failed) fail_runtime("cannot remove ", aside.string(), ": ", failed.message());
 }
 
 Json to_json(const TrainState& state) {

@@ -9,6 +9,7 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/remove_tree.h"
 #include "train/distributed.h"
 #include "train/tensorboard.h"
 
@@ -83,7 +84,10 @@ RunFolder::RunFolder(fs::path path, RunMode mode)
   if (fs::exists(path_ / "checkpoints")) remove_leftovers(path_ / "checkpoints");
   if (mode_ == RunMode::kOverwrite) {
     for (const char* name : kOurFiles) fs::remove(path_ / name);
-    for (const char* name : kOurFolders) fs::remove_all(path_ / name);
+    for (const char* name : kOurFolders) {
+      const auto failed = remove_tree(path_ / name);
+      if (failed) fail_runtime("cannot remove ", shown(path_ / name), ": ", failed.message());
+    }
     remove_event_files(path_);
   }
   if (may_be_restarted()) write_file_atomic(path_ / kLaunchFile, launch_identity());

@@ -388,5 +388,23 @@ TEST(GptkitHome, FollowsTheEnvironment) {
   unsetenv("XDG_CACHE_HOME");
 }
 
+TEST(RemoveTree, TakesAFolderWithAllItHoldsAndFollowsNoLink) {
+  const ScratchFolder folder;
+  fs::create_directories(folder / "tree/a/b");
+  fs::create_directory(folder / "outside");
+  write_file_atomic(folder / "tree/a/b/file", "x");
+  write_file_atomic(folder / "outside/file", "x");
+  fs::create_directory_symlink(folder / "outside", folder / "tree/link");
+  fs::create_symlink("nowhere", folder / "tree/dangling");
+  EXPECT_FALSE(remove_tree(folder / "tree"));
+  EXPECT_FALSE(fs::exists(folder / "tree"));
+  EXPECT_TRUE(fs::exists(folder / "outside/file"));
+
+  EXPECT_FALSE(remove_tree(folder / "tree")) << "gone already";
+  EXPECT_FALSE(remove_tree(folder / "outside/file"));
+  EXPECT_FALSE(fs::exists(folder / "outside/file"));
+  EXPECT_TRUE(remove_tree("/proc/self/stat")) << "what cannot be removed is told";
+}
+
 }  // namespace
 }  // namespace gptkit

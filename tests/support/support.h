@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/remove_tree.h"
 
 namespace gptkit::test {
 
@@ -34,10 +35,7 @@ class ScratchFolder {
     if (!mkdtemp(pattern.data())) ADD_FAILURE() << "cannot make " << pattern;
     path_ = pattern;
   }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
+  ~ScratchFolder() { remove_tree(path_); }
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
 
