@@ -111,6 +111,8 @@ PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& o
 
 std::string describe(const PretrainConfig& wanted, const ConfigOrigins& origins) {
   auto config = wanted;
+  // The shape is the starting model's, which is not opened for this.
+  if (!config.model.from.empty()) return config_to_yaml(config, &origins);
   try {
     settle_vocabulary(config, origins, *load_tokenizer(config.tokenizer.text));
   } catch (const Error&) {  // the settings can be looked at before the tokenizer is there
