@@ -110,6 +110,7 @@ cat <<DONE
 ${bold}Done.${plain} What came out of it:
   models     $out/pretrain/model  $out/classify/model  $out/instruct/model
   plots      $out/pretrain/loss.svg  $out/classify/loss.svg  $out/instruct/loss.svg
+  reports    $out/classify/report.html${published:+  $out/classify-smollm2/report.html}
   tokenizer  $out/tokenizer
 Each run folder also holds config.yaml (every setting), metrics.jsonl and samples.txt.
 Next: your own texts in 'data.train' of a copy of configs/quickstart/pretrain.yaml, or other published
