@@ -4,7 +4,8 @@
     python tests/bench/classify/pretraining_text.py SMSSpamCollection.tsv messages.jsonl
 
 Writes {"text": ...} for every message that is neither one of the 149 validation and 300 test messages of the
-book's chapter 6 nor the same as one of them, in the file's order, without its label. `pip install pandas`.
+book's chapter 6 nor the same as one of them (but for case and spaces), in the file's order, without its
+label. `pip install pandas`.
 """
 import json
 import sys
@@ -12,12 +13,16 @@ import sys
 import pandas
 
 
+def words(text):
+    return " ".join(text.lower().split())
+
+
 def main():
     rows = pandas.read_csv(sys.argv[1], sep="\t", header=None, names=["Label", "Text"])
     spam = rows[rows.Label == "spam"]
     balanced = pandas.concat([rows[rows.Label == "ham"].sample(len(spam), random_state=123), spam])
     held_out = balanced.sample(frac=1, random_state=123)[int(len(balanced) * 0.7):]
-    kept = rows[~rows.index.isin(held_out.index) & ~rows.Text.isin(held_out.Text)]
+    kept = rows[~rows.index.isin(held_out.index) & ~rows.Text.map(words).isin(set(held_out.Text.map(words)))]
     with open(sys.argv[2], "w", encoding="utf-8") as out:
         for text in kept.Text:
             out.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
