@@ -131,7 +131,7 @@ AtomicDirectory::AtomicDirectory(fs::path final_path) : final_(rename_target(fin
 }
 
 AtomicDirectory::~AtomicDirectory() {
-  if (!committed_) remove_tree(temporary_);
+  if (!committed_) try_remove_tree(temporary_);
 }
 
 void AtomicDirectory::commit(bool replace) {
@@ -167,7 +167,7 @@ void AtomicDirectory::commit(bool replace) {
   }
   committed_ = true;
   sync_folder(parent);
-  remove_tree(old);
+  try_remove_tree(old);
 }
 
 void remove_leftovers(const fs::path& folder) {
@@ -177,9 +177,7 @@ void remove_leftovers(const fs::path& folder) {
     if (is_leftover(it->path().filename().string())) leftovers.push_back(it->path());
   }
   if (code) fail_reading(folder, code.value());
-  for (const auto& path : leftovers) {
-    if (const auto failed = remove_tree(path)) fail_writing(path, failed.value());
-  }
+  for (const auto& path : leftovers) remove_tree(path);
 }
 
 }  // namespace gptkit

@@ -84,10 +84,7 @@ RunFolder::RunFolder(fs::path path, RunMode mode)
   if (fs::exists(path_ / "checkpoints")) remove_leftovers(path_ / "checkpoints");
   if (mode_ == RunMode::kOverwrite) {
     for (const char* name : kOurFiles) fs::remove(path_ / name);
-    for (const char* name : kOurFolders) {
-      const auto failed = remove_tree(path_ / name);
-      if (failed) fail_runtime("cannot remove ", shown(path_ / name), ": ", failed.message());
-    }
+    for (const char* name : kOurFolders) remove_tree(path_ / name);
     remove_event_files(path_);
   }
   if (may_be_restarted()) write_file_atomic(path_ / kLaunchFile, launch_identity());

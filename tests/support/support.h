@@ -35,7 +35,7 @@ class ScratchFolder {
     if (!mkdtemp(pattern.data())) ADD_FAILURE() << "cannot make " << pattern;
     path_ = pattern;
   }
-  ~ScratchFolder() { remove_tree(path_); }
+  ~ScratchFolder() { try_remove_tree(path_); }
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
 
