@@ -1,7 +1,6 @@
 #pragma once
-// What every program shares: options read strictly, errors in one line and one place, exit codes
-// 0 (done), 1 (failed while running), 2 (wrong options, config or input file) and 128 + signal
-// (stopped after saving).
+// What every program shares: the options they have in common, read strictly (parse.cpp), in the
+// frame of run_app.
 //
 //   int main(int argc, char** argv) {
 //     return gptkit::run_app("tokenize", [&] {
@@ -14,18 +13,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-namespace gptkit {
+#include "common/run_app.h"
 
-/// Runs a program's body and turns its end into an exit code; errors become one line
-/// "name: message" on standard error. While it runs, std::cout is a large buffer over file
-/// descriptor 1 whose failures throw: a full disk is exit code 1 with a message, a reader that
-/// went away (`| head`) ends the program quietly with 0. SIGPIPE is ignored from here on.
-int run_app(const char* name, const std::function<void()>& body);
+namespace gptkit {
 
 /// Reads the options. --help and --version (added here) print and leave the body of run_app with
 /// exit code 0; anything wrong is an Error that names the option and suggests the one meant.
