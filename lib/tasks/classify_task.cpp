@@ -12,8 +12,10 @@
 
 namespace gptkit {
 
-ClassifyTask::ClassifyTask(Classifier classifier, std::shared_ptr<const Dataset> train,
-                           std::shared_ptr<const Dataset> validation, ClassifyTaskOptions options)
+ClassifyTask::ClassifyTask(Classifier classifier,
+                           std::shared_ptr<const ClassificationDataset> train,
+                           std::shared_ptr<const ClassificationDataset> validation,
+                           ClassifyTaskOptions options)
     : classifier_(std::move(classifier)),
       train_(std::move(train)),
       validation_(std::move(validation)),
@@ -82,12 +84,13 @@ torch::Tensor ClassifyTask::loss_with_language_model(const Batch& batch) {
                             : gpt->hidden(ids);  // (B,T,C)
   const auto y = classifier_->from_hidden(hidden, lengths).to(torch::kFloat32);
 
-  // As in the class loss the divisor is the same however a step is cut into micro batches.
+  // Divided by the tokens of as many average texts: as in the class loss, the same however a step
+  // is cut into micro batches.
   const auto targets = next_tokens(batch);
   const auto language = linear_cross_entropy(
       hidden.flatten(0, 1), gpt->head_weight(),
       to_tensor(targets, {std::ssize(targets)}, gpt->device()),
-      {.ignored = kNoLoss, .terms = options_.mean_tokens * static_cast<double>(batch.rows)});
+      {.ignored = kNoLoss, .terms = train_->mean_length() * static_cast<double>(batch.rows)});
   return class_loss(batch, y) + options_.language_model_loss * language;
 }
 

@@ -19,7 +19,6 @@ struct ClassifyTaskOptions {
   std::vector<double> class_weights = {};  ///< of each class's loss; empty: all 1
   /// What predicting each text's next token counts beside the class while training; 0: nothing.
   double language_model_loss = 0;
-  double mean_tokens = 1;  ///< of a training text; the sum over next tokens is divided by these
   /// Of the training and the validation texts; null: the whole model runs in every step.
   const FrozenTrunk* train_trunk = nullptr;
   const FrozenTrunk* validation_trunk = nullptr;
@@ -27,8 +26,9 @@ struct ClassifyTaskOptions {
 
 class ClassifyTask : public TrainingTask {
  public:
-  ClassifyTask(Classifier classifier, std::shared_ptr<const Dataset> train,
-               std::shared_ptr<const Dataset> validation, ClassifyTaskOptions options);
+  ClassifyTask(Classifier classifier, std::shared_ptr<const ClassificationDataset> train,
+               std::shared_ptr<const ClassificationDataset> validation,
+               ClassifyTaskOptions options);
 
   torch::nn::Module& model() override { return *classifier_; }
   std::shared_ptr<const Dataset> train_data() const override { return train_; }
@@ -52,7 +52,7 @@ class ClassifyTask : public TrainingTask {
   Metrics over_both(const std::string& name, const Figure& figure);
 
   Classifier classifier_;
-  std::shared_ptr<const Dataset> train_, validation_;
+  std::shared_ptr<const ClassificationDataset> train_, validation_;
   ClassifyTaskOptions options_;
   torch::Tensor class_weights_;  // (n_class), or undefined
 };

@@ -73,7 +73,6 @@ std::vector<double> losses(Pooling pooling, int64_t frozen, bool kept, TrunkStor
   const TrainConfig config{.epochs = 4, .micro_batch_size = 4, .lr = 1e-3, .eval_batches = 0};
   ClassifyTaskOptions options{.fingerprint = "", .config = config};
   options.language_model_loss = language_model_loss;
-  options.mean_tokens = train_set->mean_length();
   std::optional<FrozenTrunk> train_trunk, validation_trunk;
   if (kept) {
     const FrozenTrunk::Options where{.store = store, .folder = folder};
@@ -128,7 +127,6 @@ class LossBesideTheClasses : public testing::TestWithParam<Pooling> {
   double loss(const std::vector<int64_t>& rows, double language_model_loss) {
     ClassifyTaskOptions options{.fingerprint = "", .config = config_};
     options.language_model_loss = language_model_loss;
-    options.mean_tokens = data_->mean_length();
     return ClassifyTask(classifier_, data_, data_, options)
         .loss(data_->collate(rows))
         .item<double>();

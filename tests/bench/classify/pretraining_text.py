@@ -10,7 +10,10 @@ label. `pip install pandas`.
 import json
 import sys
 
-import pandas
+try:
+    import pandas
+except ImportError:
+    sys.exit("pretraining_text.py: pandas is missing; pip install pandas")
 
 
 def words(text):
