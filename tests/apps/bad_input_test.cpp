@@ -151,7 +151,7 @@ TEST_F(BadInput, ADamagedModelFolderIsRefusedByTheNameOfTheFile) {
     const auto whole = content("pre/model/" + name);
     for (const auto& damaged : {std::string(), whole.substr(0, whole.size() / 2)}) {
       SCOPED_TRACE(concat(name, ", ", damaged.size(), " bytes"));
-      fs::remove_all(folder() / "bad");
+      remove_tree(folder() / "bad");
       fs::copy(folder() / "pre/model", folder() / "bad");
       file("bad/" + name, damaged);
       expect_failure(run("generate", {"-m", "bad", "-p", "x"}), 2, "generate", name);
@@ -160,7 +160,7 @@ TEST_F(BadInput, ADamagedModelFolderIsRefusedByTheNameOfTheFile) {
   const auto other = run("tokenize", {"train", "-q", "--algorithm", "bpe", "--vocab-size", "320",
                                       "--out", "other", "stories.txt"});
   ASSERT_EQ(other.exit_code, 0) << other.err;
-  fs::remove_all(folder() / "bad");
+  remove_tree(folder() / "bad");
   fs::copy(folder() / "pre/model", folder() / "bad");
   fs::copy(folder() / "other", folder() / "bad",
            fs::copy_options::recursive | fs::copy_options::overwrite_existing);

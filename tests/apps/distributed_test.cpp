@@ -151,7 +151,7 @@ TEST_F(Distributed, ACheckpointResumesOnAnotherNumberOfProcesses) {
     const auto out = concat("moved-", way.before, "-", way.after);
     train(out, {"--nproc", way.before, "-s", concat("train.shard_optimizer=", way.sharded_before)});
     // As if it had been killed after the checkpoint of step 4.
-    fs::remove_all(folder() / out / "checkpoints" / "step-00000008");
+    remove_tree(folder() / out / "checkpoints" / "step-00000008");
     train(out, {"--resume", "--nproc", way.after, "-s",
                 concat("train.shard_optimizer=", way.sharded_after)});
     expect_same_course(out, "course");
@@ -164,8 +164,8 @@ TEST_F(Distributed, ResumesBitForBitOnAsManyProcessesWithDropout) {
   train("again", two);
   EXPECT_EQ(weights("again"), weights("whole"));
   train("halved", two);
-  fs::remove_all(folder() / "halved" / "checkpoints" / "step-00000008");
-  fs::remove_all(folder() / "halved" / "model");
+  remove_tree(folder() / "halved" / "checkpoints" / "step-00000008");
+  remove_tree(folder() / "halved" / "model");
   train("halved", two + Arguments{"--resume"});
   EXPECT_EQ(weights("halved"), weights("whole"));
 }
@@ -368,7 +368,7 @@ TEST_F(Trouble, RanksWithOtherDataOrSettingsAreRefused) {
     auto first = common, second = common;
     first["RANK"] = "0";
     second["RANK"] = "1";
-    fs::remove_all(folder() / "mixed");
+    remove_tree(folder() / "mixed");
     Running zero(folder(), program(), training("mixed"), first);
     Running one(folder(), program(), training("mixed-1", {"-s", set}), second);
     EXPECT_EQ(zero.wait(), 2);

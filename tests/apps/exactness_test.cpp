@@ -164,7 +164,7 @@ TEST_F(Exactness, KilledAtFiftyRandomInstants) {
         ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
       }
       expect_same_results(program, out, whole);
-      fs::remove_all(folder() / out);
+      remove_tree(folder() / out);
     }
   }
   EXPECT_EQ(kills, 50);

@@ -33,7 +33,7 @@ class FaultInjection : public TinyRun {
     // As it was right before the second save, which also removes the first checkpoint.
     fs::copy(folder() / "whole", folder() / "base", fs::copy_options::recursive);
     for (const char* later : {"model", "checkpoints/step-00000004"}) {
-      fs::remove_all(folder() / "base" / later);
+      remove_tree(folder() / "base" / later);
     }
     ASSERT_EQ(
         run("pretrain", run_arguments("first") + Arguments{"-s", "train.max_steps=2"}).exit_code,
@@ -67,7 +67,7 @@ class FaultInjection : public TinyRun {
   /// The system calls of the save after step 3: from the sync of the metrics to the line after it.
   static std::vector<Call> calls_of_save() {
     EXPECT_EQ(traced("counted", {"-e", concat("trace=", kCalls)}).exit_code, 0);
-    fs::remove_all(folder() / "counted");
+    remove_tree(folder() / "counted");
     std::istringstream trace(content("counted.trace"));
     std::vector<Call> calls;
     std::map<std::string, int> numbers;
@@ -127,7 +127,7 @@ TEST_F(FaultInjection, ASaveKilledAtAnySystemCallLeavesAWholeCheckpoint) {
     // What changes a name makes another folder to go on from; of the rest every fourth will do.
     const bool names = call.name != "write" && call.name != "fsync" && call.name != "openat";
     if (names || call.number % 4 == 0) expect_exact_resume(out);
-    fs::remove_all(folder() / out);
+    remove_tree(folder() / out);
   });
 }
 
@@ -149,7 +149,7 @@ TEST_F(FaultInjection, ADiskThatFailsIsAnErrorAndLeavesTheLastCheckpoint) {
     EXPECT_NE(failed.err.find(out), std::string::npos) << "it names the file: " << failed.err;
     expect_a_whole_checkpoint(out);
     if (call.number % 4 == 0) expect_exact_resume(out);
-    fs::remove_all(folder() / out);
+    remove_tree(folder() / out);
   });
 }
 

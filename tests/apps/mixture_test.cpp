@@ -62,9 +62,9 @@ TEST_F(Mixture, PrintsItsTableAndResumesAnywhereToTheSameBytes) {
     const std::string out = "cut-" + step;
     fs::copy(folder() / "whole", folder() / out, fs::copy_options::recursive);
     for (const auto& saved : fs::directory_iterator(folder() / out / "checkpoints")) {
-      if (saved.path().filename().string() > "step-" + step) fs::remove_all(saved.path());
+      if (saved.path().filename().string() > "step-" + step) remove_tree(saved.path());
     }
-    fs::remove_all(folder() / out / "model");
+    remove_tree(folder() / out / "model");
     const auto resumed = mix(out, {"--resume"});
     ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
     EXPECT_EQ(losses(out), losses("whole"));

@@ -21,6 +21,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/remove_tree.h"
 #include "data/classification.h"
 #include "data/corpus.h"
 #include "data/windows.h"
@@ -407,7 +408,7 @@ int main(int argc, char** argv) {
       }
     }
     chapter5_training(table, scratch / "gpt2", story, all, scratch);
-    fs::remove_all(scratch);
+    remove_tree(scratch);
     std::cout << (table.misses() ? "MISSED: " : "all figures as published: ") << table.misses()
               << " misses\n";
     return table.misses() ? 1 : 0;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/files.h"
+#include "base/remove_tree.h"
 
 namespace gptkit::fuzz {
 
@@ -42,7 +43,7 @@ std::string written(const std::string& name, const std::function<void(const fs::
   check(::mkdtemp(pattern.data()) != nullptr, "a folder can be made");
   write(pattern);
   const std::string content = read_file(fs::path(pattern) / name);
-  fs::remove_all(pattern);
+  remove_tree(pattern);
   return content;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/files.h"
+#include "base/remove_tree.h"
 #include "formats/raw_checkpoints.h"
 #include "formats/tensorflow_checkpoint.h"
 #include "fuzz.h"
@@ -27,10 +28,7 @@ class Folder {
     constexpr const char* kData = "model.ckpt.data-00000-of-00001";
     fs::copy_file(kGolden / kData, path_ / kData);
   }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
+  ~Folder() { try_remove_tree(path_); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
