@@ -344,6 +344,11 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
   } else {
     labeller = std::make_unique<FinetunedLabeller>(config);
   }
+  const auto* classifier = labeller->classifier();
+  require(!stream || !classifier || !classifier->pairs || !config.pair_column.empty(),
+          config.model.text,
+          ": was trained on pairs of texts; name the second one's column with "
+          "--pair-column");
   const Threshold threshold(config, labeller->labels());
   std::unique_ptr<Sink> sink;
   if (config.evaluate) {

@@ -162,7 +162,6 @@ class Finetuning {
     ClassifyTaskOptions options{.fingerprint = fingerprint(data_.train), .config = config_.train};
     options.class_weights = loss_weights();
     options.language_model_loss = config_.classifier.language_model_loss;
-    options.mean_tokens = train_set->mean_length();
     std::optional<FrozenTrunk> train_trunk, validation_trunk;
     if (const int64_t blocks = trunk_blocks(); blocks > 0) {
       const auto trunk = trunk_options(run.path());
@@ -205,6 +204,7 @@ class Finetuning {
     model_.pad_id = require_end_of_text(*base.tokenizer);
     model_.truncate = c.truncate;
     model_.causal = c.causal;
+    model_.pairs = !config_.data.pair_column.empty();
     gpt_ = base.gpt;
     gpt_->set_causal(c.causal);
   }

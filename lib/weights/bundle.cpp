@@ -134,7 +134,8 @@ Json describe(const TextClassifier& model) {
           {"max_tokens", model.max_tokens},
           {"pad_id", model.pad_id},
           {"truncate", enum_name(model.truncate)},
-          {"causal", model.causal}};
+          {"causal", model.causal},
+          {"pairs", model.pairs}};
 }
 
 std::vector<std::string> read_labels(const Json& json, int64_t classes, const std::string& where) {
@@ -174,6 +175,7 @@ TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const
   model.labels = read_labels(json, score.size(0), where);
   model.truncate = parse_enum(ours, "truncate", where, Truncate::kRight);
   model.causal = json_bool(ours, "causal", where, true);
+  model.pairs = json_bool(ours, "pairs", where, false);
   model.classifier->gpt()->set_causal(model.causal);
   model.max_tokens = json_int(ours, "max_tokens", where, config.context_length);
   require(model.max_tokens >= 1 && model.max_tokens <= config.context_length, where,

@@ -39,6 +39,7 @@ struct TextClassifier {
   TokenId pad_id = 0;
   Truncate truncate = Truncate::kRight;  ///< how longer texts are cut
   bool causal = true;                    ///< false: its tokens see those behind them, too
+  bool pairs = false;  ///< its texts are two, joined by kPairSeparator (data/table.h)
 };
 
 /// Opens a model; it is in evaluation mode, in float32, on the CPU. Weights that are not finite are

@@ -196,6 +196,26 @@ TEST_F(ClassifyProgram, AccuracyByTheNumberOfExamplesIsATableAndJson) {
   EXPECT_EQ(json.at("results")[1].at("report").at("rows"), 6);
 }
 
+TEST_F(ClassifyProgram, AModelOfPairsAsksForTheSecondText) {
+  std::string rows = "label\tquestion\tanswer\n";
+  for (int i = 0; i < 40; ++i) {
+    rows += concat(i % 2 ? "no" : "yes", "\tIs it ", i, "?\tIt is.\n");
+  }
+  file("pairs.tsv", rows);
+  const auto trained =
+      run("finetune-classify", {"-q", "--threads", "1", "-m", "pre/model", "--out", "pairs", "-s",
+                                "data.train=pairs.tsv", "-s", "data.text_column=question", "-s",
+                                "data.pair_column=answer", "-s", "train.max_steps=2"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const Arguments command = {"-q", "--threads", "1", "-m", "pairs/model"};
+  const Arguments table = {"-i", "pairs.tsv", "--text-column", "question"};
+  expect_failure(run("classify", command + table), 2, "classify", "--pair-column");
+  const auto answered =
+      run("classify", command + table + Arguments{"--pair-column", "answer", "--json"});
+  ASSERT_EQ(answered.exit_code, 0) << answered.err;
+  EXPECT_THAT(answered.out, HasSubstr("Is it 39?\\nIt is."));
+}
+
 TEST_F(ClassifyProgram, BadInputIsOneLineAndExitCodeTwo) {
   file("wide.txt", std::string("\xff\xfeh\0i\0", 6));
   file("empty.csv", "");

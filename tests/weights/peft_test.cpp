@@ -122,6 +122,7 @@ TEST_P(Peft, AClassifierOpensFromItsAdapterAlone) {
   model.labels = {"ham", "spam"};
   model.max_tokens = 9;
   model.truncate = Truncate::kLeft;
+  model.pairs = true;
   model.tokenizer = tokenizer;
   save_classifier_adapter(folder_.path(), model, kConfig, "base");
 
@@ -129,6 +130,7 @@ TEST_P(Peft, AClassifierOpensFromItsAdapterAlone) {
   EXPECT_EQ(opened.labels, model.labels);
   EXPECT_EQ(opened.max_tokens, 9);
   EXPECT_EQ(opened.truncate, Truncate::kLeft);
+  EXPECT_TRUE(opened.pairs);
   EXPECT_TRUE(torch::allclose(logits(opened.classifier), logits(model.classifier), 1e-5, 1e-6));
 }
 
