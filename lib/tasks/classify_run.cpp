@@ -347,7 +347,7 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
   const auto* classifier = labeller->classifier();
   require(!stream || !classifier || !classifier->pairs || !config.pair_column.empty(),
           config.model.text,
-          ": was trained on pairs of texts; name the second one's column with "
+          ": it was trained on pairs of texts; name the second one's column with "
           "--pair-column");
   const Threshold threshold(config, labeller->labels());
   std::unique_ptr<Sink> sink;
