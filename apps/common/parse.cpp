@@ -4,39 +4,16 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/spelling.h"
 #include "common/cli.h"
 
 namespace gptkit {
 namespace {
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
-
 /// " (did you mean X?)", or nothing when no candidate is close.
 std::string did_you_mean(std::string_view typed, const std::vector<std::string>& candidates) {
-  const std::string* best = nullptr;
-  std::size_t best_distance = std::max<std::size_t>(2, typed.size() / 3) + 1;
-  for (const auto& candidate : candidates) {
-    const bool begins = typed.size() >= 4 && candidate.starts_with(typed);
-    const std::size_t distance = begins ? 1 : edit_distance(typed, candidate);
-    if (distance < best_distance && distance < candidate.size()) {
-      best = &candidate;
-      best_distance = distance;
-    }
-  }
-  return best ? " (did you mean " + *best + "?)" : "";
+  const auto meant = nearest_word(typed, candidates);
+  return meant.empty() ? "" : " (did you mean " + meant + "?)";
 }
 
 /// The command that was chosen: the last subcommand parsed, or the program itself.
@@ -51,11 +28,11 @@ std::string full_name(const CLI::App* app) {
   return app->get_parent() ? full_name(app->get_parent()) + " " + name : name;
 }
 
+/// The long ones: a single letter is near every other.
 std::vector<std::string> option_names(const CLI::App* app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app->get_options()) {
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-    for (const auto& name : option->get_snames()) names.push_back("-" + name);
   }
   return names;
 }
