@@ -1,6 +1,5 @@
 #include "train/guard.h"
 
-#include <ATen/ops/aminmax.h>
 #include <ATen/record_function.h>
 
 #include <algorithm>
@@ -12,17 +11,11 @@
 #include <utility>
 
 #include "base/error.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
 namespace {
-
-bool is_finite(const torch::Tensor& tensor) {
-  if (!tensor.defined() || !tensor.is_floating_point() || tensor.numel() == 0) return true;
-  // NaN spreads through both; isfinite would need twice the tensor's memory.
-  const auto [lowest, highest] = at::aminmax(tensor);
-  return std::isfinite(lowest.item<double>()) && std::isfinite(highest.item<double>());
-}
 
 /// NaN or +inf anywhere.
 bool is_broken(const torch::Tensor& tensor) {
@@ -147,7 +140,7 @@ double spike_limit(const RecentLosses& losses, double factor) {
 std::string first_weight_not_finite(const torch::nn::Module& module) {
   const torch::NoGradGuard no_grad;
   for (const auto& item : module.named_parameters()) {
-    if (!is_finite(item.value())) return item.key();
+    if (!all_finite(item.value())) return item.key();
   }
   return "";
 }
@@ -163,7 +156,7 @@ std::string gradients_not_finite(const AdamW& optimizer) {
   const torch::NoGradGuard no_grad;
   std::vector<std::string> bad;
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
-    if (!is_finite(optimizer.parameters()[i].grad())) bad.push_back(optimizer.names()[i]);
+    if (!all_finite(optimizer.parameters()[i].grad())) bad.push_back(optimizer.names()[i]);
   }
   if (bad.empty()) return "";
   const size_t others = bad.size() - 1;

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 
@@ -14,6 +13,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -150,7 +150,7 @@ double gradient_norm(const AdamW& optimizer) {
   if (std::isfinite(total)) return std::sqrt(total);
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const auto& gradient = optimizer.parameters()[i].grad();
-    if (!gradient.defined() || at::isfinite(gradient).all().item<bool>()) continue;
+    if (all_finite(gradient)) continue;
     fail_runtime("the gradient of '", optimizer.names()[i],
                  "' is not finite; lower the learning rate, warm up longer or clip");
   }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "formats/safetensors.h"
+#include "weights/finite.h"
 #include "weights/hugging_face_names.h"
 
 namespace gptkit {
@@ -108,7 +109,7 @@ double scale_of(const Json& config, const std::string& path, int64_t rank,
 
 torch::Tensor float32(const TensorMap& map, const std::string& name) {
   const auto tensor = map.at(name).to(torch::kFloat32).clone();
-  require(tensor.isfinite().all().item<bool>(), map.where(), ": tensor '", name,
+  require(all_finite(tensor), map.where(), ": tensor '", name,
           "' holds NaN or infinity; the file is damaged or the training diverged");
   return tensor;
 }

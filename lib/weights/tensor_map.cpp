@@ -1,7 +1,6 @@
 #include "weights/tensor_map.h"
 
 #include <ATen/ops/equal.h>
-#include <ATen/ops/isfinite.h>
 
 #include <cstring>
 #include <set>
@@ -9,6 +8,7 @@
 #include "base/error.h"
 #include "formats/quantization.h"
 #include "formats/safetensors.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -119,7 +119,7 @@ TensorSource cast(const TensorSource& source, torch::ScalarType dtype, const std
             const auto from = source.load();
             const auto to = from.to(dtype);
             if (dtype == torch::kFloat16) {
-              require(at::isfinite(to).all().item<bool>(), "tensor '", name,
+              require(all_finite(to), "tensor '", name,
                       "' has values beyond float16's 65,504; choose bfloat16 or float32");
             }
             return to;
