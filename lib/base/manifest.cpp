@@ -72,6 +72,8 @@ void write_manifest(const fs::path& folder) {
     const std::string name = entry.path().lexically_relative(folder).generic_string();
     if (type == fs::file_type::directory || name == kManifest || name == kLockFile) return;
     if (is_leftover(entry.path().filename().string())) return;
+    require(type != fs::file_type::not_found, shown(entry.path()),
+            " was removed by somebody while it was being saved");
     require(type == fs::file_type::regular, shown(entry.path()),
             " is not a regular file; a manifest lists nothing else");
     files[name] = {{"bytes", fs::file_size(entry.path(), code)},
