@@ -345,8 +345,8 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
     labeller = std::make_unique<FinetunedLabeller>(config);
   }
   const auto* classifier = labeller->classifier();
-  require(!stream || !classifier || !classifier->pairs || !config.pair_column.empty(),
-          config.model.text,
+  const bool pairs = classifier && classifier->pairs;
+  require(!stream || !pairs || !config.pair_column.empty(), config.model.text,
           ": it was trained on pairs of texts; name the second one's column with "
           "--pair-column");
   const Threshold threshold(config, labeller->labels());

@@ -19,7 +19,8 @@ ClassifyTask::ClassifyTask(Classifier classifier,
     : classifier_(std::move(classifier)),
       train_(std::move(train)),
       validation_(std::move(validation)),
-      options_(std::move(options)) {
+      options_(std::move(options)),
+      mean_tokens_(train_->mean_length()) {
   auto gpt = classifier_->gpt();
   gpt->set_recompute(options_.config.recompute);
   if (!options_.class_weights.empty()) {
@@ -90,7 +91,7 @@ torch::Tensor ClassifyTask::loss_with_language_model(const Batch& batch) {
   const auto language = linear_cross_entropy(
       hidden.flatten(0, 1), gpt->head_weight(),
       to_tensor(targets, {std::ssize(targets)}, gpt->device()),
-      {.ignored = kNoLoss, .terms = train_->mean_length() * static_cast<double>(batch.rows)});
+      {.ignored = kNoLoss, .terms = mean_tokens_ * static_cast<double>(batch.rows)});
   return class_loss(batch, y) + options_.language_model_loss * language;
 }
 

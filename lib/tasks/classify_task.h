@@ -55,6 +55,7 @@ class ClassifyTask : public TrainingTask {
   std::shared_ptr<const ClassificationDataset> train_, validation_;
   ClassifyTaskOptions options_;
   torch::Tensor class_weights_;  // (n_class), or undefined
+  double mean_tokens_;           // of a training text
 };
 
 }  // namespace gptkit
