@@ -112,22 +112,27 @@ GPTKIT_AVX512 float dot(const BFloat16* a, const BFloat16* b, int64_t count) {
   return _mm512_reduce_add_ps(sum);
 }
 
-/// Sizes that forward and backward share.
+/// Sizes that forward and backward share. Task i is a head of a sequence; neighbours are of other
+/// sequences, so that threads get as much to do where these differ in length.
 struct Shape {
-  int64_t B, T, H, D, C, tiles;
-  Shape(const torch::Tensor& qkv, int64_t batch, int64_t heads)
-      : B(batch),
-        T(qkv.size(0) / batch),
-        H(heads),
+  at::IntArrayRef offsets;
+  int64_t N, B, D, C, tasks;
+  Shape(const torch::Tensor& qkv, at::IntArrayRef offsets_, int64_t heads)
+      : offsets(offsets_),
+        N(qkv.size(0)),
+        B(std::ssize(offsets) - 1),
         D(qkv.size(1) / 3 / heads),
         C(qkv.size(1) / 3),
-        tiles((T + kTile - 1) / kTile) {}
+        tasks(B * heads) {}
+  int64_t first_row(int64_t i) const { return offsets[static_cast<size_t>(i % B)]; }
   Head head(const torch::Tensor& qkv, int64_t i) const {
-    const auto* row = qkv.const_data_ptr<BFloat16>() + i / H * T * 3 * C + i % H * D;
+    const auto* row = qkv.const_data_ptr<BFloat16>() + first_row(i) * 3 * C + i / B * D;
+    const int64_t T = offsets[static_cast<size_t>(i % B + 1)] - first_row(i);
     return {row, row + C, row + 2 * C, 3 * C, T, D, static_cast<float>(1 / std::sqrt(D))};
   }
-  /// Where head i begins in an (N,C) matrix.
-  int64_t offset(int64_t i) const { return i / H * T * C + i % H * D; }
+  /// Where the task's head begins in an (N,C) matrix, and its queries in an (H,N) one.
+  int64_t in_rows(int64_t i) const { return first_row(i) * C + i / B * D; }
+  int64_t in_queries(int64_t i) const { return i / B * N + first_row(i); }
 };
 
 void forward_head(const Head& head, int64_t C, BFloat16* y, float* log_sums) {
@@ -227,15 +232,22 @@ bool fits_attention_bfloat16(int64_t head_dim) {
   return head_dim % panels::kDepth == 0 && head_dim <= kPanel;
 }
 
-AttentionOutput causal_attention_bfloat16(const torch::Tensor& qkv, int64_t B, int64_t H) {
-  const Shape s(qkv, B, H);
-  AttentionOutput result{at::empty({qkv.size(0), s.C}, qkv.options()),
-                         at::empty({B, H, s.T}, qkv.options().dtype(torch::kFloat32))};
+std::vector<int64_t> even_offsets(int64_t B, int64_t T) {
+  std::vector<int64_t> offsets;
+  for (int64_t b = 0; b <= B; ++b) offsets.push_back(b * T);
+  return offsets;
+}
+
+AttentionOutput causal_attention_bfloat16(const torch::Tensor& qkv, at::IntArrayRef offsets,
+                                          int64_t H) {
+  const Shape s(qkv, offsets, H);
+  AttentionOutput result{at::empty({s.N, s.C}, qkv.options()),
+                         at::empty({H, s.N}, qkv.options().dtype(torch::kFloat32))};
   auto* y = result.y.mutable_data_ptr<BFloat16>();
   auto* log_sums = result.logsumexp.mutable_data_ptr<float>();
-  at::parallel_for(0, B * H, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, s.tasks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      forward_head(s.head(qkv, i), s.C, y + s.offset(i), log_sums + i * s.T);
+      forward_head(s.head(qkv, i), s.C, y + s.in_rows(i), log_sums + s.in_queries(i));
     }
     panels::release();
   });
@@ -243,19 +255,19 @@ AttentionOutput causal_attention_bfloat16(const torch::Tensor& qkv, int64_t B, i
 }
 
 torch::Tensor causal_attention_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& qkv,
-                                                 const AttentionOutput& forward, int64_t B,
-                                                 int64_t H) {
-  const Shape s(qkv, B, H);
+                                                 const AttentionOutput& forward,
+                                                 at::IntArrayRef offsets, int64_t H) {
+  const Shape s(qkv, offsets, H);
   auto dqkv = at::empty_like(qkv);
   const auto *d = dy.const_data_ptr<BFloat16>(), *y = forward.y.const_data_ptr<BFloat16>();
   const auto* log_sums = forward.logsumexp.const_data_ptr<float>();
   auto* out = dqkv.mutable_data_ptr<BFloat16>();
-  at::parallel_for(0, B * H, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, s.tasks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      auto* dq = out + i / H * s.T * 3 * s.C + i % H * s.D;
-      backward_head(
-          s.head(qkv, i), s.C,
-          {d + s.offset(i), y + s.offset(i), log_sums + i * s.T, dq, dq + s.C, dq + 2 * s.C});
+      auto* dq = out + s.first_row(i) * 3 * s.C + i / s.B * s.D;
+      backward_head(s.head(qkv, i), s.C,
+                    {d + s.in_rows(i), y + s.in_rows(i), log_sums + s.in_queries(i), dq, dq + s.C,
+                     dq + 2 * s.C});
     }
     panels::release();
   });
@@ -267,31 +279,35 @@ namespace {
 class CausalAttentionFunction : public torch::autograd::Function<CausalAttentionFunction> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& qkv,
-                               int64_t H) {
-    const int64_t B = qkv.size(0), T = qkv.size(1), C = qkv.size(2) / 3;
-    const auto rows = qkv.contiguous().view({B * T, 3 * C});
-    const auto out = causal_attention_bfloat16(rows, B, H);
+                               const std::vector<int64_t>& offsets, int64_t H) {
+    const auto rows = qkv.contiguous().view({-1, qkv.size(-1)});
+    const auto out = causal_attention_bfloat16(rows, offsets, H);
     context->save_for_backward({rows, out.y, out.logsumexp});
-    context->saved_data["batch"] = B;
+    context->saved_data["offsets"] = offsets;
     context->saved_data["heads"] = H;
-    return out.y.view({B, T, C});
+    auto shape = qkv.sizes().vec();
+    shape.back() /= 3;
+    return out.y.view(shape);
   }
 
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                const torch::autograd::tensor_list& outputs) {
     const auto saved = context->get_saved_variables();
-    const int64_t B = context->saved_data["batch"].toInt();
     const auto dy = outputs[0].to(torch::kBFloat16).contiguous().view_as(saved[1]);
-    const auto dqkv = causal_attention_backward_bfloat16(dy, saved[0], {saved[1], saved[2]}, B,
-                                                         context->saved_data["heads"].toInt());
-    return {dqkv.view({B, outputs[0].size(1), dqkv.size(1)}), {}};
+    const auto dqkv = causal_attention_backward_bfloat16(
+        dy, saved[0], {saved[1], saved[2]}, context->saved_data["offsets"].toIntVector(),
+        context->saved_data["heads"].toInt());
+    auto shape = outputs[0].sizes().vec();
+    shape.back() *= 3;
+    return {dqkv.view(shape), {}, {}};
   }
 };
 
 }  // namespace
 
-torch::Tensor causal_attention(const torch::Tensor& qkv, int64_t H) {
-  return CausalAttentionFunction::apply(qkv, H);
+torch::Tensor causal_attention(const torch::Tensor& qkv, const std::vector<int64_t>& offsets,
+                               int64_t H) {
+  return CausalAttentionFunction::apply(qkv, offsets, H);
 }
 
 }  // namespace gptkit

@@ -39,32 +39,30 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
                         const Tensor& norm1_bias, const Tensor& qkv, const Tensor& qkv_bias,
                         const Tensor& proj, const Tensor& proj_bias, const Tensor& norm2,
                         const Tensor& norm2_bias, const Tensor& up, const Tensor& up_bias,
-                        const Tensor& down, const Tensor& down_bias, int64_t n_head,
-                        double epsilon) {
-    const int64_t B = x.size(0), T = x.size(1), C = x.size(2);
-    const auto flat = x.contiguous().view({B * T, C});
+                        const Tensor& down, const Tensor& down_bias,
+                        const std::vector<int64_t>& offsets, int64_t n_head, double epsilon) {
+    const auto flat = x.contiguous().view({-1, x.size(-1)});
     const auto normed = layer_norm_bfloat16(flat, norm1, norm1_bias, epsilon).y;
     const auto qkv_out = linear_bfloat16(normed, qkv, qkv_bias);
-    const auto attention = causal_attention_bfloat16(qkv_out, B, n_head);
+    const auto attention = causal_attention_bfloat16(qkv_out, offsets, n_head);
     const auto middle = linear_residual_bfloat16(attention.y, proj, proj_bias, flat);
     const auto hidden = linear_gelu_bfloat16(
         layer_norm_bfloat16(middle, norm2, norm2_bias, epsilon).y, up, up_bias);
     const auto out = linear_residual_bfloat16(hidden.after, down, down_bias, middle);
 
     context->saved_data["n_head"] = n_head;
-    context->saved_data["batch"] = B;
+    context->saved_data["offsets"] = offsets;
     context->saved_data["epsilon"] = epsilon;
     // The norms are worked out again in the backward: cheaper than the memory.
     context->save_for_backward({flat, norm1, norm1_bias, qkv, qkv_bias, proj, proj_bias, norm2,
                                 norm2_bias, up, up_bias, down, down_bias, qkv_out, attention.y,
                                 attention.logsumexp, middle, hidden.before});
-    return out.view({B, T, C});
+    return out.view(x.sizes());
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& outputs) {
     const auto saved = context->get_saved_variables();
     const int64_t n_head = context->saved_data["n_head"].toInt();
-    const int64_t B = context->saved_data["batch"].toInt();
     const auto& x = saved[kX];
     const double epsilon = context->saved_data["epsilon"].toDouble();
     const auto &qkv = saved[13], &middle = saved[16], &before_gelu = saved[17];
@@ -89,7 +87,8 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
     add_weight_gradient_bfloat16(dmiddle.rounded, attention.y, gradients[kProj],
                                  gradients[kProjBias]);
     const auto dqkv = causal_attention_backward_bfloat16(
-        linear_backward_bfloat16(dmiddle.rounded, saved[kProj]), qkv, attention, B, n_head);
+        linear_backward_bfloat16(dmiddle.rounded, saved[kProj]), qkv, attention,
+        context->saved_data["offsets"].toIntVector(), n_head);
     const auto norm1 = layer_norm_bfloat16(x, saved[kNorm1], saved[kNorm1Bias], epsilon);
     add_weight_gradient_bfloat16(dqkv, norm1.y, gradients[kQkv], gradients[kQkvBias]);
     const bool inputs = context->needs_input_grad(kX);
@@ -97,7 +96,7 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
         linear_backward_bfloat16(dqkv, saved[kQkv]), x, norm1, saved[kNorm1], dmiddle.full, inputs,
         /*rounded=*/false, gradients[kNorm1], gradients[kNorm1Bias]);
 
-    tensor_list result(kInputs + 2);  // the last two inputs are no tensors
+    tensor_list result(kInputs + 3);  // the last three inputs are no tensors
     if (inputs) result[kX] = dx.full.view_as(outputs[0]);
     for (size_t i = kX + 1; i < kInputs; ++i) result[i] = gradients[i].result();
     return result;
@@ -117,14 +116,15 @@ bool fits_gpt2_block(const Tensor& x, const Gpt2BlockWeights& w, int64_t n_head)
          plain(w.proj_weight) && plain(w.up_weight) && plain(w.down_weight);
 }
 
-Tensor gpt2_block(const Tensor& x, const Gpt2BlockWeights& w, int64_t n_head, double epsilon) {
+Tensor gpt2_block(const Tensor& x, const std::vector<int64_t>& offsets, const Gpt2BlockWeights& w,
+                  int64_t n_head, double epsilon) {
   // A Function takes no undefined tensors.
   const auto qkv_bias =
       w.qkv_bias.defined() ? w.qkv_bias : at::zeros({w.qkv_weight.size(0)}, x.options());
   return Gpt2BlockFunction::apply(x, w.norm1_weight, w.norm1_bias, w.qkv_weight, qkv_bias,
                                   w.proj_weight, w.proj_bias, w.norm2_weight, w.norm2_bias,
-                                  w.up_weight, w.up_bias, w.down_weight, w.down_bias, n_head,
-                                  epsilon);
+                                  w.up_weight, w.up_bias, w.down_weight, w.down_bias, offsets,
+                                  n_head, epsilon);
 }
 
 }  // namespace gptkit

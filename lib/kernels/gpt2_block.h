@@ -5,6 +5,8 @@
 
 #include <torch/types.h>
 
+#include <vector>
+
 namespace gptkit {
 
 /// float32 parameters of x + attention(norm1(x)), then x + mlp(norm2(x)); matrices (out, in).
@@ -17,10 +19,11 @@ struct Gpt2BlockWeights {
 /// that fits them.
 bool fits_gpt2_block(const torch::Tensor& x, const Gpt2BlockWeights& weights, int64_t n_head);
 
-/// x float32 (B,T,C) -> float32 (B,T,C), causal, no dropout. Products take bfloat16 and sum in
-/// float32; the residual stream stays float32, as under PyTorch's autocast. Gradients of parameters
-/// that are leaves are added to .grad directly (kernels/gradient.h).
-torch::Tensor gpt2_block(const torch::Tensor& x, const Gpt2BlockWeights& weights, int64_t n_head,
-                         double epsilon);
+/// x float32 (...,C), N rows in all, sequences at `offsets` as in kernels/attention_bfloat16.h ->
+/// float32 (...,C), causal, no dropout. Products take bfloat16 and sum in float32; the residual
+/// stream stays float32, as under PyTorch's autocast. Gradients of parameters that are leaves are
+/// added to .grad directly (kernels/gradient.h).
+torch::Tensor gpt2_block(const torch::Tensor& x, const std::vector<int64_t>& offsets,
+                         const Gpt2BlockWeights& weights, int64_t n_head, double epsilon);
 
 }  // namespace gptkit

@@ -52,13 +52,14 @@ torch::Tensor AttentionImpl::side_by_side(const torch::Tensor& qkv,
 }
 
 torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
-                                     const Rotation* rotation) {
+                                     const Rotation* rotation, const Packing* packing) {
   const int64_t B = x.size(0), T = x.size(1), H = n_head_, G = n_kv_head_, D = head_dim_;
   const auto qkv = qkv_(x);
   const auto parts = qkv.split_with_sizes({H * D, G * D, G * D}, -1);
   const bool plain = !cache && causal_ && (dropout_ == 0 || !is_training());
   if (plain && fits_causal_attention(qkv, D)) {
-    return proj_(causal_attention(side_by_side(qkv, parts, rotation), H));
+    const auto offsets = packing ? packing->offsets() : even_offsets(B, T);
+    return proj_(causal_attention(side_by_side(qkv, parts, rotation), offsets, H));
   }
   const auto heads = [&](const torch::Tensor& t, int64_t n) {
     return t.view({B, T, n, D}).transpose(1, 2);  // (B,n,T,D)
@@ -69,6 +70,17 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
     q = rotate(q, *rotation);
     k = rotate(k, *rotation);
   }
+  const auto attend = [&](const std::optional<torch::Tensor>& mask, bool is_causal) {
+    return at::scaled_dot_product_attention(q, k, v, mask, is_training() ? dropout_ : 0.0,
+                                            is_causal, /*scale=*/std::nullopt,
+                                            /*enable_gqa=*/G != H)
+        .transpose(1, 2);  // (B,T,H,D)
+  };
+  if (packing) {
+    for (auto* t : {&q, &k, &v}) *t = packing->pad((*t)[0].transpose(0, 1)).transpose(1, 2);
+    const auto y = packing->unpad(attend(causal_ ? std::nullopt : packing->mask(), causal_));
+    return proj_(y.reshape({1, T, H * D}));
+  }
   if (cache) std::tie(k, v) = cache->append(k, v);  // (B,G,S,D)
 
   // A lone query sees every key, so it needs no mask; is_causal aligns the mask with the first
@@ -78,28 +90,25 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
   if (causal_ && T > 1 && S > T) {
     mask = torch::ones({T, S}, x.options().dtype(torch::kBool)).tril(/*diagonal=*/S - T);
   }
-  const auto y = at::scaled_dot_product_attention(q, k, v, mask, is_training() ? dropout_ : 0.0,
-                                                  /*is_causal=*/causal_ && T > 1 && S == T,
-                                                  /*scale=*/std::nullopt,
-                                                  /*enable_gqa=*/G != H);  // (B,H,T,D)
-  return proj_(y.transpose(1, 2).reshape({B, T, H * D}));
+  return proj_(attend(mask, /*is_causal=*/causal_ && T > 1 && S == T).reshape({B, T, H * D}));
 }
 
-torch::Tensor AttentionImpl::forward_at(const torch::Tensor& x, const torch::Tensor& positions,
-                                        const Rotation* rotation) {
-  const int64_t B = x.size(0), T = x.size(1), H = n_head_, G = n_kv_head_, D = head_dim_;
-  const auto asking = x.index({torch::arange(B, positions.options()), positions});  // (B,C)
-  const auto parts = qkv_->forward_parts({asking, x}, {H * D, 2 * G * D});
-  auto q = parts[0].view({B, H, 1, D});
-  const auto kv = parts[1].view({B, T, 2 * G, D}).transpose(1, 2).chunk(2, 1);
-  auto k = kv[0];  // (B,G,T,D)
+torch::Tensor AttentionImpl::forward_at(const torch::Tensor& x, const Packing& packing,
+                                        const torch::Tensor& rows, const Rotation* rotation) {
+  const int64_t B = rows.size(0), N = x.size(0), T = packing.longest();
+  const int64_t H = n_head_, G = n_kv_head_, D = head_dim_;
+  const auto parts = qkv_->forward_parts({x.index_select(0, rows), x}, {H * D, 2 * G * D});
+  auto q = parts[0].view({B, H, D});
+  const auto kv = parts[1].view({N, 2 * G, D}).chunk(2, 1);
+  auto k = kv[0];  // (N,G,D)
   if (rotation) {
-    const auto at_positions = [&](const torch::Tensor& table) {
-      return table.index_select(0, positions).view({B, 1, 1, D / 2});
+    const auto turned = [&](const torch::Tensor& heads, const Rotation& by) {
+      return rotate(heads, {by.cos.unsqueeze(1), by.sin.unsqueeze(1)});
     };
-    q = rotate(q, {at_positions(rotation->cos), at_positions(rotation->sin)});
-    k = rotate(k, *rotation);
+    q = turned(q, {rotation->cos.index_select(0, rows), rotation->sin.index_select(0, rows)});
+    k = turned(k, *rotation);
   }
+  const auto keys = packing.pad(k).transpose(1, 2), values = packing.pad(kv[1]).transpose(1, 2);
   // One query a text is little work, here such that neither the other texts nor the padding change
   // a bit of it: float64 sums, rounded once, do not depend on their order. Queries (B,G,H/G,1,D)
   // meet the keys (B,G,1,T,D) that they share.
@@ -107,13 +116,12 @@ torch::Tensor AttentionImpl::forward_at(const torch::Tensor& x, const torch::Ten
     return t.sum(dim, /*keepdim=*/false, torch::kFloat64).to(torch::kFloat32);
   };
   const auto queries = q.view({B, G, H / G, 1, D}).to(torch::kFloat32);
-  auto scores = sum(queries * k.unsqueeze(2), -1) / std::sqrt(static_cast<double>(D));
-  if (causal_) {
-    const auto later = torch::arange(T, positions.options()).gt(positions.unsqueeze(1));  // (B,T)
-    scores = scores.masked_fill(later.view({B, 1, 1, T}), -std::numeric_limits<float>::infinity());
-  }
+  auto scores = sum(queries * keys.unsqueeze(2), -1) / std::sqrt(static_cast<double>(D));
+  const auto seen = packing.positions().index_select(0, causal_ ? rows : packing.last_rows());
+  const auto hidden = torch::arange(T, rows.options()).gt(seen.unsqueeze(1));  // (B,T)
+  scores = scores.masked_fill(hidden.view({B, 1, 1, T}), -std::numeric_limits<float>::infinity());
   const auto weights = at::dropout(scores.softmax(-1), dropout_, is_training());  // (B,G,H/G,T)
-  const auto y = sum(weights.unsqueeze(-1) * kv[1].unsqueeze(2), -2).to(x.scalar_type());
+  const auto y = sum(weights.unsqueeze(-1) * values.unsqueeze(2), -2).to(x.scalar_type());
   return proj_(y.reshape({B, H * D}));
 }
 

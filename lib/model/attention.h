@@ -11,6 +11,7 @@
 #include "model/config.h"
 #include "model/kv_cache.h"
 #include "model/linear.h"
+#include "model/packing.h"
 #include "model/rope.h"
 
 namespace gptkit {
@@ -21,13 +22,14 @@ class AttentionImpl : public torch::nn::Module {
 
   /// x (B,T,C) -> (B,T,C). With a cache, appends T keys and values to it and attends over all S
   /// of them; without one, S == T. A rotation, where there is one, turns queries and keys.
+  /// With a packing, x is (1,N,C), each of its sequences sees itself alone, and there is no cache.
   torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
-                        const Rotation* rotation = nullptr);
+                        const Rotation* rotation = nullptr, const Packing* packing = nullptr);
 
-  /// The output at one position of each row alone: x (B,T,C), positions int64 (B) -> (B,C). No
-  /// other query is worked out.
-  torch::Tensor forward_at(const torch::Tensor& x, const torch::Tensor& positions,
-                           const Rotation* rotation = nullptr);
+  /// The output at one row of each sequence alone: x (N,C), rows int64 (B) -> (B,C). No other query
+  /// is worked out.
+  torch::Tensor forward_at(const torch::Tensor& x, const Packing& packing,
+                           const torch::Tensor& rows, const Rotation* rotation = nullptr);
 
   /// Whether a token sees only those before it (the default) or all of them.
   void set_causal(bool causal) { causal_ = causal; }

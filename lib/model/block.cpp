@@ -2,6 +2,7 @@
 
 #include <ATen/ops/dropout.h>
 
+#include "kernels/attention_bfloat16.h"
 #include "kernels/gpt2_block.h"
 #include "kernels/linear.h"
 
@@ -15,7 +16,7 @@ BlockImpl::BlockImpl(const ModelConfig& config) : dropout_(config.dropout) {
 }
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
-                                 const Rotation* rotation) {
+                                 const Rotation* rotation, const Packing* packing) {
   const bool plain =
       !cache && !rotation && (dropout_ == 0 || !is_training()) && attention_->causal();
   const bool adapted = attention_->qkv()->lora() || attention_->proj()->lora() ||
@@ -34,18 +35,19 @@ torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
                                    mlp_->down()->weight,
                                    mlp_->down()->bias};
     if (fits_gpt2_block(x, weights, attention_->n_head())) {
-      return gpt2_block(x, weights, attention_->n_head(), norm1_->epsilon());
+      const auto offsets = packing ? packing->offsets() : even_offsets(x.size(0), x.size(1));
+      return gpt2_block(x, offsets, weights, attention_->n_head(), norm1_->epsilon());
     }
   }
-  auto h = x + at::dropout(attention_(norm1_(x), cache, rotation), dropout_, is_training());
+  auto h =
+      x + at::dropout(attention_(norm1_(x), cache, rotation, packing), dropout_, is_training());
   return h + at::dropout(mlp_(norm2_(h)), dropout_, is_training());
 }
 
-torch::Tensor BlockImpl::forward_at(const torch::Tensor& x, const torch::Tensor& positions,
-                                    const Rotation* rotation) {
-  const auto rows = torch::arange(x.size(0), positions.options());
-  const auto attended = attention_->forward_at(norm1_(x), positions, rotation);  // (B,C)
-  const auto h = x.index({rows, positions}) + at::dropout(attended, dropout_, is_training());
+torch::Tensor BlockImpl::forward_at(const torch::Tensor& x, const Packing& packing,
+                                    const torch::Tensor& rows, const Rotation* rotation) {
+  const auto attended = attention_->forward_at(norm1_(x), packing, rows, rotation);  // (B,C)
+  const auto h = x.index_select(0, rows) + at::dropout(attended, dropout_, is_training());
   return h + at::dropout(mlp_(norm2_(h)), dropout_, is_training());
 }
 

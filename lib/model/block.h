@@ -9,6 +9,7 @@
 #include "model/config.h"
 #include "model/mlp.h"
 #include "model/norm.h"
+#include "model/packing.h"
 
 namespace gptkit {
 
@@ -16,14 +17,14 @@ class BlockImpl : public torch::nn::Module {
  public:
   explicit BlockImpl(const ModelConfig& config);
 
-  /// x (B,T,C) -> (B,T,C)
+  /// x (B,T,C) -> (B,T,C); with a packing (1,N,C), as in model/attention.h
   torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
-                        const Rotation* rotation = nullptr);
+                        const Rotation* rotation = nullptr, const Packing* packing = nullptr);
 
-  /// The output at one position of each row alone: x (B,T,C), positions int64 (B) -> (B,C). Only
-  /// keys and values are worked out for the others.
-  torch::Tensor forward_at(const torch::Tensor& x, const torch::Tensor& positions,
-                           const Rotation* rotation = nullptr);
+  /// The output at one row of each sequence alone: x (N,C), rows int64 (B) -> (B,C). Only keys and
+  /// values are worked out for the others.
+  torch::Tensor forward_at(const torch::Tensor& x, const Packing& packing,
+                           const torch::Tensor& rows, const Rotation* rotation = nullptr);
 
   Norm norm1() const { return norm1_; }
   Norm norm2() const { return norm2_; }

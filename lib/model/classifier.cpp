@@ -12,32 +12,36 @@ ClassifierImpl::ClassifierImpl(GPT gpt, int64_t n_class, Pooling pooling, bool h
   head_ = register_module("head", Linear(C, n_class, head_bias));
 }
 
-torch::Tensor ClassifierImpl::forward(const torch::Tensor& ids, const torch::Tensor& lengths) {
-  return after_trunk(gpt_->trunk(ids, 0), 0, lengths);
+torch::Tensor ClassifierImpl::forward(const torch::Tensor& ids,
+                                      const std::vector<int64_t>& lengths) {
+  const auto packed = packing(ids.size(1), lengths);
+  return after_trunk(gpt_->trunk(packed.unpad(ids), packed, 0), packed, 0);
 }
 
-torch::Tensor ClassifierImpl::after_trunk(const torch::Tensor& x, int64_t blocks,
-                                          const torch::Tensor& lengths) {
-  if (pooling_ == Pooling::kMean) return from_hidden(gpt_->hidden_after_trunk(x, blocks), lengths);
-  return score(gpt_->hidden_at(x, blocks, position_read(lengths, x.size(1))));
+Packing ClassifierImpl::packing(int64_t T, const std::vector<int64_t>& lengths) const {
+  const auto device = gpt_->device();
+  if (pooling_ != Pooling::kLastPosition) return Packing(lengths, device);
+  return Packing(std::vector<int64_t>(lengths.size(), T), device);
 }
 
-torch::Tensor ClassifierImpl::from_hidden(const torch::Tensor& hidden,
-                                          const torch::Tensor& lengths) {
-  const int64_t B = hidden.size(0), T = hidden.size(1);
-  if (pooling_ != Pooling::kMean) {
-    const auto rows = torch::arange(B, lengths.options());
-    return score(hidden.index({rows, position_read(lengths, T)}));
+torch::Tensor ClassifierImpl::after_trunk(const torch::Tensor& x, const Packing& packing,
+                                          int64_t blocks) {
+  if (pooling_ == Pooling::kMean) {
+    return from_hidden(gpt_->hidden_after_trunk(x, packing, blocks), packing);
   }
-  const auto real = torch::arange(T, lengths.options()).lt(lengths.unsqueeze(1));  // (B,T)
-  const auto sum = (hidden * real.unsqueeze(-1)).sum(1, /*keepdim=*/false, torch::kFloat64);
+  return score(gpt_->hidden_at(x, packing, blocks, row_read(packing)));
+}
+
+torch::Tensor ClassifierImpl::from_hidden(const torch::Tensor& hidden, const Packing& packing) {
+  if (pooling_ != Pooling::kMean) return score(hidden.index_select(0, row_read(packing)));
+  const auto sum = packing.pad(hidden).sum(1, /*keepdim=*/false, torch::kFloat64);  // (B,C)
+  const auto lengths = packing.last_rows() - packing.first_rows() + 1;
   return score(sum / lengths.unsqueeze(1));
 }
 
-/// lengths (B) -> the position (B) of each row that the head reads.
-torch::Tensor ClassifierImpl::position_read(const torch::Tensor& lengths, int64_t T) const {
-  if (pooling_ == Pooling::kFirstToken) return torch::zeros_like(lengths);
-  return pooling_ == Pooling::kLastPosition ? torch::full_like(lengths, T - 1) : lengths - 1;
+/// (B) the row of each sequence that the head reads.
+torch::Tensor ClassifierImpl::row_read(const Packing& packing) const {
+  return pooling_ == Pooling::kFirstToken ? packing.first_rows() : packing.last_rows();
 }
 
 /// (B,C) -> (B,n_class). Little work, whose rounding all that is said of a text would share. In

@@ -7,8 +7,10 @@
 
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "model/gpt.h"
+#include "model/packing.h"
 
 namespace gptkit {
 
@@ -32,12 +34,15 @@ class ClassifierImpl : public torch::nn::Module {
   /// not initialised: initialize_linear_(head()) or loading does that.
   ClassifierImpl(GPT gpt, int64_t n_class, Pooling pooling, bool head_bias);
 
-  /// ids (B,T), lengths int64 (B): real tokens per row -> class logits (B,n_class)
-  torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& lengths);
-  /// The same from what the first `blocks` blocks made of the ids: gpt()->trunk(ids, blocks).
-  torch::Tensor after_trunk(const torch::Tensor& x, int64_t blocks, const torch::Tensor& lengths);
-  /// The same from the final norm's output at every position: hidden (B,T,C).
-  torch::Tensor from_hidden(const torch::Tensor& hidden, const torch::Tensor& lengths);
+  /// ids (B,T), lengths: real tokens of each row -> class logits (B,n_class). Nothing is worked out
+  /// for the padding, unless the pooling reads it.
+  torch::Tensor forward(const torch::Tensor& ids, const std::vector<int64_t>& lengths);
+  /// What is worked out of such rows: their tokens, or with kLastPosition all T positions.
+  Packing packing(int64_t T, const std::vector<int64_t>& lengths) const;
+  /// The logits of what the first `blocks` blocks made of the ids: x (N,C) of gpt()->trunk().
+  torch::Tensor after_trunk(const torch::Tensor& x, const Packing& packing, int64_t blocks);
+  /// The same from the final norm's output: hidden (N,C).
+  torch::Tensor from_hidden(const torch::Tensor& hidden, const Packing& packing);
 
   GPT gpt() const { return gpt_; }
   Linear head() const { return head_; }
@@ -45,7 +50,7 @@ class ClassifierImpl : public torch::nn::Module {
   Pooling pooling() const { return pooling_; }
 
  private:
-  torch::Tensor position_read(const torch::Tensor& lengths, int64_t T) const;
+  torch::Tensor row_read(const Packing& packing) const;
   torch::Tensor score(const torch::Tensor& pooled);
 
   Pooling pooling_;

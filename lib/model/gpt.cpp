@@ -42,57 +42,73 @@ void GPTImpl::set_causal(bool causal) {
   for (int64_t i = 0; i < config_.n_layer; ++i) block(i)->attention()->set_causal(causal);
 }
 
-torch::Tensor GPTImpl::embed(const torch::Tensor& ids, int64_t past) {
-  const int64_t T = ids.size(1);
-  require(past + T <= config_.context_length, "the sequence has ", past + T,
+torch::Tensor GPTImpl::embed(const torch::Tensor& ids, const torch::Tensor& positions,
+                             int64_t tokens) {
+  require(tokens <= config_.context_length, "the sequence has ", tokens,
           " tokens but the model's context holds ", config_.context_length);
-  auto x = token_embedding_(ids);  // (B,T,C)
-  if (!rotary_) x = x + position_embedding_(torch::arange(past, past + T, ids.options()));
+  auto x = token_embedding_(ids);
+  if (!rotary_) x = x + position_embedding_(positions);
   return at::dropout(x, config_.dropout, is_training());
 }
 
-torch::Tensor GPTImpl::run_blocks(torch::Tensor x, int64_t begin, int64_t end, KvCache* cache) {
-  std::optional<Rotation> rotation;
-  if (rotary_) rotation = rotary_->at(cache ? cache->tokens() : 0, x.size(1), x);
+torch::Tensor GPTImpl::run_blocks(torch::Tensor x, int64_t begin, int64_t end, const Pass& pass) {
   for (int64_t i = begin; i < end; ++i) {
     const auto block = blocks_->ptr<BlockImpl>(static_cast<size_t>(i));
-    if (recompute_ && is_training() && !cache) {
+    if (recompute_ && is_training() && !pass.cache) {
       x = recompute(
-          [block, rotation](const auto& in) {
-            return block->forward(in, nullptr, rotation ? &*rotation : nullptr);
+          [block, pass](const auto& in) {
+            return block->forward(in, nullptr, pass.turn(), pass.packed());
           },
           x);
     } else {
-      x = block->forward(x, cache ? &cache->layer(i) : nullptr, rotation ? &*rotation : nullptr);
+      auto* cache = pass.cache ? &pass.cache->layer(i) : nullptr;
+      x = block->forward(x, cache, pass.turn(), pass.packed());
     }
   }
   return x;
 }
 
 torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, KvCache* cache) {
-  const auto x = embed(ids, cache ? cache->tokens() : 0);
-  return final_norm_(run_blocks(x, 0, config_.n_layer, cache));
+  const int64_t past = cache ? cache->tokens() : 0, T = ids.size(1);
+  const auto x = embed(ids, torch::arange(past, past + T, ids.options()), past + T);  // (B,T,C)
+  Pass pass{cache};
+  if (rotary_) pass.rotation = rotary_->at(past, T, x);
+  return final_norm_(run_blocks(x, 0, config_.n_layer, pass));
 }
 
-torch::Tensor GPTImpl::trunk(const torch::Tensor& ids, int64_t blocks) {
-  return run_blocks(embed(ids, /*past=*/0), 0, blocks);
-}
-
-torch::Tensor GPTImpl::hidden_after_trunk(const torch::Tensor& x, int64_t blocks) {
-  return final_norm_(run_blocks(x, blocks, config_.n_layer));
-}
-
-torch::Tensor GPTImpl::hidden_at(const torch::Tensor& x, int64_t blocks,
-                                 const torch::Tensor& positions) {
-  const int64_t last = config_.n_layer - 1;
-  if (blocks > last) {
-    return final_norm_(x.index({torch::arange(x.size(0), positions.options()), positions}));
+GPTImpl::Pass GPTImpl::packed_pass(const torch::Tensor& x, const Packing& packing) {
+  Pass pass{.packing = packing};
+  if (rotary_) {
+    const auto table = rotary_->at(/*past=*/0, packing.longest(), x);
+    pass.rotation = {table.cos.index_select(0, packing.positions()),
+                     table.sin.index_select(0, packing.positions())};
   }
-  const auto below = run_blocks(x, blocks, last);
-  std::optional<Rotation> rotation;
-  if (rotary_) rotation = rotary_->at(/*past=*/0, x.size(1), below);
+  return pass;
+}
+
+torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, const Packing& packing) {
+  return hidden_after_trunk(trunk(ids, packing, 0), packing, 0);
+}
+
+torch::Tensor GPTImpl::trunk(const torch::Tensor& ids, const Packing& packing, int64_t blocks) {
+  const auto x = embed(ids, packing.positions(), packing.longest());
+  return run_blocks(x.unsqueeze(0), 0, blocks, packed_pass(x, packing))[0];
+}
+
+torch::Tensor GPTImpl::hidden_after_trunk(const torch::Tensor& x, const Packing& packing,
+                                          int64_t blocks) {
+  const auto pass = packed_pass(x, packing);
+  return final_norm_(run_blocks(x.unsqueeze(0), blocks, config_.n_layer, pass)[0]);
+}
+
+torch::Tensor GPTImpl::hidden_at(const torch::Tensor& x, const Packing& packing, int64_t blocks,
+                                 const torch::Tensor& rows) {
+  const int64_t last = config_.n_layer - 1;
+  if (blocks > last) return final_norm_(x.index_select(0, rows));
+  const auto pass = packed_pass(x, packing);
+  const auto below = run_blocks(x.unsqueeze(0), blocks, last, pass)[0];
   const auto block = blocks_->ptr<BlockImpl>(static_cast<size_t>(last));
-  return final_norm_(block->forward_at(below, positions, rotation ? &*rotation : nullptr));
+  return final_norm_(block->forward_at(below, packing, rows, pass.turn()));
 }
 
 torch::Tensor GPTImpl::logits(const torch::Tensor& hidden) {

@@ -14,6 +14,7 @@
 #include "model/config.h"
 #include "model/kv_cache.h"
 #include "model/norm.h"
+#include "model/packing.h"
 #include "model/rope.h"
 
 namespace gptkit {
@@ -39,13 +40,16 @@ class GPTImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& ids, KvCache* cache = nullptr);
   /// ids (B,T) -> the final norm's output (B,T,C), what the head reads.
   torch::Tensor hidden(const torch::Tensor& ids, KvCache* cache = nullptr);
-  /// hidden() in two: what the first `blocks` blocks make of the ids (B,T,C), and what the rest
-  /// make of that. Where the first do not learn, theirs need working out once only.
-  torch::Tensor trunk(const torch::Tensor& ids, int64_t blocks);
-  torch::Tensor hidden_after_trunk(const torch::Tensor& x, int64_t blocks);
-  /// hidden_after_trunk() at one position of each row alone: positions int64 (B) -> (B,C). The last
+  /// The same without padding: ids (N) of sequences one behind the other -> (N,C).
+  torch::Tensor hidden(const torch::Tensor& ids, const Packing& packing);
+  /// That in two: what the first `blocks` blocks make of the ids (N,C), and what the rest make of
+  /// that. Where the first do not learn, theirs need working out once only.
+  torch::Tensor trunk(const torch::Tensor& ids, const Packing& packing, int64_t blocks);
+  torch::Tensor hidden_after_trunk(const torch::Tensor& x, const Packing& packing, int64_t blocks);
+  /// hidden_after_trunk() at one row of each sequence alone: rows int64 (B) -> (B,C). The last
   /// block works out little else.
-  torch::Tensor hidden_at(const torch::Tensor& x, int64_t blocks, const torch::Tensor& positions);
+  torch::Tensor hidden_at(const torch::Tensor& x, const Packing& packing, int64_t blocks,
+                          const torch::Tensor& rows);
   /// hidden (...,C) -> logits (...,V)
   torch::Tensor logits(const torch::Tensor& hidden);
 
@@ -74,8 +78,19 @@ class GPTImpl : public torch::nn::Module {
   void grow_vocabulary_(int64_t vocab_size);
 
  private:
-  torch::Tensor embed(const torch::Tensor& ids, int64_t past);
-  torch::Tensor run_blocks(torch::Tensor x, int64_t begin, int64_t end, KvCache* cache = nullptr);
+  /// What the blocks of one pass get beside their input.
+  struct Pass {
+    KvCache* cache = nullptr;
+    std::optional<Packing> packing = {};
+    std::optional<Rotation> rotation = {};
+    const Rotation* turn() const { return rotation ? &*rotation : nullptr; }
+    const Packing* packed() const { return packing ? &*packing : nullptr; }
+  };
+  Pass packed_pass(const torch::Tensor& x, const Packing& packing);
+  /// ids (...,T) at the positions (T), of which the last is `tokens` - 1 -> (...,T,C)
+  torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& positions, int64_t tokens);
+  /// x (B,T,C), or (1,N,C) when packed
+  torch::Tensor run_blocks(torch::Tensor x, int64_t begin, int64_t end, const Pass& pass);
 
   ModelConfig config_;
   bool recompute_ = false;

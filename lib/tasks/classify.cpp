@@ -38,12 +38,11 @@ ClassifierBatch classifier_batch(const TextClassifier& model,
   const bool full = model.classifier->pooling() == Pooling::kLastPosition;
   int64_t T = full ? model.max_tokens : 1;
   for (const auto& row : rows) T = std::max<int64_t>(T, std::ssize(row));
-  ClassifierBatch batch{torch::full({B, T}, model.pad_id, torch::kInt64),
-                        torch::empty({B}, torch::kInt64)};
+  ClassifierBatch batch{torch::full({B, T}, model.pad_id, torch::kInt64), {}};
   for (int64_t b = 0; b < B; ++b) {
     const auto& row = rows[static_cast<size_t>(b)];
     std::copy(row.begin(), row.end(), batch.ids.mutable_data_ptr<int64_t>() + b * T);
-    batch.lengths.mutable_data_ptr<int64_t>()[b] = std::max<int64_t>(1, std::ssize(row));
+    batch.lengths.push_back(std::max<int64_t>(1, std::ssize(row)));
   }
   return batch;
 }
@@ -61,13 +60,9 @@ torch::Tensor class_logits(const TextClassifier& model,
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return rows[a].size() < rows[b].size(); });
-  // Sorted: the next row is the longest. A token that sees those behind it would see the padding of
-  // a shorter row.
-  const auto fits = [&](size_t begin, size_t end) {
-    const auto &first = rows[order[begin]], &next = rows[order[end]];
+  const auto fits = [&](size_t begin, size_t end) {  // sorted: the next row is the longest
     const auto texts = static_cast<int64_t>(end - begin) + 1;
-    return texts <= options.batch_size && texts * std::ssize(next) <= kTokensAtOnce &&
-           (model.causal || first.size() == next.size());
+    return texts <= options.batch_size && texts * std::ssize(rows[order[end]]) <= kTokensAtOnce;
   };
   auto logits = torch::empty({std::ssize(rows), classifier->n_class()}, torch::kFloat64);
   for (size_t begin = 0; begin < order.size();) {
@@ -75,7 +70,7 @@ torch::Tensor class_logits(const TextClassifier& model,
     size_t end = begin + 1;
     while (end < order.size() && fits(begin, end)) chosen.push_back(rows[order[end++]]);
     const auto batch = classifier_batch(model, chosen);
-    const auto some = classifier(batch.ids.to(device), batch.lengths.to(device))
+    const auto some = classifier(batch.ids.to(device), batch.lengths)
                           .to(torch::kCPU, torch::kFloat64);  // (B,n_class)
     for (size_t i = begin; i < end; ++i) {
       logits[static_cast<int64_t>(order[i])].copy_(some[static_cast<int64_t>(i - begin)]);

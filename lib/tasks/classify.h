@@ -30,8 +30,8 @@ ClassifierInput classifier_input(const TextClassifier& model, std::string_view t
 
 /// Rows of ids, padded to the longest, or to max_tokens where the pooling reads the padding.
 struct ClassifierBatch {
-  torch::Tensor ids;      ///< (B,T)
-  torch::Tensor lengths;  ///< (B)
+  torch::Tensor ids;             ///< (B,T)
+  std::vector<int64_t> lengths;  ///< (B)
 };
 ClassifierBatch classifier_batch(const TextClassifier& model,
                                  const std::vector<std::vector<TokenId>>& rows);
@@ -41,8 +41,8 @@ struct ClassifyOptions {
   Precision precision = Precision::kFloat32;  ///< of the computation
 };
 
-/// (N,n_class) in float64 on the CPU. Neighbours in length share a batch; where tokens see those
-/// behind them, only rows of one length do. An empty row is the padding token.
+/// (N,n_class) in float64 on the CPU. Neighbours in length share a batch. An empty row is the
+/// padding token.
 torch::Tensor class_logits(const TextClassifier& model,
                            const std::vector<std::vector<TokenId>>& rows,
                            const ClassifyOptions& options = {});

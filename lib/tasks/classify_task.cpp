@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cross_entropy.h"
+#include "tasks/common.h"
 #include "train/precision.h"
 #include "train/trainer.h"
 
@@ -48,14 +49,15 @@ std::vector<int64_t> next_tokens(const Batch& batch) {
 
 }  // namespace
 
+torch::Tensor ClassifyTask::embedded(const Batch& batch, const Packing& packing) {
+  return classifier_->gpt()->trunk(packed(batch.inputs, batch, packing), packing, 0);
+}
+
 torch::Tensor ClassifyTask::logits(const Batch& batch, const FrozenTrunk* trunk) {
-  const auto device = classifier_->gpt()->device();
-  const auto lengths = to_tensor(batch.lengths, {batch.rows}, device);
-  const PrecisionScope scope(options_.config.precision, device);
-  const auto y =
-      trunk ? classifier_->after_trunk((*trunk)(batch), trunk->blocks(), lengths)
-            : classifier_(to_tensor(batch.inputs, {batch.rows, batch.columns}, device), lengths);
-  return y.to(torch::kFloat32);
+  const PrecisionScope scope(options_.config.precision, classifier_->gpt()->device());
+  const auto packing = classifier_->packing(batch.columns, batch.lengths);
+  const auto x = trunk ? (*trunk)(batch) : embedded(batch, packing);  // (N,C)
+  return classifier_->after_trunk(x, packing, trunk ? trunk->blocks() : 0).to(torch::kFloat32);
 }
 
 torch::Tensor ClassifyTask::labels(const Batch& batch) {
@@ -77,20 +79,17 @@ torch::Tensor ClassifyTask::loss(const Batch& batch) {
 
 torch::Tensor ClassifyTask::loss_with_language_model(const Batch& batch) {
   auto gpt = classifier_->gpt();
-  const auto lengths = to_tensor(batch.lengths, {batch.rows}, gpt->device());
   const PrecisionScope scope(options_.config.precision, gpt->device());
+  const auto packing = classifier_->packing(batch.columns, batch.lengths);
   const auto* trunk = options_.train_trunk;
-  const auto ids = to_tensor(batch.inputs, {batch.rows, batch.columns}, gpt->device());
-  const auto hidden = trunk ? gpt->hidden_after_trunk((*trunk)(batch), trunk->blocks())
-                            : gpt->hidden(ids);  // (B,T,C)
-  const auto y = classifier_->from_hidden(hidden, lengths).to(torch::kFloat32);
+  const auto x = trunk ? (*trunk)(batch) : embedded(batch, packing);
+  const auto hidden = gpt->hidden_after_trunk(x, packing, trunk ? trunk->blocks() : 0);  // (N,C)
+  const auto y = classifier_->from_hidden(hidden, packing).to(torch::kFloat32);
 
   // Divided by the tokens of as many average texts: as in the class loss, the same however a step
   // is cut into micro batches.
-  const auto targets = next_tokens(batch);
   const auto language = linear_cross_entropy(
-      hidden.flatten(0, 1), gpt->head_weight(),
-      to_tensor(targets, {std::ssize(targets)}, gpt->device()),
+      hidden, gpt->head_weight(), packed(next_tokens(batch), batch, packing),
       {.ignored = kNoLoss, .terms = mean_tokens_ * static_cast<double>(batch.rows)});
   return class_loss(batch, y) + options_.language_model_loss * language;
 }

@@ -44,6 +44,7 @@ class ClassifyTask : public TrainingTask {
   PlotOptions plot() const override;
 
  private:
+  torch::Tensor embedded(const Batch& batch, const Packing& packing);
   torch::Tensor logits(const Batch& batch, const FrozenTrunk* trunk);
   torch::Tensor class_loss(const Batch& batch, const torch::Tensor& logits);
   torch::Tensor loss_with_language_model(const Batch& batch);

@@ -61,15 +61,28 @@ void seed_everything(int64_t& seed) {
   torch::manual_seed(static_cast<uint64_t>(seed));
 }
 
+torch::Tensor packed(const std::vector<int64_t>& numbers, const Batch& batch,
+                     const Packing& packing) {
+  const auto device = packing.positions().device();
+  return packing.unpad(to_tensor(numbers, {batch.rows, batch.columns}, device));
+}
+
 torch::Tensor language_model_loss(GPT& gpt, const Batch& batch, Precision precision) {
   const PrecisionScope scope(precision, gpt->device());
+  // Counted here, so that a GPU is not waited for.
+  const CrossEntropyOptions options{.ignored = kNoLoss,
+                                    .terms = static_cast<double>(count_targets(batch))};
+  const bool padded = std::any_of(batch.lengths.begin(), batch.lengths.end(),
+                                  [&](int64_t length) { return length < batch.columns; });
+  if (padded) {
+    const Packing packing(batch.lengths, gpt->device());
+    const auto hidden = gpt->hidden(packed(batch.inputs, batch, packing), packing);  // (N,C)
+    return linear_cross_entropy(hidden, gpt->head_weight(), packed(batch.targets, batch, packing),
+                                options);
+  }
   const auto ids = to_tensor(batch.inputs, {batch.rows, batch.columns}, gpt->device());
   const auto targets = to_tensor(batch.targets, {batch.rows * batch.columns}, gpt->device());
-  const auto hidden = gpt->hidden(ids).flatten(0, 1);  // (B*T,C)
-  // Counted here, so that a GPU is not waited for.
-  const auto terms = static_cast<double>(count_targets(batch));
-  return linear_cross_entropy(hidden, gpt->head_weight(), targets,
-                              {.ignored = kNoLoss, .terms = terms});
+  return linear_cross_entropy(gpt->hidden(ids).flatten(0, 1), gpt->head_weight(), targets, options);
 }
 
 int64_t count_targets(const Batch& batch) {

@@ -12,6 +12,7 @@
 #include "data/batch.h"
 #include "data/loader.h"
 #include "infer/generator.h"
+#include "model/packing.h"
 #include "train/config.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
@@ -67,7 +68,11 @@ torch::Device join_ranks(const std::string& device, const TrainConfig& config);
 /// processes then take that of rank 0.
 void seed_everything(int64_t& seed);
 
-/// The mean cross entropy over the targets that are not kNoLoss.
+/// numbers (B,T) of a batch without the padding -> (N), on the packing's device.
+torch::Tensor packed(const std::vector<int64_t>& numbers, const Batch& batch,
+                     const Packing& packing);
+
+/// The mean cross entropy over the targets that are not kNoLoss, none of which is in the padding.
 torch::Tensor language_model_loss(GPT& gpt, const Batch& batch,
                                   Precision precision = Precision::kFloat32);
 /// How many targets count.

@@ -79,7 +79,7 @@ std::vector<double> gradient_times_input(const TextClassifier& model,
   const auto table = vectors * 1;  // (T,C)
   const OtherEmbeddings swapped(embedding, table);
   const auto ids = torch::arange(table.size(0), torch::kInt64).unsqueeze(0).to(device);
-  const auto value = log_odds(classifier(ids, batch.lengths.to(device)), label);
+  const auto value = log_odds(classifier(ids, batch.lengths), label);
   const auto gradient = torch::autograd::grad({value}, {vectors}).front();
   const auto products =
       (gradient * vectors.detach()).sum(1).to(torch::kCPU, torch::kFloat64).contiguous();

@@ -92,11 +92,14 @@ FrozenTrunk::FrozenTrunk(Classifier classifier, const ClassificationDataset& dat
     const auto ids = torch::from_blob(const_cast<int64_t*>(batch.inputs.data()),
                                       {batch.rows, batch.columns}, torch::kInt64);
     const PrecisionScope scope(options.precision, device_);
-    const auto x = gpt->trunk(ids.to(device_), blocks).to(torch::kCPU, options.dtype);  // (B,T,C)
-    for (size_t i = 0; i < texts.size(); ++i) {
-      const int64_t rows = data.padded_length(texts[i]);
-      kept_.narrow(0, begin_[static_cast<size_t>(texts[i])], rows)
-          .copy_(x[static_cast<int64_t>(i)].narrow(0, 0, rows));
+    const auto packing = classifier->packing(batch.columns, batch.lengths);
+    const auto x = gpt->trunk(packing.unpad(ids.to(device_)), packing, blocks)
+                       .to(torch::kCPU, options.dtype);  // (N,C)
+    int64_t row = 0;
+    for (const auto text : texts) {
+      const int64_t rows = data.padded_length(text);
+      kept_.narrow(0, begin_[static_cast<size_t>(text)], rows).copy_(x.narrow(0, row, rows));
+      row += rows;
     }
     done += batch.rows;
     progress.update(done);
@@ -105,13 +108,12 @@ FrozenTrunk::FrozenTrunk(Classifier classifier, const ClassificationDataset& dat
 }
 
 torch::Tensor FrozenTrunk::operator()(const Batch& batch) const {
-  auto x = torch::zeros({batch.rows, batch.columns, kept_.size(1)});
-  for (int64_t b = 0; b < batch.rows; ++b) {
-    const auto i = static_cast<size_t>(batch.examples[static_cast<size_t>(b)]);
-    const int64_t rows = std::min(begin_[i + 1] - begin_[i], batch.columns);
-    x[b].narrow(0, 0, rows).copy_(kept_.narrow(0, begin_[i], rows));
+  std::vector<torch::Tensor> texts;
+  for (const auto example : batch.examples) {
+    const auto i = static_cast<size_t>(example);
+    texts.push_back(kept_.slice(0, begin_[i], begin_[i + 1]));
   }
-  return x.to(device_);
+  return torch::cat(texts).to(device_, torch::kFloat32);
 }
 
 torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationDataset& data,
@@ -122,8 +124,8 @@ torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationData
   for (const auto& texts : batches_by_length(data)) {
     const auto batch = data.collate(texts);
     const PrecisionScope scope(precision, device);
-    const auto lengths = torch::tensor(batch.lengths, torch::kInt64).to(device);
-    const auto some = classifier->after_trunk(trunk(batch), trunk.blocks(), lengths)
+    const auto packing = classifier->packing(batch.columns, batch.lengths);
+    const auto some = classifier->after_trunk(trunk(batch), packing, trunk.blocks())
                           .to(torch::kCPU, torch::kFloat64);  // (B,n_class)
     logits.index_copy_(0, torch::tensor(texts, torch::kInt64), some);
   }

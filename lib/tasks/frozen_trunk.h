@@ -47,8 +47,8 @@ class FrozenTrunk {
   FrozenTrunk(Classifier classifier, const ClassificationDataset& data, int64_t blocks,
               const Options& options);
 
-  /// What the blocks make of a batch of the dataset: (B,T,C) float32 on the model's device, zeros
-  /// behind each text.
+  /// What the blocks make of a batch of the dataset: (N,C) float32 on the model's device, for all
+  /// that Classifier::packing() of the batch has.
   torch::Tensor operator()(const Batch& batch) const;
 
   int64_t blocks() const { return blocks_; }

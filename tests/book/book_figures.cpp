@@ -261,7 +261,7 @@ void published_weights(Table& table, const fs::path& story) {
   initialize_linear_(head);
   classifier->eval();
   const auto ids = torch::tensor({{5211, 345, 423, 640}}, torch::kInt64);
-  const auto logits = classifier(ids, torch::tensor({4}, torch::kInt64));
+  const auto logits = classifier(ids, std::vector<int64_t>{4});
   table.number("ch 6: \"Do you have time\", ham", -3.5983, logits[0][0].item<double>(), 4);
   table.number("ch 6: \"Do you have time\", spam", 3.9902, logits[0][1].item<double>(), 4);
 }

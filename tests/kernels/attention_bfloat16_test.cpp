@@ -22,12 +22,12 @@ TEST_F(CausalAttention, EqualsTorchsInFloat64ForwardAndBackward) {
           at::scaled_dot_product_attention(heads[0], heads[1], heads[2], {}, 0, /*is_causal=*/true)
               .transpose(1, 2)
               .reshape({N, C});
-      const auto got = causal_attention_bfloat16(qkv, B, H);
+      const auto got = causal_attention_bfloat16(qkv, even_offsets(B, T), H);
       EXPECT_LE(error_of(got.y, want), 2 * test::kHalfUnit);
 
       const auto dy = test::half(torch::randn({N, C}));
       want.backward(dy.to(torch::kFloat64));
-      const auto dqkv = causal_attention_backward_bfloat16(dy, qkv, got, B, H);
+      const auto dqkv = causal_attention_backward_bfloat16(dy, qkv, got, even_offsets(B, T), H);
       EXPECT_LE(error_of(dqkv, exact.grad()), 4 * test::kHalfUnit);
     }
   }
@@ -35,11 +35,31 @@ TEST_F(CausalAttention, EqualsTorchsInFloat64ForwardAndBackward) {
 
 TEST_F(CausalAttention, LaterTokensChangeNothingBefore) {
   auto qkv = test::half(torch::randn({100, 96}));
-  const auto before = causal_attention_bfloat16(qkv, 1, 1).y.clone();
+  const auto before = causal_attention_bfloat16(qkv, {0, 100}, 1).y.clone();
   qkv.slice(0, 70).normal_();
-  const auto after = causal_attention_bfloat16(qkv, 1, 1).y;
+  const auto after = causal_attention_bfloat16(qkv, {0, 100}, 1).y;
   EXPECT_TRUE(after.slice(0, 0, 70).equal(before.slice(0, 0, 70)));
   EXPECT_FALSE(after.slice(0, 70).equal(before.slice(0, 70)));
+}
+
+TEST_F(CausalAttention, SequencesOfAnyLengthsDoNotSeeEachOther) {
+  const std::vector<int64_t> offsets = {0, 3, 73, 74, 210, 274};
+  const int64_t H = 2, C = H * 32, N = offsets.back();
+  const auto qkv = test::half(torch::randn({N, 3 * C}));
+  const auto dy = test::half(torch::randn({N, C}));
+  const auto together = causal_attention_bfloat16(qkv, offsets, H);
+  const auto dqkv = causal_attention_backward_bfloat16(dy, qkv, together, offsets, H);
+  for (size_t b = 0; b + 1 < offsets.size(); ++b) {
+    const auto own = [&](const torch::Tensor& rows) {
+      return rows.slice(0, offsets[b], offsets[b + 1]).contiguous();
+    };
+    const std::vector<int64_t> all = {0, offsets[b + 1] - offsets[b]};
+    const auto alone = causal_attention_bfloat16(own(qkv), all, H);
+    EXPECT_TRUE(own(together.y).equal(alone.y)) << b;
+    EXPECT_TRUE(
+        own(dqkv).equal(causal_attention_backward_bfloat16(own(dy), own(qkv), alone, all, H)))
+        << b;
+  }
 }
 
 }  // namespace

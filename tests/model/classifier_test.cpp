@@ -37,7 +37,7 @@ TEST(Classifier, TheLastTokenDoesNotSeePadding) {
   torch::NoGradGuard no_grad;
   auto classifier = tiny_classifier(Pooling::kLastToken);
   const auto ids = some_ids(1, 5);
-  const auto lengths = torch::tensor({5}, torch::kInt64);
+  const std::vector<int64_t> lengths = {5};
   const auto padded = torch::cat({ids, torch::full({1, 4}, 7, torch::kInt64)}, 1);
   EXPECT_TRUE(torch::allclose(classifier(ids, lengths), classifier(padded, lengths), 1e-5, 1e-6));
 }
@@ -46,7 +46,7 @@ TEST(Classifier, TheLastPositionReadsThePadding) {
   torch::NoGradGuard no_grad;
   auto classifier = tiny_classifier(Pooling::kLastPosition);
   const auto ids = some_ids(1, 5);
-  const auto lengths = torch::tensor({5}, torch::kInt64);
+  const std::vector<int64_t> lengths = {5};
   const auto padded = torch::cat({ids, torch::full({1, 4}, 7, torch::kInt64)}, 1);
   EXPECT_EQ(classifier(ids, lengths).sizes(), (std::vector<int64_t>{1, 4}));
   EXPECT_FALSE(torch::allclose(classifier(ids, lengths), classifier(padded, lengths)));
@@ -81,10 +81,10 @@ TEST_P(PooledPosition, IsThatOfTheWholeModel) {
     }
   }
   const auto ids = some_ids(3, 9);
-  const auto lengths = torch::tensor({9, 4, 1}, torch::kInt64);
-  const auto positions = pooling == Pooling::kLastToken      ? lengths - 1
-                         : pooling == Pooling::kLastPosition ? torch::full_like(lengths, 8)
-                                                             : torch::zeros_like(lengths);
+  const std::vector<int64_t> lengths = {9, 4, 1};
+  const auto positions = pooling == Pooling::kLastToken      ? torch::tensor({8, 3, 0})
+                         : pooling == Pooling::kLastPosition ? torch::tensor({8, 8, 8})
+                                                             : torch::tensor({0, 0, 0});
   const auto with_gradients = [&](const torch::Tensor& logits) {
     classifier->zero_grad();
     logits.square().sum().backward();
@@ -109,8 +109,9 @@ TEST_P(PooledPosition, IsThatOfTheWholeModel) {
     EXPECT_LT((found[i] - wanted[i]).abs().max().item<double>(), 1e-5 * largest)
         << classifier->named_parameters()[i].key();
   }
-  const auto x = classifier->gpt()->trunk(ids, 3);  // no block left to run
-  EXPECT_TRUE(torch::allclose(classifier->after_trunk(x, 3, lengths), whole, 1e-5, 1e-5));
+  const auto packing = classifier->packing(9, lengths);
+  const auto x = classifier->gpt()->trunk(packing.unpad(ids), packing, 3);  // no block left to run
+  EXPECT_TRUE(torch::allclose(classifier->after_trunk(x, packing, 3), whole, 1e-5, 1e-5));
 }
 
 TEST(Classifier, AnAdapterOfTheWholeFusedLayerServesItsPartsToo) {
@@ -122,9 +123,10 @@ TEST(Classifier, AnAdapterOfTheWholeFusedLayerServesItsPartsToo) {
   part.b.normal_();
   qkv->set_lora(Lora(48, std::vector<LoraPart>{part}));
   const auto ids = some_ids(3, 9);
-  const auto lengths = torch::tensor({9, 4, 1}, torch::kInt64);
+  const std::vector<int64_t> lengths = {9, 4, 1};
   const auto hidden = classifier->gpt()->hidden(ids);
-  const auto whole = classifier->head()(hidden.index({torch::arange(3), lengths - 1}));
+  const auto last = torch::tensor({8, 3, 0});
+  const auto whole = classifier->head()(hidden.index({torch::arange(3), last}));
   EXPECT_TRUE(torch::allclose(classifier(ids, lengths), whole, 1e-5, 1e-5));
 }
 
@@ -133,7 +135,7 @@ TEST(Classifier, ThePooledPositionSeesAllOthersWithoutACausalMask) {
   auto classifier = tiny_classifier(Pooling::kLastPosition);
   classifier->gpt()->set_causal(false);
   const auto ids = some_ids(2, 6);
-  const auto lengths = torch::tensor({6, 6}, torch::kInt64);
+  const std::vector<int64_t> lengths = {6, 6};
   const auto whole = classifier->head()(classifier->gpt()->hidden(ids).select(1, 5));
   EXPECT_TRUE(torch::allclose(classifier(ids, lengths), whole, 1e-5, 1e-5));
 }

@@ -23,7 +23,6 @@ class LoraOf : public testing::TestWithParam<Family> {
     auto head = classifier_->head();
     initialize_linear_(head);
     ids_ = torch::randint(50, {2, 7}, torch::kInt64);
-    lengths_ = torch::tensor({7, 5}, torch::kInt64);
   }
   torch::Tensor logits() {
     torch::NoGradGuard no_grad;
@@ -42,7 +41,8 @@ class LoraOf : public testing::TestWithParam<Family> {
 
   GPT gpt_{nullptr};
   Classifier classifier_{nullptr};
-  torch::Tensor ids_, lengths_;
+  torch::Tensor ids_;
+  std::vector<int64_t> lengths_ = {7, 5};
 };
 INSTANTIATE_TEST_SUITE_P(Families, LoraOf, testing::Values(Family::kGpt2, Family::kLlama),
                          [](const auto& instance) { return test::family_name(instance.param); });

@@ -213,7 +213,7 @@ TEST_F(FinetuneClassify, AdaptersAreSavedBesideTheMergedModel) {
   const auto merged = load_text_classifier((folder_ / "run/model").string());
   const auto adapter = load_text_classifier((folder_ / "run/adapter").string());
   const auto ids = torch::randint(20, {3, 9}, torch::kInt64);
-  const auto lengths = torch::tensor({9, 4, 1}, torch::kInt64);
+  const std::vector<int64_t> lengths = {9, 4, 1};
   torch::NoGradGuard no_grad;
   auto a = merged.classifier, b = adapter.classifier;
   const auto wanted = b(ids, lengths), found = a(ids, lengths);

@@ -46,7 +46,7 @@ torch::Tensor logits(Classifier classifier) {
   torch::NoGradGuard no_grad;
   torch::manual_seed(3);
   const auto ids = torch::randint(50, {2, 7}, torch::kInt64);
-  return classifier(ids, torch::tensor({7, 4}, torch::kInt64));
+  return classifier(ids, std::vector<int64_t>{7, 4});
 }
 
 const LoraConfig kConfig{.rank = 3, .alpha = 6};
