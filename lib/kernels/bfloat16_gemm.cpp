@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <initializer_list>
 #include <vector>
 
 #include "kernels/avx512.h"
@@ -33,22 +34,39 @@ int64_t row_groups(int64_t rows, int64_t column_panels) {
   return std::clamp<int64_t>(wanted, 1, (rows + 4 * kRows - 1) / (4 * kRows));
 }
 
-/// A (rows, depth) times a matrix of `columns`, panel by panel: source.pack(first column, width,
-/// panel) makes a panel, source.prefetch(column, part, parts) asks memory for a part of one, and
-/// store(row, rows, column, width, tile) takes tiles of row length kPanel.
+/// A matrix (rows, source.depth) and the one it is multiplied with: source.pack(first column,
+/// width, panel) makes a panel of that, source.prefetch(column, part, parts) asks memory for a part
+/// of one.
+template <class Source>
+struct Product {
+  const BFloat16* a;
+  Source source;
+};
+
+/// The sum of one product or more, panel by panel: store(row, rows, column, width, tile) takes
+/// tiles of row length kPanel.
 template <class Source, class Store>
-void multiply_panels(const BFloat16* a, int64_t rows, int64_t columns, int64_t depth,
-                     const Source& source, const Store& store) {
+void multiply_panels(int64_t rows, std::initializer_list<Product<Source>> sum, const Store& store) {
+  const int64_t columns = sum.begin()->source.columns;
   const int64_t count = (columns + kPanel - 1) / kPanel;
   const int64_t groups = row_groups(rows, count);
   const int64_t group_rows = panels::round_up((rows + groups - 1) / groups, kRows);
+  int64_t depth = 0;
+  for (const auto& product : sum) depth += product.source.depth;
   at::parallel_for(0, count * groups, 1, [&](int64_t begin, int64_t end) {
-    auto* panel = panels::scratch_bfloat16(0, kPanel * panels::round_up(depth, panels::kDepth));
+    auto* panel = panels::scratch_bfloat16(
+        0, kPanel * panels::round_up(depth, panels::kDepth));  // only the last may need rounding
     auto* tile = panels::scratch_float(1, kRows * kPanel);
     int64_t packed = -1;
     for (int64_t task = begin; task < end; ++task) {
       const int64_t column = task / groups * kPanel, width = std::min(kPanel, columns - column);
-      if (packed != column) source.pack(column, width, panel);
+      if (packed != column) {
+        auto* part = panel;
+        for (const auto& product : sum) {
+          product.source.pack(column, width, part);
+          part += kPanel * product.source.depth;
+        }
+      }
       packed = column;
       const int64_t first = task % groups * group_rows, last = std::min(rows, first + group_rows);
       const bool more = task + 1 < end && column + kPanel < columns && task % groups == groups - 1;
@@ -56,9 +74,15 @@ void multiply_panels(const BFloat16* a, int64_t rows, int64_t columns, int64_t d
         const int64_t m = std::min(kRows, rows - row);
         if (more) {
           const int64_t tiles = (last - first + kRows - 1) / kRows;
-          source.prefetch(column + kPanel, (row - first) / kRows, tiles);
+          sum.begin()->source.prefetch(column + kPanel, (row - first) / kRows, tiles);
         }
-        panels::multiply(m, kPanel, depth, a + row * depth, depth, panel, tile, kPanel, false);
+        const auto* part = panel;
+        for (const auto& product : sum) {
+          const int64_t k = product.source.depth;
+          panels::multiply(m, kPanel, k, product.a + row * k, k, part, tile, kPanel,
+                           /*add=*/&product != sum.begin());
+          part += kPanel * k;
+        }
         store(row, m, column, width, tile);
       }
     }
@@ -141,26 +165,31 @@ struct ColumnPanels {
   }
 };
 
-/// x W^T, each tile's rows given to store_one(row, column, width, sums of the row).
+/// Gives each tile's rows to store_one(row, column, width, sums of the row).
 template <class StoreRow>
-void forward(const torch::Tensor& x, const torch::Tensor& weight, const StoreRow& store_one) {
-  const RowPanels source{weight.const_data_ptr<float>(), weight.size(0), weight.size(1)};
-  multiply_panels(data(x), x.size(0), source.columns, source.depth, source,
-                  [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
-                    for (int64_t i = 0; i < rows; ++i)
-                      store_one(row + i, column, width, tile + i * kPanel);
-                  });
+auto by_rows(const StoreRow& store_one) {
+  return [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
+    for (int64_t i = 0; i < rows; ++i) store_one(row + i, column, width, tile + i * kPanel);
+  };
 }
 
-/// dy W, likewise.
+Product<RowPanels> times_transposed(const torch::Tensor& x, const torch::Tensor& w) {
+  return {data(x), {w.const_data_ptr<float>(), w.size(0), w.size(1)}};
+}
+Product<ColumnPanels> times(const torch::Tensor& x, const torch::Tensor& w) {
+  return {data(x), {w.const_data_ptr<float>(), w.size(1), w.size(0)}};
+}
+
+/// x W^T
+template <class StoreRow>
+void forward(const torch::Tensor& x, const torch::Tensor& weight, const StoreRow& store_one) {
+  multiply_panels(x.size(0), {times_transposed(x, weight)}, by_rows(store_one));
+}
+
+/// dy W
 template <class StoreRow>
 void backward(const torch::Tensor& dy, const torch::Tensor& weight, const StoreRow& store_one) {
-  const ColumnPanels source{weight.const_data_ptr<float>(), weight.size(1), weight.size(0)};
-  multiply_panels(data(dy), dy.size(0), source.columns, source.depth, source,
-                  [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
-                    for (int64_t i = 0; i < rows; ++i)
-                      store_one(row + i, column, width, tile + i * kPanel);
-                  });
+  multiply_panels(dy.size(0), {times(dy, weight)}, by_rows(store_one));
 }
 
 /// Adds the sum of each of the `rows` rows (length `depth`) of x to out, or writes it.
@@ -217,6 +246,21 @@ torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weigh
   return y;
 }
 
+torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
+                              const torch::Tensor& bias, const torch::Tensor& u,
+                              const torch::Tensor& b) {
+  const int64_t O = weight.size(0);
+  auto y = empty_bfloat16(x, O);
+  auto* out = y.mutable_data_ptr<BFloat16>();
+  const float* to_add = bias_data(bias);
+  multiply_panels(x.size(0), {times_transposed(x, weight), times_transposed(u, b)},
+                  by_rows([&](int64_t row, int64_t column, int64_t width, const float* tile) {
+                    store_row(tile, to_add ? to_add + column : nullptr, width,
+                              out + row * O + column);
+                  }));
+  return y;
+}
+
 GeluOutput linear_gelu_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
                                 const torch::Tensor& bias) {
   const int64_t O = weight.size(0);
@@ -252,6 +296,18 @@ torch::Tensor linear_backward_bfloat16(const torch::Tensor& dy, const torch::Ten
   backward(dy, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
     store_row(tile, nullptr, width, out + row * I + column);
   });
+  return dx;
+}
+
+torch::Tensor linear_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight,
+                                       const torch::Tensor& du, const torch::Tensor& a) {
+  const int64_t I = weight.size(1);
+  auto dx = empty_bfloat16(dy, I);
+  auto* out = dx.mutable_data_ptr<BFloat16>();
+  multiply_panels(dy.size(0), {times(dy, weight), times(du, a)},
+                  by_rows([&](int64_t row, int64_t column, int64_t width, const float* tile) {
+                    store_row(tile, nullptr, width, out + row * I + column);
+                  }));
   return dx;
 }
 

@@ -24,6 +24,12 @@ bool fits_bfloat16_gemm(int64_t in, int64_t out);
 torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
                               const torch::Tensor& bias);
 
+/// The same and u (N,P) times b (O,P) transposed, as a low-rank adapter adds it: P as
+/// fits_bfloat16_gemm() has it.
+torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
+                              const torch::Tensor& bias, const torch::Tensor& u,
+                              const torch::Tensor& b);
+
 /// x (N,I) -> u = x W^T + b and GELU(u) in its tanh form, (N,O) each
 struct GeluOutput {
   torch::Tensor before, after;
@@ -37,6 +43,10 @@ torch::Tensor linear_residual_bfloat16(const torch::Tensor& x, const torch::Tens
 
 /// dy (N,O) -> dy W (N,I)
 torch::Tensor linear_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight);
+
+/// dy (N,O), du (N,P), a (P,I) -> dy W + du a (N,I)
+torch::Tensor linear_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight,
+                                       const torch::Tensor& du, const torch::Tensor& a);
 
 /// dy (N,O), u (N,I) -> dy W times GELU's slope at u (N,I), and GELU(u) again
 GeluOutput linear_gelu_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight,

@@ -24,6 +24,15 @@ Gradient::Gradient(const torch::Tensor& weight, bool needed) {
   fresh_ = returned_ = true;
 }
 
+void Gradient::add(const torch::Tensor& more) {
+  if (!tensor_.defined()) return;
+  if (take_fresh()) {
+    tensor_.copy_(more);
+  } else {
+    tensor_.add_(more);
+  }
+}
+
 bool Gradient::take_fresh() { return std::exchange(fresh_, false); }
 
 }  // namespace gptkit

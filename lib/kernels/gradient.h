@@ -21,6 +21,8 @@ class Gradient {
   float* data() { return tensor_.mutable_data_ptr<float>(); }
   /// Whether it holds nothing yet: the first writer overwrites, later ones add. Asking ends it.
   bool take_fresh();
+  /// Adds a tensor of the weight's shape, if a gradient is wanted.
+  void add(const torch::Tensor& more);
   torch::Tensor result() const { return returned_ ? tensor_ : torch::Tensor(); }
 
  private:

@@ -89,17 +89,6 @@ Share share_of(int64_t part, int64_t parts, int64_t rows) {
   return {part * rows / parts, (part + 1) * rows / parts};
 }
 
-/// gradient[c] [+]= sum of partial (parts,C) over its rows.
-void add_partial(Gradient& gradient, const torch::Tensor& partial) {
-  if (!gradient) return;
-  const auto sum = partial.sum(0);
-  if (gradient.take_fresh()) {
-    gradient.tensor().copy_(sum);
-  } else {
-    gradient.tensor().add_(sum);
-  }
-}
-
 }  // namespace
 
 NormOutput layer_norm_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
@@ -158,8 +147,8 @@ ResidualGradient layer_norm_backward_bfloat16(const torch::Tensor& dy, const tor
       }
     }
   });
-  add_partial(weight_gradient, dweight);
-  add_partial(bias_gradient, dbias);
+  weight_gradient.add(dweight.sum(0));
+  bias_gradient.add(dbias.sum(0));
   return result;
 }
 

@@ -55,6 +55,40 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
   }
 };
 
+/// The bias comes last: without it the numbers of what follows would shift.
+class LoraLinearFunction : public torch::autograd::Function<LoraLinearFunction> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
+                        const Tensor& a, const Tensor& b, const std::optional<Tensor>& maybe_bias) {
+    const auto rows = rows_in_bfloat16(x);
+    const auto u = linear_bfloat16(rows, a, {});  // (N,P)
+    auto shape = x.sizes().vec();
+    shape.back() = weight.size(0);
+    context->save_for_backward({rows, u, weight, a, b});
+    context->saved_data["type"] = static_cast<int64_t>(x.scalar_type());
+    return linear_bfloat16(rows, weight, maybe_bias.value_or(Tensor()), u, b).view(shape);
+  }
+
+  static tensor_list backward(AutogradContext* context, const tensor_list& outputs) {
+    const auto saved = context->get_saved_variables();
+    const auto &x = saved[0], &u = saved[1], &weight = saved[2], &a = saved[3], &b = saved[4];
+    const auto dy = rows_in_bfloat16(outputs[0]);
+    const auto du = linear_backward_bfloat16(dy, b);  // (N,P)
+    Gradient da(a, context->needs_input_grad(2)), db(b, context->needs_input_grad(3)),
+        none({}, false);
+    add_weight_gradient_bfloat16(du, x, da, none);
+    add_weight_gradient_bfloat16(dy, u, db, none);
+    Tensor dx;
+    if (context->needs_input_grad(0)) {
+      auto shape = outputs[0].sizes().vec();
+      shape.back() = weight.size(1);
+      const auto type = static_cast<torch::ScalarType>(context->saved_data["type"].toInt());
+      dx = linear_backward_bfloat16(dy, weight, du, a).view(shape).to(type);
+    }
+    return {dx, Tensor(), da.result(), db.result(), Tensor()};
+  }
+};
+
 bool fits(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const auto plain = [](const Tensor& t) {
     return t.is_cpu() && t.scalar_type() == torch::kFloat32 && t.is_contiguous();
@@ -74,6 +108,17 @@ bool autocast_to_bfloat16() {
 Tensor autocast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (!fits(x, weight, bias)) return at::linear(x, weight, bias);
   return LinearFunction::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
+}
+
+bool fits_lora_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const bool frozen = !weight.requires_grad() && !(bias.defined() && bias.requires_grad());
+  return frozen && fits(x, weight, bias);
+}
+
+Tensor autocast_lora_linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                            const Tensor& a, const Tensor& b) {
+  return LoraLinearFunction::apply(x, weight, a, b,
+                                   bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
 }  // namespace gptkit

@@ -14,6 +14,15 @@ namespace gptkit {
 torch::Tensor autocast_linear(const torch::Tensor& x, const torch::Tensor& weight,
                               const torch::Tensor& bias);
 
+/// The same for a frozen layer with a low-rank adapter beside it (LoRA, arXiv:2106.09685):
+/// a (P,I), b (O,P), P a multiple of 32 -> x W^T + (x a^T) b^T + bias, rounded once. Only where
+/// fits_lora_linear() says so; the weight and the bias get no gradient.
+torch::Tensor autocast_lora_linear(const torch::Tensor& x, const torch::Tensor& weight,
+                                   const torch::Tensor& bias, const torch::Tensor& a,
+                                   const torch::Tensor& b);
+bool fits_lora_linear(const torch::Tensor& x, const torch::Tensor& weight,
+                      const torch::Tensor& bias);
+
 /// Whether autocast to bfloat16 is on for the processor.
 bool autocast_to_bfloat16();
 

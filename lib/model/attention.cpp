@@ -10,6 +10,7 @@
 
 #include "kernels/attention_bfloat16.h"
 #include "kernels/bfloat16_gemm.h"
+#include "kernels/rotary.h"
 
 namespace gptkit {
 
@@ -19,6 +20,7 @@ bool fits_causal_attention(const torch::Tensor& qkv, int64_t head_dim) {
   return qkv.is_cpu() && qkv.scalar_type() == torch::kBFloat16 && has_bfloat16_gemm() &&
          fits_attention_bfloat16(head_dim);
 }
+bool fits(const Rotation& rotation) { return rotation.cos.scalar_type() == torch::kFloat32; }
 
 }  // namespace
 
@@ -32,34 +34,18 @@ AttentionImpl::AttentionImpl(const ModelConfig& config)
   proj_ = register_module("proj", Linear(n_head_ * head_dim_, config.d_model, config.proj_bias));
 }
 
-torch::Tensor AttentionImpl::side_by_side(const torch::Tensor& qkv,
-                                          const std::vector<torch::Tensor>& parts,
-                                          const Rotation* rotation) const {
-  const int64_t B = qkv.size(0), T = qkv.size(1), H = n_head_, G = n_kv_head_, D = head_dim_;
-  if (!rotation && G == H) return qkv;
-  const auto turned = [&](const torch::Tensor& part, int64_t n) {
-    const auto heads = part.view({B, T, n, D});
-    if (!rotation) return heads;
-    return rotate(heads, {rotation->cos.unsqueeze(1), rotation->sin.unsqueeze(1)})
-        .to(part.scalar_type());
-  };
-  const auto for_each_query = [&](const torch::Tensor& heads) {  // (B,T,G,D) -> (B,T,H D)
-    return heads.unsqueeze(3).expand({B, T, G, H / G, D}).reshape({B, T, H * D});
-  };
-  return at::cat({turned(parts[0], H).flatten(2), for_each_query(turned(parts[1], G)),
-                  for_each_query(parts[2].view({B, T, G, D}))},
-                 -1);
-}
-
 torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
                                      const Rotation* rotation, const Packing* packing) {
   const int64_t B = x.size(0), T = x.size(1), H = n_head_, G = n_kv_head_, D = head_dim_;
   const auto qkv = qkv_(x);
   const auto parts = qkv.split_with_sizes({H * D, G * D, G * D}, -1);
   const bool plain = !cache && causal_ && (dropout_ == 0 || !is_training());
-  if (plain && fits_causal_attention(qkv, D)) {
+  const bool turns = rotation ? fits(*rotation) : G == H;
+  if (plain && turns && fits_causal_attention(qkv, D)) {
     const auto offsets = packing ? packing->offsets() : even_offsets(B, T);
-    return proj_(causal_attention(side_by_side(qkv, parts, rotation), offsets, H));
+    const auto heads =
+        rotation ? rotate_heads_bfloat16(qkv, {H, G}, rotation->cos, rotation->sin) : qkv;
+    return proj_(causal_attention(heads, offsets, H));
   }
   const auto heads = [&](const torch::Tensor& t, int64_t n) {
     return t.view({B, T, n, D}).transpose(1, 2);  // (B,n,T,D)

@@ -6,8 +6,6 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
-#include <vector>
-
 #include "model/config.h"
 #include "model/kv_cache.h"
 #include "model/linear.h"
@@ -40,10 +38,6 @@ class AttentionImpl : public torch::nn::Module {
   Linear proj() const { return proj_; }  // (C,H D)
 
  private:
-  /// Queries, keys and values with as many heads each, turned: (B,T,3 H D).
-  torch::Tensor side_by_side(const torch::Tensor& qkv, const std::vector<torch::Tensor>& parts,
-                             const Rotation* rotation) const;
-
   int64_t n_head_, n_kv_head_, head_dim_;
   double dropout_;
   bool causal_ = true;

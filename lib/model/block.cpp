@@ -39,16 +39,17 @@ torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
       return gpt2_block(x, offsets, weights, attention_->n_head(), norm1_->epsilon());
     }
   }
-  auto h =
-      x + at::dropout(attention_(norm1_(x), cache, rotation, packing), dropout_, is_training());
-  return h + at::dropout(mlp_(norm2_(h)), dropout_, is_training());
+  auto h = x + at::dropout(attention_(norm1_->before_product(x), cache, rotation, packing),
+                           dropout_, is_training());
+  return h + at::dropout(mlp_(norm2_->before_product(h)), dropout_, is_training());
 }
 
 torch::Tensor BlockImpl::forward_at(const torch::Tensor& x, const Packing& packing,
                                     const torch::Tensor& rows, const Rotation* rotation) {
-  const auto attended = attention_->forward_at(norm1_(x), packing, rows, rotation);  // (B,C)
+  const auto attended =
+      attention_->forward_at(norm1_->before_product(x), packing, rows, rotation);  // (B,C)
   const auto h = x.index_select(0, rows) + at::dropout(attended, dropout_, is_training());
-  return h + at::dropout(mlp_(norm2_(h)), dropout_, is_training());
+  return h + at::dropout(mlp_(norm2_->before_product(h)), dropout_, is_training());
 }
 
 }  // namespace gptkit

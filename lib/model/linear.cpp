@@ -10,6 +10,10 @@ LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
+  if (lora_ && !lora_->drops_out() && fits_lora_linear(x, weight, bias)) {
+    const auto [a, b] = lora_->whole();
+    return autocast_lora_linear(x, weight, bias, a, b);
+  }
   const auto y = autocast_linear(x, weight, bias);
   return lora_ ? y + lora_(x) : y;
 }

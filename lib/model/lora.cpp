@@ -1,5 +1,7 @@
 #include "model/lora.h"
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/linear.h>
 
@@ -50,6 +52,29 @@ torch::Tensor LoraImpl::forward_rows(const torch::Tensor& x, int64_t begin, int6
   }
   fill_up_to(begin + count);
   return rows.size() == 1 ? rows.front() : torch::cat(rows, -1);
+}
+
+std::pair<torch::Tensor, torch::Tensor> LoraImpl::whole() const {
+  constexpr int64_t kStep = 32;
+  int64_t rank = 0;
+  for (const auto& part : parts_) rank += part.a.size(0);
+  const int64_t P = (rank + kStep - 1) / kStep * kStep;
+  std::vector<torch::Tensor> a, b;
+  int64_t column = 0, row = 0;
+  const auto zeros = [&](int64_t rows, int64_t columns) {
+    return parts_.front().a.new_zeros({rows, columns});
+  };
+  for (const auto& part : parts_) {
+    const int64_t R = part.a.size(0);
+    a.push_back(part.a);
+    if (part.begin > row) b.push_back(zeros(part.begin - row, P));
+    b.push_back(at::constant_pad_nd(part.b * part.scale, {column, P - column - R}));
+    column += R;
+    row = part.begin + part.count;
+  }
+  if (P > rank) a.push_back(zeros(P - rank, a.front().size(1)));
+  if (out_ > row) b.push_back(zeros(out_ - row, P));
+  return {at::cat(a), at::cat(b)};
 }
 
 torch::Tensor LoraImpl::delta() const {

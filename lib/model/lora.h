@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gptkit {
@@ -51,6 +52,11 @@ class LoraImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x) { return forward_rows(x, 0, out_); }
   /// The same for output rows [begin, begin + count) alone.
   torch::Tensor forward_rows(const torch::Tensor& x, int64_t begin, int64_t count);
+  /// All parts as one pair of matrices: a (P,in) and b (out,P), so that forward(x) = (x a^T) b^T
+  /// without dropout. P is a multiple of 32, as the kernels want it, with zeros in the rest.
+  std::pair<torch::Tensor, torch::Tensor> whole() const;
+  bool drops_out() const { return dropout_ > 0 && is_training(); }
+
   /// (out,in) float32: what merging adds to the weight.
   torch::Tensor delta() const;
 

@@ -3,6 +3,8 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/silu.h>
 
+#include "kernels/swiglu.h"
+
 namespace gptkit {
 
 MlpImpl::MlpImpl(const ModelConfig& config) : gated_(config.is_llama()) {
@@ -13,7 +15,9 @@ MlpImpl::MlpImpl(const ModelConfig& config) : gated_(config.is_llama()) {
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& x) {
   if (!gated_) return down_(at::gelu(up_(x), "tanh"));
-  const auto parts = up_(x).chunk(2, -1);  // (B,T,F) each
+  const auto gate_up = up_(x);  // (...,2F)
+  if (fits_swiglu_bfloat16(gate_up)) return down_(swiglu_bfloat16(gate_up));
+  const auto parts = gate_up.chunk(2, -1);
   return down_(at::silu(parts[0]) * parts[1]);
 }
 

@@ -62,6 +62,45 @@ TEST_F(LinearInBfloat16, AFrozenWeightGetsNoGradientAndPartsOfAFusedOneTheirs) {
   EXPECT_GT(fused.grad().slice(0, 32).abs().min().item<float>(), 0);
 }
 
+TEST_F(LinearInBfloat16, AnAdapterIsAddedBeforeTheRounding) {
+  for (const int64_t rows : {1, 70, 200}) {
+    const int64_t I = 96, O = 160, P = 64;
+    const auto weight = torch::randn({O, I});
+    const auto bias = rows == 70 ? torch::Tensor() : torch::randn({O});
+    auto x = torch::randn({rows, I}).requires_grad_();
+    auto a = torch::randn({P, I}).requires_grad_(), b = torch::randn({O, P}).requires_grad_();
+    const auto exact = [](const torch::Tensor& t) {
+      return test::rounded(t.detach()).requires_grad_();
+    };
+    const auto x64 = exact(x), a64 = exact(a), b64 = exact(b);
+    const auto bias64 = bias.defined() ? bias.to(torch::kFloat64) : bias;
+    const auto want =
+        at::linear(x64, test::rounded(weight), bias64) + at::linear(at::linear(x64, a64), b64);
+    const auto dy = test::half(torch::randn({rows, O}));
+    want.backward(dy.to(torch::kFloat64));
+    torch::Tensor got;
+    {
+      const Bfloat16Autocast on;
+      ASSERT_TRUE(fits_lora_linear(x, weight, bias));
+      got = autocast_lora_linear(x, weight, bias, a, b);
+    }
+    EXPECT_LE(error_of(got, want), 2 * kHalfUnit);
+    got.backward(dy);
+    EXPECT_LE(error_of(x.grad(), x64.grad()), 2 * kHalfUnit);
+    EXPECT_LE(error_of(a.grad(), a64.grad()), 2 * kHalfUnit);
+    EXPECT_LE(error_of(b.grad(), b64.grad()), 2 * kHalfUnit);
+  }
+}
+
+TEST_F(LinearInBfloat16, AnAdapterOfZerosChangesNoBitAndALearningWeightTakesTheOtherWay) {
+  const Bfloat16Autocast on;
+  const auto x = torch::randn({70, 64}), weight = torch::randn({96, 64});
+  const auto adapted =
+      autocast_lora_linear(x, weight, {}, torch::randn({32, 64}), torch::zeros({96, 32}));
+  EXPECT_TRUE(adapted.equal(autocast_linear(x, weight, {})));
+  EXPECT_FALSE(fits_lora_linear(x, torch::randn({96, 64}).requires_grad_(), {}));
+}
+
 TEST_F(LinearInBfloat16, ARowDoesNotDependOnTheOthers) {
   const Bfloat16Autocast on;
   const torch::NoGradGuard no_grad;

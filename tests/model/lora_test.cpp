@@ -82,6 +82,32 @@ TEST_P(LoraOf, OnlyAdaptersLearnWhenTheModelIsFrozen) {
   EXPECT_EQ(learning, 2 * (2 * parts + 1));
 }
 
+TEST(Lora, AllPartsAsOnePairOfMatricesGiveTheSameAndTheSameGradients) {
+  torch::manual_seed(6);
+  const auto part = [](int64_t begin, int64_t count, int64_t rank) {
+    return LoraPart{begin, count, torch::randn({rank, 16}), torch::randn({count, rank}), 0.5};
+  };
+  Lora lora(50, std::vector<LoraPart>{part(3, 20, 2), part(30, 10, 3)});
+  const auto x = torch::randn({7, 16});
+  const auto gradients_of = [&](const torch::Tensor& y) {
+    lora->zero_grad();
+    y.square().sum().backward();
+    std::vector<torch::Tensor> gradients;
+    for (const auto& parameter : lora->parameters()) gradients.push_back(parameter.grad().clone());
+    return gradients;
+  };
+  const auto want = lora(x);
+  const auto [a, b] = lora->whole();
+  EXPECT_EQ(a.sizes(), (std::vector<int64_t>{32, 16}));
+  EXPECT_EQ(b.sizes(), (std::vector<int64_t>{50, 32}));
+  const auto got = x.matmul(a.t()).matmul(b.t());
+  EXPECT_TRUE(torch::allclose(got, want, 1e-5, 1e-5));
+  const auto wanted = gradients_of(want), found = gradients_of(got);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_TRUE(torch::allclose(found[i], wanted[i], 1e-4, 1e-4)) << i;
+  }
+}
+
 TEST_P(LoraOf, SeveralAdaptersTakeTurnsOnOneBase) {
   const auto plain = logits();
   const auto first = adapter({.rank = 2}), second = adapter({.rank = 3, .targets = {"value"}});
