@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kHelp =
     "Label texts with a classifier: one line per text, label, probability and text.\n"
-    "Texts are arguments, a file (--input), or lines on standard input; files of any size.\n\n"
+    "Texts are arguments, a file (--input), or lines on standard input; files of any size. A\n"
+    "model trained on pairs of texts takes two arguments at a time, or --pair-column.\n\n"
     "  classify --model runs/spam/model \"You won a prize, call now\" \"See you at eight\"\n"
     "  classify --model runs/spam/model --input messages.csv --text-column body > labels.tsv\n"
     "  classify --model runs/spam/model --input messages.tsv --evaluate\n\n"

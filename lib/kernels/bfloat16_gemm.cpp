@@ -110,7 +110,7 @@ GPTKIT_AVX512 void store_gelu_row(const float* tile, const float* bias, int64_t 
     const auto mask = avx512::lanes(width - i);
     // The rounded value goes on, as when the two were separate: the backward sees the same one.
     const __m256i u = avx512::narrow(with_bias(tile + i, bias ? bias + i : nullptr, mask));
-    _mm256_mask_storeu_epi16(before + i, mask, u);
+    if (before) _mm256_mask_storeu_epi16(before + i, mask, u);
     const __m512 g = avx512::gelu(avx512::widen(u)).value;
     _mm256_mask_storeu_epi16(after + i, mask, avx512::narrow(g));
   }
@@ -262,15 +262,16 @@ torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weigh
 }
 
 GeluOutput linear_gelu_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
-                                const torch::Tensor& bias) {
+                                const torch::Tensor& bias, bool keep_before) {
   const int64_t O = weight.size(0);
-  GeluOutput y{empty_bfloat16(x, O), empty_bfloat16(x, O)};
-  auto* before = y.before.mutable_data_ptr<BFloat16>();
+  GeluOutput y{keep_before ? empty_bfloat16(x, O) : torch::Tensor(), empty_bfloat16(x, O)};
+  auto* before = keep_before ? y.before.mutable_data_ptr<BFloat16>() : nullptr;
   auto* after = y.after.mutable_data_ptr<BFloat16>();
   const float* b = bias_data(bias);
   forward(x, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
     const int64_t at = row * O + column;
-    store_gelu_row(tile, b ? b + column : nullptr, width, before + at, after + at);
+    store_gelu_row(tile, b ? b + column : nullptr, width, before ? before + at : nullptr,
+                   after + at);
   });
   return y;
 }

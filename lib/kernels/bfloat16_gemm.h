@@ -30,12 +30,13 @@ torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weigh
                               const torch::Tensor& bias, const torch::Tensor& u,
                               const torch::Tensor& b);
 
-/// x (N,I) -> u = x W^T + b and GELU(u) in its tanh form, (N,O) each
+/// x (N,I) -> u = x W^T + b, which only a backward pass needs, and GELU(u) in its tanh form, (N,O)
+/// each
 struct GeluOutput {
   torch::Tensor before, after;
 };
 GeluOutput linear_gelu_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
-                                const torch::Tensor& bias);
+                                const torch::Tensor& bias, bool keep_before);
 
 /// x (N,I), residual float32 (N,O) -> residual + x W^T + b, float32 (N,O)
 torch::Tensor linear_residual_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,

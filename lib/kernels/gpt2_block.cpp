@@ -40,15 +40,17 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
                         const Tensor& proj, const Tensor& proj_bias, const Tensor& norm2,
                         const Tensor& norm2_bias, const Tensor& up, const Tensor& up_bias,
                         const Tensor& down, const Tensor& down_bias,
-                        const std::vector<int64_t>& offsets, int64_t n_head, double epsilon) {
+                        const std::vector<int64_t>& offsets, int64_t n_head, double epsilon,
+                        bool keep) {
     const auto flat = x.contiguous().view({-1, x.size(-1)});
     const auto normed = layer_norm_bfloat16(flat, norm1, norm1_bias, epsilon).y;
     const auto qkv_out = linear_bfloat16(normed, qkv, qkv_bias);
     const auto attention = causal_attention_bfloat16(qkv_out, offsets, n_head);
     const auto middle = linear_residual_bfloat16(attention.y, proj, proj_bias, flat);
     const auto hidden = linear_gelu_bfloat16(
-        layer_norm_bfloat16(middle, norm2, norm2_bias, epsilon).y, up, up_bias);
+        layer_norm_bfloat16(middle, norm2, norm2_bias, epsilon).y, up, up_bias, keep);
     const auto out = linear_residual_bfloat16(hidden.after, down, down_bias, middle);
+    if (!keep) return out.view(x.sizes());
 
     context->saved_data["n_head"] = n_head;
     context->saved_data["offsets"] = offsets;
@@ -96,7 +98,7 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
         linear_backward_bfloat16(dqkv, saved[kQkv]), x, norm1, saved[kNorm1], dmiddle.full, inputs,
         /*rounded=*/false, gradients[kNorm1], gradients[kNorm1Bias]);
 
-    tensor_list result(kInputs + 3);  // the last three inputs are no tensors
+    tensor_list result(kInputs + 4);  // the last four inputs are no tensors
     if (inputs) result[kX] = dx.full.view_as(outputs[0]);
     for (size_t i = kX + 1; i < kInputs; ++i) result[i] = gradients[i].result();
     return result;
@@ -124,7 +126,7 @@ Tensor gpt2_block(const Tensor& x, const std::vector<int64_t>& offsets, const Gp
   return Gpt2BlockFunction::apply(x, w.norm1_weight, w.norm1_bias, w.qkv_weight, qkv_bias,
                                   w.proj_weight, w.proj_bias, w.norm2_weight, w.norm2_bias,
                                   w.up_weight, w.up_bias, w.down_weight, w.down_bias, offsets,
-                                  n_head, epsilon);
+                                  n_head, epsilon, /*keep=*/torch::GradMode::is_enabled());
 }
 
 }  // namespace gptkit

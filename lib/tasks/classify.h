@@ -124,11 +124,12 @@ struct ClassifyRequest {
   bool terminal = false;  ///< `out` is one that shows colours
 };
 
-/// Classifies the request's texts, or the input file, or without either the lines of standard
-/// input, in constant memory and in order. Writes to `out` a line a text: label, probability, text
-/// (tabs and newlines escaped), or with `json` an object; with config.evaluate the report alone (16
-/// bytes a row are kept for it). A row that cannot be read is named in a warning and skipped; with
-/// config.strict it is an error, after the rows before it.
+/// Classifies the request's texts (two at a time with a model of pairs), or the input file, or
+/// without either the lines of standard input, in constant memory and in order. Writes to `out` a
+/// line a text: label, probability, text (tabs and newlines escaped), or with `json` an object;
+/// with config.evaluate the report alone (16 bytes a row are kept for it). A row that cannot be
+/// read is named in a warning and skipped; with config.strict it is an error, after the rows before
+/// it.
 void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, std::ostream& out);
 
 }  // namespace gptkit

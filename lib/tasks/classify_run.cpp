@@ -290,6 +290,17 @@ TableReader open_reader(const ClassifyConfig& config, const ClassifyRequest& req
   return TableReader(request.input, "standard input", options);
 }
 
+/// Two texts each as one: what the model was trained on.
+std::vector<std::string> joined_pairs(const std::vector<std::string>& texts) {
+  require(texts.size() % 2 == 0, "the model labels pairs of texts, and ", texts.size(),
+          " texts are given; give the second of each pair behind its first");
+  std::vector<std::string> pairs;
+  for (size_t i = 0; i < texts.size(); i += 2) {
+    pairs.push_back(texts[i] + kPairSeparator + texts[i + 1]);
+  }
+  return pairs;
+}
+
 void label_rows(Labeller& labeller, const Threshold& threshold, Sink& sink,
                 const std::vector<TableRow>& rows) {
   std::vector<std::string> texts;
@@ -345,8 +356,8 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
     labeller = std::make_unique<FinetunedLabeller>(config);
   }
   const auto* classifier = labeller->classifier();
-  const bool pairs = classifier && classifier->pairs;
-  require(!stream || !pairs || !config.pair_column.empty(), config.model.text,
+  const bool pairs = classifier && classifier->pairs, paired = !config.pair_column.empty();
+  require(!stream || !pairs || paired, config.model.text,
           ": it was trained on pairs of texts; name the second one's column with "
           "--pair-column");
   const Threshold threshold(config, labeller->labels());
@@ -360,7 +371,9 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
     sink->finish(label_stream(*labeller, threshold, *sink, *stream));
   } else {
     std::vector<TableRow> rows;
-    for (const auto& text : request.texts) rows.push_back({.text = text, .row = std::ssize(rows)});
+    for (const auto& text : pairs || paired ? joined_pairs(request.texts) : request.texts) {
+      rows.push_back({.text = text, .row = std::ssize(rows)});
+    }
     label_rows(*labeller, threshold, *sink, rows);
     sink->finish(0);
   }

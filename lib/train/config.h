@@ -85,7 +85,7 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
         "float32, bfloat16 (twice as fast where the processor has it), float16 (CUDA) or auto");
   visit("recompute", c.recompute, "work activations out twice instead of keeping them");
   visit("group_by_length", c.group_by_length,
-        "batches of like lengths, so that little is padding (finetuning)");
+        "batches of like lengths, so that attention has little to pad (finetuning)");
   visit("eval_every", c.eval_every, "steps between evaluations; 0: only at the end");
   visit("eval_batches", c.eval_batches,
         "batches per evaluation; 0: all (a classifier: all of validation, as many of training)");

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include "tiny_run.h"
 
@@ -214,6 +215,28 @@ TEST_F(ClassifyProgram, AModelOfPairsAsksForTheSecondText) {
       run("classify", command + table + Arguments{"--pair-column", "answer", "--json"});
   ASSERT_EQ(answered.exit_code, 0) << answered.err;
   EXPECT_THAT(answered.out, HasSubstr("Is it 39?\\nIt is."));
+
+  const auto typed =
+      run("classify", command + Arguments{"Is it 38?", "It is.", "Is it 39?", "It is.", "--json"});
+  ASSERT_EQ(typed.exit_code, 0) << typed.err;
+  const auto labels_of = [](const std::string& lines) {
+    std::vector<std::pair<std::string, double>> labels;
+    std::istringstream in(lines);
+    for (std::string line; std::getline(in, line);) {
+      const auto json = parse_json(line, "classify");
+      labels.emplace_back(json.at("text"), json.at("probability"));
+    }
+    return labels;
+  };
+  const auto table_labels = labels_of(answered.out), typed_labels = labels_of(typed.out);
+  ASSERT_EQ(table_labels.size(), 40U);
+  ASSERT_EQ(typed_labels.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(typed_labels[i].first, table_labels[38 + i].first);
+    EXPECT_NEAR(typed_labels[i].second, table_labels[38 + i].second, 1e-4);
+  }
+  expect_failure(run("classify", command + Arguments{"Is it?", "It is.", "Is it?"}), 2, "classify",
+                 "3 texts are given");
 }
 
 TEST_F(ClassifyProgram, BadInputIsOneLineAndExitCodeTwo) {

@@ -36,7 +36,8 @@ TEST_F(Bfloat16Gemm, ForwardsEqualTheExactProductsOfTheRoundedNumbers) {
     const auto residual = torch::randn({N, O});
     EXPECT_LE(error_of(linear_residual_bfloat16(x, w, b, residual), want + residual), 1e-6);
 
-    const auto [before, after] = linear_gelu_bfloat16(x, w, b);
+    const auto [before, after] = linear_gelu_bfloat16(x, w, b, /*keep_before=*/true);
+    EXPECT_TRUE(linear_gelu_bfloat16(x, w, b, /*keep_before=*/false).after.equal(after));
     EXPECT_LE(error_of(before, want), kHalfUnit);
     EXPECT_LE(error_of(after, at::gelu(before.to(torch::kFloat64), "tanh")), kHalfUnit);
   }
@@ -96,7 +97,8 @@ TEST_F(Bfloat16Gemm, NotANumberAndInfinityComeThrough) {
   auto x = torch::ones({2, 32}), w = torch::ones({32, 32});
   x[0][3] = std::numeric_limits<float>::quiet_NaN();
   w[5][1] = std::numeric_limits<float>::infinity();
-  const auto y = linear_gelu_bfloat16(half(x), w, {}).after.to(torch::kFloat32);
+  const auto y =
+      linear_gelu_bfloat16(half(x), w, {}, /*keep_before=*/false).after.to(torch::kFloat32);
   EXPECT_TRUE(y[0].isnan().all().item<bool>());
   EXPECT_TRUE(std::isinf(y[1][5].item<float>()));
   EXPECT_EQ(y[1][4].item<float>(), 32.0F);
