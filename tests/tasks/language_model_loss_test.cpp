@@ -1,0 +1,65 @@
+#include <ATen/ops/cross_entropy_loss.h>
+#include <torch/utils.h>
+
+#include <vector>
+
+#include "data/batch.h"
+#include "model/init.h"
+#include "support/support.h"
+#include "tasks/common.h"
+
+namespace gptkit {
+namespace {
+
+/// Three texts of 7, 2 and 4 tokens, padded with zeros; the second one's first target is masked.
+Batch padded_batch() {
+  Batch batch{.rows = 3, .columns = 7};
+  batch.lengths = {7, 2, 4};
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    for (int64_t t = 0; t < batch.columns; ++t) {
+      const bool real = t < batch.lengths[static_cast<size_t>(row)];
+      batch.inputs.push_back(real ? (row * 11 + t * 5) % 39 + 1 : 0);
+      batch.targets.push_back(real && !(row == 1 && t == 0) ? (row * 7 + t * 3) % 40 : kNoLoss);
+    }
+  }
+  return batch;
+}
+
+TEST(LanguageModelLoss, IsThatOfThePaddedBatchAndSoAreItsGradients) {
+  for (const auto family : {Family::kGpt2, Family::kLlama}) {
+    torch::manual_seed(8);
+    GPT gpt(ModelConfig{.family = family,
+                        .vocab_size = 40,
+                        .context_length = 8,
+                        .n_layer = 2,
+                        .n_head = 2,
+                        .d_model = 32});
+    initialize_(gpt);
+    const auto batch = padded_batch();
+    const auto gradients = [&](const torch::Tensor& loss) {
+      gpt->zero_grad();
+      loss.backward();
+      std::vector<torch::Tensor> copies;
+      for (const auto& parameter : gpt->parameters()) copies.push_back(parameter.grad().clone());
+      return copies;
+    };
+    const auto ids = torch::tensor(batch.inputs).view({3, 7});
+    const auto want = at::cross_entropy_loss(gpt(ids).flatten(0, 1), torch::tensor(batch.targets),
+                                             {}, at::Reduction::Mean, kNoLoss);
+    const auto wanted = gradients(want);
+    const auto got = language_model_loss(gpt, batch);
+    EXPECT_NEAR(got.item<double>(), want.item<double>(), 1e-6);
+    const auto found = gradients(got);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      EXPECT_TRUE(torch::allclose(found[i], wanted[i], 1e-4, 1e-6))
+          << gpt->named_parameters().keys()[i];
+    }
+    // Neither does it matter which token pads.
+    auto other = batch;
+    for (auto& id : other.inputs) id = id == 0 ? 23 : id;
+    EXPECT_EQ(language_model_loss(gpt, other).item<double>(), got.item<double>());
+  }
+}
+
+}  // namespace
+}  // namespace gptkit
