@@ -1,6 +1,5 @@
 #include "model/attention.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 
@@ -16,11 +15,12 @@ namespace gptkit {
 
 namespace {
 
-bool fits_causal_attention(const torch::Tensor& qkv, int64_t head_dim) {
+/// Whether the bfloat16 kernels take it.
+bool fits_kernels(const torch::Tensor& qkv, int64_t head_dim, const Rotation* rotation) {
   return qkv.is_cpu() && qkv.scalar_type() == torch::kBFloat16 && has_bfloat16_gemm() &&
-         fits_attention_bfloat16(head_dim);
+         fits_attention_bfloat16(head_dim) &&
+         (!rotation || rotation->cos.scalar_type() == torch::kFloat32);
 }
-bool fits(const Rotation& rotation) { return rotation.cos.scalar_type() == torch::kFloat32; }
 
 }  // namespace
 
@@ -38,15 +38,14 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
                                      const Rotation* rotation, const Packing* packing) {
   const int64_t B = x.size(0), T = x.size(1), H = n_head_, G = n_kv_head_, D = head_dim_;
   const auto qkv = qkv_(x);
-  const auto parts = qkv.split_with_sizes({H * D, G * D, G * D}, -1);
   const bool plain = !cache && causal_ && (dropout_ == 0 || !is_training());
-  const bool turns = rotation ? fits(*rotation) : G == H;
-  if (plain && turns && fits_causal_attention(qkv, D)) {
+  if (plain && (rotation || G == H) && fits_kernels(qkv, D, rotation)) {
     const auto offsets = packing ? packing->offsets() : even_offsets(B, T);
     const auto heads =
         rotation ? rotate_heads_bfloat16(qkv, {H, G}, rotation->cos, rotation->sin) : qkv;
     return proj_(causal_attention(heads, offsets, H));
   }
+  const auto parts = qkv.split_with_sizes({H * D, G * D, G * D}, -1);
   const auto heads = [&](const torch::Tensor& t, int64_t n) {
     return t.view({B, T, n, D}).transpose(1, 2);  // (B,n,T,D)
   };
