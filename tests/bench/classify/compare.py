@@ -164,7 +164,7 @@ def trainings(folder, args, table):
                "--set", f"model={folder}/base", "--set", f"data.train={args.data}/SMSSpamCollection.tsv"]
     ways = {"gptkit, padded to 120": ["train.precision=auto"],
             "gptkit, last real token": ["train.precision=auto", "classifier.pooling=last_token",
-                                        "train.group_by_length=true"]}
+                                        "classifier.frozen_trunk_dtype=bfloat16"]}
     for number in range(args.rounds):
         book = python(BOOK.format(book=f"{args.book}/ch06/01_main-chapter-code", folder=f"{folder}/base",
                                   data=args.data, whole=args.whole and number == 0))
