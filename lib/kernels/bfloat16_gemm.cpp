@@ -167,8 +167,8 @@ struct ColumnPanels {
 
 /// Gives each tile's rows to store_one(row, column, width, sums of the row).
 template <class StoreRow>
-auto by_rows(const StoreRow& store_one) {
-  return [&](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
+auto by_rows(StoreRow store_one) {
+  return [store_one](int64_t row, int64_t rows, int64_t column, int64_t width, const float* tile) {
     for (int64_t i = 0; i < rows; ++i) store_one(row + i, column, width, tile + i * kPanel);
   };
 }
@@ -178,6 +178,16 @@ Product<RowPanels> times_transposed(const torch::Tensor& x, const torch::Tensor&
 }
 Product<ColumnPanels> times(const torch::Tensor& x, const torch::Tensor& w) {
   return {data(x), {w.const_data_ptr<float>(), w.size(1), w.size(0)}};
+}
+
+/// Stores a tile's rows in y, rounded, with the bias where there is one.
+auto rounded_into(torch::Tensor& y, const torch::Tensor& bias) {
+  auto* out = y.mutable_data_ptr<BFloat16>();
+  const float* b = bias_data(bias);
+  const int64_t columns = y.size(1);
+  return [out, b, columns](int64_t row, int64_t column, int64_t width, const float* tile) {
+    store_row(tile, b ? b + column : nullptr, width, out + row * columns + column);
+  };
 }
 
 /// x W^T
@@ -236,28 +246,17 @@ bool fits_bfloat16_gemm(int64_t in, int64_t out) {
 
 torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
                               const torch::Tensor& bias) {
-  const int64_t O = weight.size(0);
-  auto y = empty_bfloat16(x, O);
-  auto* out = y.mutable_data_ptr<BFloat16>();
-  const float* b = bias_data(bias);
-  forward(x, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
-    store_row(tile, b ? b + column : nullptr, width, out + row * O + column);
-  });
+  auto y = empty_bfloat16(x, weight.size(0));
+  forward(x, weight, rounded_into(y, bias));
   return y;
 }
 
 torch::Tensor linear_bfloat16(const torch::Tensor& x, const torch::Tensor& weight,
                               const torch::Tensor& bias, const torch::Tensor& u,
                               const torch::Tensor& b) {
-  const int64_t O = weight.size(0);
-  auto y = empty_bfloat16(x, O);
-  auto* out = y.mutable_data_ptr<BFloat16>();
-  const float* to_add = bias_data(bias);
+  auto y = empty_bfloat16(x, weight.size(0));
   multiply_panels(x.size(0), {times_transposed(x, weight), times_transposed(u, b)},
-                  by_rows([&](int64_t row, int64_t column, int64_t width, const float* tile) {
-                    store_row(tile, to_add ? to_add + column : nullptr, width,
-                              out + row * O + column);
-                  }));
+                  by_rows(rounded_into(y, bias)));
   return y;
 }
 
@@ -291,24 +290,15 @@ torch::Tensor linear_residual_bfloat16(const torch::Tensor& x, const torch::Tens
 }
 
 torch::Tensor linear_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight) {
-  const int64_t I = weight.size(1);
-  auto dx = empty_bfloat16(dy, I);
-  auto* out = dx.mutable_data_ptr<BFloat16>();
-  backward(dy, weight, [&](int64_t row, int64_t column, int64_t width, const float* tile) {
-    store_row(tile, nullptr, width, out + row * I + column);
-  });
+  auto dx = empty_bfloat16(dy, weight.size(1));
+  backward(dy, weight, rounded_into(dx, {}));
   return dx;
 }
 
 torch::Tensor linear_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& weight,
                                        const torch::Tensor& du, const torch::Tensor& a) {
-  const int64_t I = weight.size(1);
-  auto dx = empty_bfloat16(dy, I);
-  auto* out = dx.mutable_data_ptr<BFloat16>();
-  multiply_panels(dy.size(0), {times(dy, weight), times(du, a)},
-                  by_rows([&](int64_t row, int64_t column, int64_t width, const float* tile) {
-                    store_row(tile, nullptr, width, out + row * I + column);
-                  }));
+  auto dx = empty_bfloat16(dy, weight.size(1));
+  multiply_panels(dy.size(0), {times(dy, weight), times(du, a)}, by_rows(rounded_into(dx, {})));
   return dx;
 }
 

@@ -53,7 +53,7 @@ GPTKIT_AVX512 void forward_row(const Row& s, const BFloat16* x, const float* cos
   }
 }
 
-/// The sum over the heads of a group at `offset` of its first one.
+/// 16 numbers summed over the heads of a group; `first` points at those of its first head.
 GPTKIT_AVX512_INLINE __m512 sum_of_group(const BFloat16* first, int64_t group, int64_t D) {
   __m512 sum = avx512::load(first);
   for (int64_t i = 1; i < group; ++i) sum = _mm512_add_ps(sum, avx512::load(first + i * D));

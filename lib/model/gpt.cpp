@@ -92,6 +92,7 @@ torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, const Packing& packing) 
 
 torch::Tensor GPTImpl::trunk(const torch::Tensor& ids, const Packing& packing, int64_t blocks) {
   const auto x = embed(ids, packing.positions(), packing.longest());
+  if (blocks == 0) return x;
   return run_blocks(x.unsqueeze(0), 0, blocks, packed_pass(x, packing))[0];
 }
 

@@ -293,7 +293,8 @@ TableReader open_reader(const ClassifyConfig& config, const ClassifyRequest& req
 /// Two texts each as one: what the model was trained on.
 std::vector<std::string> joined_pairs(const std::vector<std::string>& texts) {
   require(texts.size() % 2 == 0, "the model labels pairs of texts, and ", texts.size(),
-          " texts are given; give the second of each pair behind its first");
+          texts.size() == 1 ? " text is" : " texts are",
+          " given; give the second of each pair behind its first");
   std::vector<std::string> pairs;
   for (size_t i = 0; i < texts.size(); i += 2) {
     pairs.push_back(texts[i] + kPairSeparator + texts[i + 1]);

@@ -5,6 +5,7 @@
 
 #include "data/batch.h"
 #include "model/init.h"
+#include "model/tiny_families.h"
 #include "support/support.h"
 #include "tasks/common.h"
 
@@ -28,12 +29,7 @@ Batch padded_batch() {
 TEST(LanguageModelLoss, IsThatOfThePaddedBatchAndSoAreItsGradients) {
   for (const auto family : {Family::kGpt2, Family::kLlama}) {
     torch::manual_seed(8);
-    GPT gpt(ModelConfig{.family = family,
-                        .vocab_size = 40,
-                        .context_length = 8,
-                        .n_layer = 2,
-                        .n_head = 2,
-                        .d_model = 32});
+    GPT gpt(test::tiny_config(family));
     initialize_(gpt);
     const auto batch = padded_batch();
     const auto gradients = [&](const torch::Tensor& loss) {

@@ -11,7 +11,7 @@ All start from the same random weights in GPT-2's shape (speed does not depend o
 show that the same is learned). Training: 5 epochs over 1,045 texts in batches of 8, last block and head. The
 book's code is timed over 20 steps and 10 batches of evaluation, from which its whole run is worked out; with
 --whole it is run to its end. gptkit's whole program is timed: reading the model, training, the report with its
-simpler methods, saving. Using: texts a second over the first N rows of the file; gptkit's time is that of the
+simpler methods, saving; "last real token" keeps the frozen blocks' activations in bfloat16. Using: texts a second over the first N rows of the file; gptkit's time is that of the
 whole program with loading, the others' is of the model alone. Each contender is a process of its own; the
 median of the rounds counts.
 """

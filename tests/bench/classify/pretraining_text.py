@@ -7,6 +7,7 @@ Writes {"text": ...} for every message that is neither one of the 149 validation
 book's chapter 6 nor the same as one of them (but for case and spaces), in the file's order, without its
 label. `pip install pandas`.
 """
+import argparse
 import json
 import sys
 
@@ -21,12 +22,16 @@ def words(text):
 
 
 def main():
-    rows = pandas.read_csv(sys.argv[1], sep="\t", header=None, names=["Label", "Text"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table")
+    parser.add_argument("out")
+    args = parser.parse_args()
+    rows = pandas.read_csv(args.table, sep="\t", header=None, names=["Label", "Text"])
     spam = rows[rows.Label == "spam"]
     balanced = pandas.concat([rows[rows.Label == "ham"].sample(len(spam), random_state=123), spam])
     held_out = balanced.sample(frac=1, random_state=123)[int(len(balanced) * 0.7):]
     kept = rows[~rows.index.isin(held_out.index) & ~rows.Text.map(words).isin(set(held_out.Text.map(words)))]
-    with open(sys.argv[2], "w", encoding="utf-8") as out:
+    with open(args.out, "w", encoding="utf-8") as out:
         for text in kept.Text:
             out.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
     print(f"{len(kept)} of {len(rows)} messages")
