@@ -96,33 +96,36 @@ torch::Tensor ClassifyTask::loss_with_language_model(const Batch& batch) {
 
 template <class Figure>
 Metrics ClassifyTask::over_both(const std::string& name, const Figure& figure) {
-  LoaderOptions loader{
-      .batch_size = options_.config.micro_batch_size, .shuffle = true, .drop_last = true};
-  const int64_t batches = options_.config.eval_batches;
+  const auto& config = options_.config;
+  EvaluationOptions options{
+      .loader = {.batch_size = config.batch_size(), .shuffle = true, .drop_last = true},
+      .batches = config.eval_batches,
+      .micro_batch_size = config.micro_batch_size,
+      .name = "train_" + name};
   // All of the validation texts tell when to stop; as many of the others show how far it has got.
-  const bool all = batches == 0;
-  const int64_t train_batches = all ? batches_in(*validation_, loader.batch_size) : batches;
-  const double train = mean_over_batches(train_, loader, train_batches, [&](const Batch& b) {
-    return figure(b, options_.train_trunk);
-  });
-  loader.shuffle = loader.drop_last = false;
-  loader.group_by_length = all;
-  const double validation = mean_over_batches(validation_, loader, batches, [&](const Batch& b) {
-    return figure(b, options_.validation_trunk);
-  });
+  const bool all = options.batches == 0;
+  if (all) options.batches = batches_in(*validation_, options.loader.batch_size);
+  const double train = mean_over_batches(
+      train_, options, [&](const Batch& b) { return figure(b, options_.train_trunk); });
+  options.loader.shuffle = options.loader.drop_last = false;
+  options.loader.group_by_length = all;
+  options.name = "val_" + name;
+  const double validation = mean_over_batches(
+      validation_, options, [&](const Batch& b) { return figure(b, options_.validation_trunk); });
   return {{"train_" + name, train}, {"val_" + name, validation}};
 }
 
 Metrics ClassifyTask::evaluate() {
-  return over_both("loss", [&](const Batch& batch, const FrozenTrunk* trunk) {
-    return class_loss(batch, logits(batch, trunk)).item<double>();
+  return over_both("loss", [&](const Batch& batch, const FrozenTrunk* trunk) -> MeanTerms {
+    const auto rows = static_cast<double>(batch.rows);
+    return {rows * class_loss(batch, logits(batch, trunk)).item<double>(), rows};
   });
 }
 
 Metrics ClassifyTask::end_epoch(int64_t) {
-  return over_both("accuracy", [&](const Batch& batch, const FrozenTrunk* trunk) {
+  return over_both("accuracy", [&](const Batch& batch, const FrozenTrunk* trunk) -> MeanTerms {
     const auto right = logits(batch, trunk).argmax(-1).eq(labels(batch));
-    return right.to(torch::kFloat64).mean().item<double>();
+    return {right.sum().item<double>(), static_cast<double>(batch.rows)};
   });
 }
 

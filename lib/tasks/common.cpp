@@ -93,16 +93,23 @@ int64_t count_targets(const Batch& batch) {
 Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
                                 std::shared_ptr<const Dataset> validation,
                                 const TrainConfig& config) {
-  const auto loss = [&](const Batch& batch) {
-    return language_model_loss(gpt, batch, config.precision).item<double>();
+  const auto loss = [&](const Batch& batch) -> MeanTerms {
+    const auto terms = static_cast<double>(count_targets(batch));
+    if (terms == 0) return {};  // a mean over nothing is NaN
+    return {terms * language_model_loss(gpt, batch, config.precision).item<double>(), terms};
   };
-  LoaderOptions options{.batch_size = config.micro_batch_size, .shuffle = true, .drop_last = true};
+  EvaluationOptions options{.loader = {.batch_size = config.batch_size(),
+                                       .shuffle = true,
+                                       .drop_last = config.eval_batches > 0},
+                            .batches = config.eval_batches,
+                            .micro_batch_size = config.micro_batch_size,
+                            .name = "train_loss"};
   Metrics metrics;
-  metrics.emplace_back("train_loss", mean_over_batches(train, options, config.eval_batches, loss));
+  metrics.emplace_back(options.name, mean_over_batches(std::move(train), options, loss));
   if (!validation) return metrics;
-  options.shuffle = options.drop_last = false;
-  metrics.emplace_back("val_loss",
-                       mean_over_batches(validation, options, config.eval_batches, loss));
+  options.loader.shuffle = options.loader.drop_last = false;
+  options.name = "val_loss";
+  metrics.emplace_back(options.name, mean_over_batches(std::move(validation), options, loss));
   return metrics;
 }
 

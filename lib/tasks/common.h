@@ -78,8 +78,8 @@ torch::Tensor language_model_loss(GPT& gpt, const Batch& batch,
 /// How many targets count.
 int64_t count_targets(const Batch& batch);
 
-/// The book's evaluate_model: train_loss and val_loss over `batches` batches each, drawn as
-/// PyTorch's loaders draw.
+/// The book's evaluate_model: train_loss and val_loss, means over the targets of eval_batches
+/// batches of a step's size each, drawn as PyTorch's loaders draw.
 Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
                                 std::shared_ptr<const Dataset> validation,
                                 const TrainConfig& config);

@@ -88,7 +88,8 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
         "batches of like lengths, so that attention has little to pad (finetuning)");
   visit("eval_every", c.eval_every, "steps between evaluations; 0: only at the end");
   visit("eval_batches", c.eval_batches,
-        "batches per evaluation; 0: all (a classifier: all of validation, as many of training)");
+        "batches of a step's size per evaluation; 0: all (a classifier: all of validation, as many "
+        "of training)");
   visit("checkpoint_every", c.checkpoint_every, "steps between checkpoints; 0: only on a signal");
   visit("keep_checkpoints", c.keep_checkpoints, "newest checkpoints kept");
   visit("keep_best", c.keep_best,

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "train/checkpoint.h"
+#include "train/evaluation.h"
 #include "train/sharded_optimizer.h"
 
 namespace gptkit {
@@ -20,32 +21,6 @@ namespace {
 constexpr const char* kAdvice =
     "; start again with a lower train.lr, a longer warm-up or train.clip (the checkpoints in the "
     "run folder are from before this step)";
-
-/// Rows [begin, end) of a batch as a batch of their own, padded to their longest where that is
-/// allowed.
-Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
-  if (begin == 0 && end == batch.rows) return batch;
-  int64_t columns = batch.columns;
-  if (batch.trim) {
-    columns = *std::max_element(batch.lengths.begin() + begin, batch.lengths.begin() + end);
-  }
-  const auto cut = [&](const std::vector<int64_t>& from, int64_t width, int64_t kept) {
-    std::vector<int64_t> rows;
-    for (int64_t row = from.empty() ? end : begin; row < end; ++row) {
-      const auto first = from.begin() + row * width;
-      rows.insert(rows.end(), first, first + kept);
-    }
-    return rows;
-  };
-  return {end - begin,
-          columns,
-          cut(batch.inputs, batch.columns, columns),
-          cut(batch.targets, batch.columns, columns),
-          cut(batch.labels, 1, 1),
-          cut(batch.lengths, 1, 1),
-          cut(batch.examples, 1, 1),
-          batch.trim};
-}
 
 StepPlace rows_of(StepPlace place, int64_t begin, int64_t end) {
   auto& examples = place.examples;

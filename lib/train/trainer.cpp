@@ -14,6 +14,7 @@
 #include "train/agreement.h"
 #include "train/checkpoint.h"
 #include "train/distributed.h"
+#include "train/evaluation.h"
 #include "train/lr_schedule.h"
 #include "train/sharded_optimizer.h"
 #include "train/train_step.h"
@@ -65,6 +66,13 @@ double tokens_per_batch(const Dataset& data, int64_t batch_size) {
     tokens += static_cast<double>(batch.rows * batch.columns);
   }
   return tokens / kSample;
+}
+
+void require_finite(int64_t step, const std::string& name, double value) {
+  if (std::isfinite(value)) return;
+  fail_runtime("step ", step, ": ", name, " is ", value,
+               ": the model's results overflow on these data; start again with a lower train.lr or "
+               "with train.precision=float32 (the checkpoints in the run folder are from before)");
 }
 
 class Trainer {
@@ -252,6 +260,7 @@ class Trainer {
           evaluated.push_back(item);
       }
     }
+    for (const auto& [name, value] : evaluated) require_finite(step, name, value);
     if (!evaluated.empty()) stop_signal_ = agreed_stop_signal(world_);
     stop_if_asked();  // an evaluation may take long; resuming does it again
     if (due || finished()) compare_with_best();
@@ -365,29 +374,6 @@ RunLength run_length(const TrainConfig& config, const Loader& loader) {
 TrainSummary train(TrainingTask& task, const TrainConfig& config, const RunFolder& run) {
   validate(config);
   return Trainer(task, config, run, world()).run();
-}
-
-void start_epoch_like_pytorch(Loader& loader, bool shuffle) {
-  draw_seed();  // DataLoader's base seed for its workers, drawn with or without them
-  loader.start_epoch(shuffle ? draw_seed() : 0);
-}
-
-double mean_over_batches(std::shared_ptr<const Dataset> data, const LoaderOptions& options,
-                         int64_t batches, const std::function<double(const Batch&)>& per_batch) {
-  Loader loader(std::move(data), options);
-  start_epoch_like_pytorch(loader, options.shuffle);
-  const int64_t count = batches > 0 ? std::min(batches, loader.batches()) : loader.batches();
-  auto& ranks = world();
-  // A part of the batches counts as the book has it, all alike; a whole pass counts the examples.
-  const bool whole = batches == 0;
-  double total = 0, weights = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto batch = loader.next();
-    const double weight = whole ? static_cast<double>(batch->rows) : 1;
-    weights += weight;
-    if (i % ranks.size() == ranks.rank()) total += weight * per_batch(*batch);
-  }
-  return ranks.sum(total) / weights;
 }
 
 torch::Tensor to_tensor(const std::vector<int64_t>& values, at::IntArrayRef shape,

@@ -5,7 +5,6 @@
 
 #include <torch/types.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,6 +12,7 @@
 #include "data/loader.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "train/evaluation.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
 #include "train/training_task.h"
@@ -45,16 +45,6 @@ RunLength run_length(const TrainConfig& config, const Loader& loader);
 /// lowest val_loss. Where several ranks train together (world()) each calls it with the same task:
 /// rank 0 alone reads and writes the run folder, and only its summary has the files behind it.
 TrainSummary train(TrainingTask& task, const TrainConfig& config, const RunFolder& run);
-
-/// The book's calc_loss_loader and calc_accuracy_loader: the mean of per_batch over the first
-/// `batches` batches of the loader; with 0 that over all examples. Draws from the default generator
-/// as iterating a PyTorch DataLoader does: one int64, and a second one when shuffling. Several
-/// ranks share the batches, all have to call it, and each gets the same result.
-double mean_over_batches(std::shared_ptr<const Dataset> data, const LoaderOptions& options,
-                         int64_t batches, const std::function<double(const Batch&)>& per_batch);
-
-/// Begins an epoch with PyTorch's draws from the default generator.
-void start_epoch_like_pytorch(Loader& loader, bool shuffle);
 
 /// A batch's integers as an int64 tensor (rows, columns) on the device.
 torch::Tensor to_tensor(const std::vector<int64_t>& values, at::IntArrayRef shape,

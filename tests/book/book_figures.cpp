@@ -230,8 +230,9 @@ std::pair<double, double> story_losses(GPT& model, const Tokenizer& gpt2, const 
   const auto mean = [&](const TokenStream& tokens, bool training) {
     const LoaderOptions options{.batch_size = 2, .shuffle = training, .drop_last = training};
     const auto data = std::make_shared<WindowDataset>(tokens, windows, "the story");
-    return mean_over_batches(data, options, 0, [&](const Batch& batch) {
-      return language_model_loss(model, batch).item<double>();
+    return mean_over_batches(data, {.loader = options}, [&](const Batch& batch) -> MeanTerms {
+      const auto terms = static_cast<double>(count_targets(batch));
+      return {terms * language_model_loss(model, batch).item<double>(), terms};
     });
   };
   torch::manual_seed(123);

@@ -96,6 +96,36 @@ std::vector<double> losses(Pooling pooling, int64_t frozen, bool kept, TrunkStor
   return values;
 }
 
+TEST(ClassifyTask, EvaluationsAreMeansOverTextsWhateverTheMicroBatch) {
+  torch::NoGradGuard no_grad;
+  auto classifier = tiny_classifier(Pooling::kLastToken, 0);
+  classifier->eval();
+  const auto data = dataset(11, Pooling::kLastToken);
+  const auto measured = [&](int64_t micro, int64_t batches, std::vector<double> weights) {
+    const TrainConfig config{
+        .micro_batch_size = micro, .global_batch_size = 4, .eval_batches = batches};
+    ClassifyTaskOptions options{.fingerprint = "", .config = config};
+    options.class_weights = std::move(weights);
+    ClassifyTask task(classifier, data, data, options);
+    torch::manual_seed(5);
+    auto metrics = task.evaluate();
+    for (const auto& item : task.end_epoch(0)) metrics.push_back(item);
+    return metrics;
+  };
+  for (const int64_t batches : {0, 1, 2}) {
+    for (const auto& weights : {std::vector<double>(), std::vector<double>{0.5, 2}}) {
+      const auto want = measured(4, batches, weights);
+      for (const int64_t micro : {1, 2}) {
+        const auto got = measured(micro, batches, weights);
+        ASSERT_EQ(got.size(), 4U);
+        for (size_t i = 0; i < got.size(); ++i) {
+          EXPECT_NEAR(got[i].second, want[i].second, 1e-6) << got[i].first << " " << batches;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(Trunk, KeptActivationsGiveTheLossesOfThePlainWay) {
   const ScratchFolder folder;
   for (const int64_t frozen : {1, 3}) {

@@ -57,5 +57,40 @@ TEST(LanguageModelLoss, IsThatOfThePaddedBatchAndSoAreItsGradients) {
   }
 }
 
+/// Rows of padded_batch(), one by one or together.
+class PaddedRows : public Dataset {
+ public:
+  int64_t size() const override { return 3; }
+  Batch collate(std::span<const int64_t> indices) const override {
+    const auto all = padded_batch();
+    Batch batch{.rows = std::ssize(indices), .columns = all.columns};
+    for (const auto i : indices) {
+      batch.lengths.push_back(all.lengths[static_cast<size_t>(i)]);
+      const auto append = [&](std::vector<int64_t>& to, const std::vector<int64_t>& from) {
+        to.insert(to.end(), from.begin() + i * all.columns, from.begin() + (i + 1) * all.columns);
+      };
+      append(batch.inputs, all.inputs);
+      append(batch.targets, all.targets);
+    }
+    return batch;
+  }
+};
+
+TEST(LanguageModelLoss, AnEvaluationCountsTokensAndNotBatches) {
+  torch::NoGradGuard no_grad;
+  torch::manual_seed(8);
+  GPT gpt(test::tiny_config(Family::kGpt2));
+  initialize_(gpt);
+  const double want = language_model_loss(gpt, padded_batch()).item<double>();
+  const auto data = std::make_shared<PaddedRows>();
+  for (const int64_t micro : {1, 2, 3}) {
+    // Of 7, 1 and 4 targets: a mean over rows would be another one.
+    const TrainConfig config{.micro_batch_size = micro, .global_batch_size = 6, .eval_batches = 0};
+    for (const auto& [name, value] : evaluate_language_model(gpt, data, data, config)) {
+      EXPECT_NEAR(value, want, 1e-6) << name << " in micro batches of " << micro;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gptkit

@@ -38,10 +38,11 @@ std::vector<std::string> checkpoints_of(const fs::path& run) {
 
 /// Makes a weight so large, after step 6, that its products overflow.
 void overflow_at_step_7(ToyTask& task, const std::string& name) {
-  task.on_evaluate = [&task, name, evaluations = 0]() mutable {
-    if (++evaluations != 4) return;  // of steps 0, 2, 4 and 6
+  task.change_evaluation = [&task, name, evaluations = 0](double loss) mutable {
+    if (++evaluations != 4) return loss;  // of steps 0, 2, 4 and 6
     auto weight = task.gpt->named_parameters()[name];
     weight.div_(weight.abs().max()).mul_(3e38);
+    return loss;
   };
 }
 
@@ -63,6 +64,17 @@ TEST(Guard, ALossThatIsNotFiniteStopsWithStepExamplesAndLayer) {
                            "'blocks.1.mlp.up'; start again with a lower train.lr.*"));
   EXPECT_EQ(metrics_of(run.path()).size(), 7u);
   EXPECT_EQ(newest(run.path()), "step-00000006");
+}
+
+TEST(Guard, AnEvaluationThatIsNotFiniteStopsTheRun) {
+  ScratchFolder run;
+  ToyTask task;
+  task.change_evaluation = [evaluations = 0](double loss) mutable {
+    return ++evaluations == 3 ? std::numeric_limits<double>::quiet_NaN() : loss;
+  };
+  expect_error([&] { run_toy(task, run.path(), RunMode::kNew, toy_config()); },
+               "step 4: val_loss is nan: the model's results overflow on these data");
+  EXPECT_EQ(metrics_of(run.path()).size(), 4u) << "no line with a number that is none";
 }
 
 TEST(Guard, NamesAWeightThatIsNotFiniteItself) {

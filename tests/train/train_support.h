@@ -72,8 +72,12 @@ class ToyTask : public TrainingTask {
     EXPECT_FALSE(torch::GradMode::is_enabled());
     if (on_evaluate) on_evaluate();
     // Draws from the default generator, as the real tasks do.
-    const auto loss_of = [&](const Batch& batch) { return mean_loss(batch).item<double>(); };
-    const auto loss = mean_over_batches(data, {.batch_size = 4, .shuffle = true}, 2, loss_of);
+    const auto loss_of = [&](const Batch& batch) -> MeanTerms {
+      const auto terms = static_cast<double>(loss_terms(batch));
+      return {terms * mean_loss(batch).item<double>(), terms};
+    };
+    const auto loss = mean_over_batches(
+        data, {.loader = {.batch_size = 4, .shuffle = true}, .batches = 2}, loss_of);
     return {{"val_loss", change_evaluation ? change_evaluation(loss) : loss}};
   }
   Metrics end_epoch(int64_t epoch) override { return {{"epoch_seen", static_cast<double>(epoch)}}; }
