@@ -80,11 +80,8 @@ void export_hugging_face(const ModelSource& source, const Tokenizer& tokenizer,
   const std::vector<std::string> head = source.is_classifier()
                                             ? std::vector<std::string>{"score.weight"}
                                             : std::vector<std::string>();
-  auto tensors = model_sources(source.config, source.tensors, head);
-  if (source.is_classifier()) {
-    std::erase_if(tensors, [](const auto& entry) { return entry.first == "lm_head.weight"; });
-  }
-  save_weights(folder, tensors, {.dtype = scalar_type(dtype)});
+  save_weights(folder, model_sources(source.config, source.tensors, head),
+               {.dtype = scalar_type(dtype)});
   auto json = source.json;
   json["torch_dtype"] = std::string(name(dtype));
   json.erase("dtype");

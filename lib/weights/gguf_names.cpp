@@ -171,7 +171,7 @@ ModelConfig config_from_gguf(const GgufFile& file, const TensorMap& tensors) {
   if (c.d_ff == 4 * c.d_model) c.d_ff = 0;
   c.tie_embeddings =
       !tensors.contains("output.weight") ||
-      same_tensor(tensors.source("output.weight"), tensors.source("token_embd.weight"));
+      same_values(tensors.source("output.weight"), tensors.source("token_embd.weight"));
   if (!c.is_llama()) {
     c.norm_epsilon = decimal(file.number(key("attention.layer_norm_epsilon")));
     validate(c);

@@ -1,6 +1,8 @@
 #include "weights/hugging_face_names.h"
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -96,6 +98,51 @@ void fill_(const torch::Tensor& view, const torch::Tensor& from) {
   }
 }
 
+/// DataParallel, torch.compile, FSDP and its activation checkpointing: what they add to a name.
+bool is_wrapper(std::string_view part) {
+  return part == "module" || part == "_orig_mod" || part == "_fsdp_wrapped_module" ||
+         part == "_checkpoint_wrapped_module";
+}
+
+/// The name without the parts that wrappers add, at any depth.
+std::string without_wrappers(const std::string& name) {
+  std::string plain;
+  for (size_t begin = 0; begin <= name.size();) {
+    const auto end = std::min(name.find('.', begin), name.size());
+    const auto part = std::string_view(name).substr(begin, end - begin);
+    if (!is_wrapper(part)) plain.append(plain.empty() ? "" : ".").append(part);
+    begin = end + 1;
+  }
+  return plain;
+}
+
+bool starts_wrapped(std::string_view name) { return is_wrapper(name.substr(0, name.find('.'))); }
+
+/// What stands before the names of a model that is saved as a part of another module.
+struct Prefix {
+  std::string text;       ///< of every tensor
+  std::string embedding;  ///< the name that it was found by
+  bool bare = false;      ///< the names are GPT2Model's or LlamaModel's own
+};
+
+/// Found by the token embedding, of which every model has one.
+std::optional<Prefix> prefix_before(const TensorMap& map, const std::string& embedding,
+                                    const std::string& base) {
+  std::optional<std::string> found;
+  for (const auto& [name, source] : map.sources()) {
+    const auto plain = without_wrappers(name);
+    const bool fits = plain == embedding || plain.ends_with("." + embedding);
+    if (!fits || (found && found->size() <= plain.size())) continue;
+    found = plain;
+  }
+  if (!found) return std::nullopt;
+  const auto before = found->substr(0, found->size() - embedding.size());
+  const bool whole = before == base || before.ends_with("." + base);
+  return Prefix{.text = whole ? before.substr(0, before.size() - base.size()) : before,
+                .embedding = *found,
+                .bare = !whole};
+}
+
 void check(const NamedTensors& wanted, const ModelConfig& config, const TensorMap& map,
            const std::vector<std::string>& extra) {
   std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
@@ -151,16 +198,25 @@ NamedSources model_sources(const ModelConfig& config, const TensorMap& map,
   return sources;
 }
 
-TensorMap with_prefix(const TensorMap& map, Family family) {
+TensorMap own_names(const TensorMap& map, Family family) {
   const bool llama = family == Family::kLlama;
-  if (!map.contains(llama ? "embed_tokens.weight" : "wte.weight")) return map;
-  TensorMap prefixed;
-  prefixed.set_where(map.where());
+  const std::string base = llama ? "model." : "transformer.";
+  const auto prefix = prefix_before(map, llama ? "embed_tokens.weight" : "wte.weight", base);
+  if (!prefix) return map;
+  const auto& first = map.sources().begin()->first;
+  TensorMap renamed;
+  renamed.set_where(map.where());
   for (const auto& [name, source] : map.sources()) {
-    const bool head = name == kHead || name == "score.weight";
-    prefixed.add(head ? name : (llama ? "model." : "transformer.") + name, source);
+    auto plain = without_wrappers(name);
+    const bool fits = starts_wrapped(name) == starts_wrapped(first);
+    require(fits && plain.starts_with(prefix->text), map.where(), ": the names of the tensors '",
+            printable(fits ? prefix->embedding : first), "' and '", printable(name),
+            "' have different prefixes; save the whole model with one prefix or none");
+    plain.erase(0, prefix->text.size());
+    const bool head = plain == kHead || plain == "score.weight";
+    renamed.add(prefix->bare && !head ? base + plain : plain, source);
   }
-  return prefixed;
+  return renamed;
 }
 
 }  // namespace gptkit

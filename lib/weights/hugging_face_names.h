@@ -33,7 +33,10 @@ void load_from_hugging_face(GPT& model, const TensorMap& map,
 NamedSources model_sources(const ModelConfig& config, const TensorMap& map,
                            const std::vector<std::string>& extra = {});
 
-/// The same tensors with the prefix that the bare model (GPT2Model, LlamaModel) is saved without.
-TensorMap with_prefix(const TensorMap& map, Family family);
+/// The same tensors under the names of GPT2LMHeadModel and LlamaForCausalLM: with the prefix that
+/// the bare model (GPT2Model, LlamaModel) is saved without, and without the names of what it was
+/// wrapped in (`module.` of DataParallel, `_orig_mod.` of torch.compile, a prefix that all names
+/// have). Fails when some names have the prefix and others do not.
+TensorMap own_names(const TensorMap& map, Family family);
 
 }  // namespace gptkit

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <optional>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "formats/gguf.h"
+#include "formats/gguf_parts.h"
 #include "formats/llmc.h"
 #include "formats/safetensors.h"
 #include "formats/shards.h"
@@ -26,6 +29,9 @@ namespace {
 constexpr std::array kNames = {"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl",
                                "smollm2-135m-instruct"};
 constexpr uint64_t kMaxConfigBytes = 4 << 20;
+constexpr const char* kHeadName = "lm_head.weight";
+
+using WeightFiles = std::vector<std::shared_ptr<const WeightFile>>;
 
 std::string known_names() {
   std::string names;
@@ -38,14 +44,15 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// The only .gguf file of a folder, or nothing.
+/// The only .gguf file of a folder, or the first part of the only model; or nothing.
 std::optional<fs::path> lone_gguf(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(folder, code)) {
     if (entry.path().extension() == ".gguf") found.push_back(entry.path());
   }
-  require(found.size() <= 1, folder.string(), ": ", found.size(),
+  std::sort(found.begin(), found.end());
+  require(found.size() <= 1 || are_gguf_parts(found), folder.string(), ": ", found.size(),
           " .gguf files in this folder; name one of them");
   if (found.empty()) return std::nullopt;
   return found.front();
@@ -77,12 +84,12 @@ std::string read_chat_template(const fs::path& folder) {
 }
 
 /// The weight files of a folder: safetensors before PyTorch's.
-std::vector<std::shared_ptr<const WeightFile>> folder_files(const fs::path& folder) {
+WeightFiles folder_files(const fs::path& folder) {
   constexpr const char *kBin = "pytorch_model.bin", *kSafetensors = "model.safetensors";
   const auto has = [&](const std::string& name) {
     return is_there(folder / name) || is_there(folder / (name + ".index.json"));
   };
-  std::vector<std::shared_ptr<const WeightFile>> files;
+  WeightFiles files;
   if (has(kSafetensors)) {
     for (const auto& path : shards(folder, kSafetensors)) {
       files.push_back(std::make_shared<SafetensorsFile>(path));
@@ -98,34 +105,62 @@ std::vector<std::shared_ptr<const WeightFile>> folder_files(const fs::path& fold
   return files;
 }
 
-/// The tensors of source.files under their own names.
-TensorMap own_tensors(const ModelSource& source) {
+/// The tensors of source.files as their files call them.
+TensorMap file_tensors(const ModelSource& source) {
   TensorMap tensors;
   for (const auto& file : source.files) tensors.add(file);
   return tensors;
 }
 
-ModelSource open_hugging_face(const fs::path& folder) {
+/// The stored head wins over what the config says about it, as in transformers.
+void settle_head(ModelSource& source, const std::string& config_file) {
+  const auto embedding = std::string(source.config.is_llama() ? "model.embed_tokens.weight"
+                                                              : "transformer.wte.weight");
+  const bool head = source.tensors.contains(kHeadName);
+  if (source.is_classifier()) {
+    source.config.tie_embeddings = true;  // no vocabulary head is used
+    return;
+  }
+  if (!source.config.tie_embeddings || !head) return;
+  if (!source.tensors.contains(embedding)) {
+    source.tensors.add(embedding, source.tensors.source(kHeadName));
+    return;
+  }
+  const auto& stored = source.tensors.source(kHeadName);
+  if (same_values(stored, source.tensors.source(embedding))) return;
+  log_warning(config_file, ": tie_word_embeddings is true, but ", source.tensors.where(), " has ",
+              kHeadName, " that differs from ", embedding,
+              "; the stored head is used. Set tie_word_embeddings to false");
+  source.config.tie_embeddings = false;
+  source.json["tie_word_embeddings"] = false;
+}
+
+/// A model whose config.json is there; `files` hold its tensors.
+ModelSource open_hugging_face(const fs::path& folder,
+                              const std::function<WeightFiles()>& open_files) {
   ModelSource source;
   source.path = folder;
-  source.json = read_json(folder / "config.json");
-  source.config = config_from_json(source.json, (folder / "config.json").string());
-  source.files = folder_files(folder);
-  source.tensors = with_prefix(own_tensors(source), source.config.family);
+  const auto config_file = folder / "config.json";
+  source.json = read_json(config_file);
+  source.config = config_from_json(source.json, config_file.string());
+  source.files = open_files();
+  source.tensors = own_names(file_tensors(source), source.config.family);
+  settle_head(source, config_file.string());
   source.chat_template = read_chat_template(folder);
   return source;
 }
 
 ModelSource open_gguf(const fs::path& path) {
-  const auto file = std::make_shared<GgufFile>(path);
+  const auto parts = open_gguf_parts(path);
+  const auto& first = *parts.front();
   ModelSource source;
   source.format = ModelFormat::kGguf;
   source.path = path;
-  source.files = {file};
-  const auto tensors = own_tensors(source);
-  source.config = config_from_gguf(*file, tensors);
+  source.files.assign(parts.begin(), parts.end());
+  const auto tensors = file_tensors(source);
+  source.config = config_from_gguf(first, tensors);
   source.tensors = hugging_face_from_gguf(source.config, tensors);
-  source.chat_template = file->text("tokenizer.chat_template", "");
+  source.chat_template = first.text("tokenizer.chat_template", "");
   return source;
 }
 
@@ -136,7 +171,7 @@ ModelSource open_llmc(const fs::path& path) {
   source.path = path;
   source.files = {file};
   source.config = config_from_llmc(file->shape());
-  source.tensors = hugging_face_from_llmc(own_tensors(source));
+  source.tensors = hugging_face_from_llmc(file_tensors(source));
   return source;
 }
 
@@ -147,12 +182,14 @@ ModelSource open_openai(const fs::path& folder) {
   const auto hparams = folder / "hparams.json";
   source.config = config_from_openai(read_json(hparams), hparams.string());
   source.files = {std::make_shared<TensorFlowCheckpoint>(folder)};
-  source.tensors = hugging_face_from_openai(source.config, own_tensors(source));
+  source.tensors = hugging_face_from_openai(source.config, file_tensors(source));
   return source;
 }
 
 ModelSource open_folder(const fs::path& folder) {
-  if (is_there(folder / "config.json")) return open_hugging_face(folder);
+  if (is_there(folder / "config.json")) {
+    return open_hugging_face(folder, [&] { return folder_files(folder); });
+  }
   if (is_there(folder / "hparams.json")) return open_openai(folder);
   if (const auto gguf = lone_gguf(folder)) return open_gguf(*gguf);
   fail(folder.string(),
@@ -192,14 +229,7 @@ ModelSource open_file(const fs::path& path) {
   const auto config_file = folder / "config.json";
   require(is_there(config_file), path.string(), ": the shape of this model is not known; put its ",
           "config.json beside it");
-  ModelSource source;
-  source.path = folder;
-  source.json = read_json(config_file);
-  source.config = config_from_json(source.json, config_file.string());
-  source.files = {open_weight_file(path)};
-  source.tensors = with_prefix(own_tensors(source), source.config.family);
-  source.chat_template = read_chat_template(folder);
-  return source;
+  return open_hugging_face(folder, [&] { return WeightFiles{open_weight_file(path)}; });
 }
 
 }  // namespace

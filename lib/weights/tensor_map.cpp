@@ -126,8 +126,14 @@ TensorSource cast(const TensorSource& source, torch::ScalarType dtype, const std
           }};
 }
 
-bool same_tensor(const TensorSource& a, const TensorSource& b) {
-  return a.stored == b.stored && a.shape == b.shape && at::equal(a.load(), b.load());
+bool same_values(const TensorSource& a, const TensorSource& b) {
+  if (a.shape != b.shape) return false;
+  const auto x = a.load(), y = b.load();
+  if (x.scalar_type() == y.scalar_type()) {
+    const bool shared = x.const_data_ptr() == y.const_data_ptr() && x.strides() == y.strides();
+    return shared || at::equal(x, y);
+  }
+  return at::equal(x.to(torch::kFloat32), y.to(torch::kFloat32));
 }
 
 TensorMap::TensorMap(const std::vector<fs::path>& files) {

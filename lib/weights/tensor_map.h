@@ -33,8 +33,8 @@ using NamedSources = std::vector<std::pair<std::string, TensorSource>>;
 TensorSource source_of(const torch::Tensor& tensor);
 /// The source in another dtype. To float16, a value out of its range is an error naming `name`.
 TensorSource cast(const TensorSource& source, torch::ScalarType dtype, const std::string& name);
-/// Whether two sources hold the same numbers.
-bool same_tensor(const TensorSource& a, const TensorSource& b);
+/// Whether two sources hold the same values, whatever their dtypes.
+bool same_values(const TensorSource& a, const TensorSource& b);
 /// LibTorch's type for a file's; fails for a quantised one.
 torch::ScalarType scalar_type(DType dtype);
 DType dtype_of(torch::ScalarType dtype);

@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "formats/shards.h"
 #include "model/init.h"
+#include "small_models.h"
 #include "support/support.h"
-#include "text/character.h"
 #include "weights/hugging_face_config.h"
 #include "weights/hugging_face_names.h"
 #include "weights/tensor_map.h"
@@ -19,6 +19,7 @@ namespace {
 
 using test::expect_error;
 using test::ScratchFolder;
+using test::small_language_model;
 
 fs::path golden(const std::string& name) {
   return fs::path(GPTKIT_SOURCE_DIR) / "tests/golden" / name;
@@ -150,28 +151,6 @@ TEST(HuggingFaceNames, RefusesConfigurationsThatComputeSomethingElse) {
   for (const auto& [json, part] : bad) {
     expect_error([&] { config_from_json(json, "config.json"); }, part);
   }
-}
-
-std::shared_ptr<const Tokenizer> letters() {
-  TokenCounts counts;
-  count_each_character("the quick brown fox jumps over lazy dogs", "test", counts);
-  return train_character_tokenizer(counts, {.special_tokens = true});
-}
-
-LanguageModel small_language_model(bool qkv_bias, bool tied) {
-  LanguageModel model;
-  model.tokenizer = letters();
-  torch::manual_seed(4);
-  model.gpt = GPT(ModelConfig{.vocab_size = model.tokenizer->vocab_size(),
-                              .context_length = 16,
-                              .n_layer = 2,
-                              .n_head = 2,
-                              .d_model = 16,
-                              .qkv_bias = qkv_bias,
-                              .tie_embeddings = tied});
-  initialize_(model.gpt);
-  model.gpt->eval();
-  return model;
 }
 
 TEST(Bundle, ALanguageModelComesBackBitForBit) {

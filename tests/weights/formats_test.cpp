@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "formats/gguf_parts.h"
+#include "formats/gguf_writer.h"
 #include "golden_models.h"
+#include "small_models.h"
 #include "support/support.h"
-#include "text/bpe_trainer.h"
 #include "weights/bundle.h"
 #include "weights/export.h"
 #include "weights/model_source.h"
@@ -13,18 +15,10 @@
 namespace gptkit {
 namespace {
 
+using test::bytes_tokenizer;
 using test::expect_error;
 using test::golden_model;
 using test::ScratchFolder;
-
-/// A byte-level tokenizer of 257 tokens: the bytes and the end of text.
-std::shared_ptr<const Tokenizer> bytes_tokenizer() {
-  BpeModel model;
-  for (int byte = 0; byte < 256; ++byte) model.tokens.emplace_back(1, static_cast<char>(byte));
-  model.tokens.emplace_back("<|endoftext|>");
-  model.special = {256};
-  return std::make_shared<BpeTokenizer>(std::move(model));
-}
 
 /// A golden model's shape with room for the tokenizer, its weights by the same formula.
 LanguageModel language_model(const std::string& name) {
@@ -123,6 +117,55 @@ TEST_P(EveryFormat, QuantisedWeightsStayClose) {
       EXPECT_LT(error, most) << want[i].first;
     }
   }
+}
+
+/// A GGUF file in two parts, as gguf-split makes them; gives the first.
+fs::path split_gguf(const fs::path& path) {
+  const GgufFile file(path);
+  const auto all = file.tensors();
+  const size_t half = all.size() / 2;
+  const auto part = [&](const char* number, uint16_t no, size_t begin, size_t end) {
+    const auto name = concat(path.stem().string(), "-0000", number, "-of-00002.gguf");
+    std::vector<GgufField> fields = {{"split.no", no},
+                                     {"split.count", uint16_t{2}},
+                                     {"split.tensors.count", static_cast<int32_t>(all.size())}};
+    for (const auto& entry : file.entries()) {
+      if (no == 0) fields.push_back({std::string(entry.key), file.value(entry)});
+    }
+    std::vector<TensorSpec> specs;
+    for (size_t i = begin; i < end; ++i) {
+      specs.push_back({all[i].name, all[i].dtype, all[i].shape});
+    }
+    GgufWriter writer(path.parent_path() / name, fields, specs);
+    for (size_t i = begin; i < end; ++i) writer.write(all[i].name, file.bytes(all[i]));
+    writer.commit();
+    return path.parent_path() / name;
+  };
+  part("2", 1, half, all.size());
+  return part("1", 0, 0, half);
+}
+
+TEST(Formats, AGgufInPartsIsOneModel) {
+  const auto model = language_model("llama-grouped");
+  ScratchFolder scratch;
+  const auto hf = scratch / "hf", parts = scratch / "parts";
+  fs::create_directories(hf);
+  fs::create_directories(parts);
+  save_language_model(hf, model);
+  export_gguf(open_model(hf.string()), *model.tokenizer, parts / "m.gguf", DType::kFloat32);
+  const auto first = split_gguf(parts / "m.gguf");
+  fs::remove(parts / "m.gguf");
+  expect_same_tensors(load_language_model(first.string()).gpt, model.gpt);
+  expect_same_tensors(load_language_model(parts.string()).gpt, model.gpt);
+  const auto second = parts / "m-00002-of-00002.gguf";
+  expect_error([&] { open_model(second.string()); },
+               "is part 2 of 2; name the first one, " + first.string());
+  fs::rename(second, scratch / "elsewhere.gguf");
+  expect_error([&] { open_model(first.string()); }, second.string() + ": part 2 of 2 is missing");
+  fs::copy_file(first, second);
+  expect_error([&] { open_model(first.string()); }, "says that it is part 1 of 2");
+  fs::rename(first, parts / "renamed.gguf");
+  expect_error([&] { open_model((parts / "renamed.gguf").string()); }, "its name does not say so");
 }
 
 TEST(Formats, ALlmcFileIsTheSameModel) {
