@@ -2,69 +2,20 @@
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
-#include <string_view>
 #include <utility>
 
 #include "base/error.h"
-#include "base/files.h"
-#include "base/json.h"
+#include "data/fingerprint.h"
 
 namespace gptkit {
 
 namespace {
 
-InstructionRow alpaca_row(const Json& object, const std::string& where) {
-  InstructionRow row;
-  row.prompt.instruction = json_string(object, "instruction", where);
-  row.prompt.input = json_string(object, "input", where, "");
-  row.prompt.system = json_string(object, "system", where, "");
-  row.output = json_string(object, "output", where);
-  return row;
-}
-
-/// A conversation: [system], then user and assistant by turns; the last answer is the output.
-InstructionRow messages_row(const Json& messages, const std::string& where) {
-  require(messages.is_array(), where, ": 'messages' is no list");
-  InstructionRow row;
-  std::optional<std::string> request;
-  bool answered = false;
-  for (const auto& message : messages) {
-    require(message.is_object(), where, ": a message is no object");
-    const auto role = json_string(message, "role", where);
-    auto content = json_string(message, "content", where, "");
-    if (role == "system" && !request && !answered) {
-      row.prompt.system = std::move(content);
-    } else if (role == "user" && !request) {
-      if (answered) row.prompt.history.push_back({row.prompt.instruction, row.output});
-      request = std::move(content);
-    } else if (role == "assistant" && request) {
-      row.prompt.instruction = *std::exchange(request, std::nullopt);
-      row.output = std::move(content);
-      answered = true;
-    } else {
-      fail(where, ": a message of role '", role, "' where ",
-           request ? "'assistant'" : "'user' (or at the start 'system')", " was expected");
-    }
-  }
-  require(answered && !request, where,
-          ": a conversation must end with an answer (a message of role 'assistant')");
-  return row;
-}
-
-InstructionRow to_row(const Json& object, const std::string& where) {
-  require(object.is_object(), where, ": a row must be a JSON object");
-  const auto messages = object.find("messages");
-  return messages == object.end() ? alpaca_row(object, where) : messages_row(*messages, where);
-}
-
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
-
-std::vector<InstructionRow> read_files(const std::vector<fs::path>& files,
-                                       std::int64_t& skipped_empty) {
+std::vector<InstructionRow> read_files(const std::vector<std::filesystem::path>& files, bool strict,
+                                       InstructionCounts& skipped) {
   std::vector<InstructionRow> rows;
   for (const auto& file : files) {
-    auto more = read_instructions(file, skipped_empty);
+    auto more = read_instructions(file, strict, skipped);
     std::move(more.begin(), more.end(), std::back_inserter(rows));
   }
   return rows;
@@ -88,49 +39,16 @@ void split_in_order(const InstructionOptions& options, InstructionData& data) {
 
 }  // namespace
 
-std::vector<InstructionRow> read_instructions(const fs::path& path, std::int64_t& skipped_empty) {
-  const MappedFile file(path);
-  std::vector<InstructionRow> rows;
-  std::int64_t number = 0;
-  const auto add = [&](const Json& object, const std::string& where) {
-    auto row = to_row(object, where);
-    row.row = number++;
-    if (is_blank(row.output)) {
-      ++skipped_empty;
-    } else {
-      rows.push_back(std::move(row));
-    }
-  };
-  if (path.extension() == ".jsonl") {
-    std::string_view text = file.text();
-    for (std::int64_t line = 1; !text.empty(); ++line) {
-      const auto end = std::min(text.find('\n'), text.size());
-      const auto where = concat(path.string(), ":", line);
-      if (!is_blank(text.substr(0, end))) add(parse_json(text.substr(0, end), where), where);
-      text.remove_prefix(std::min(end + 1, text.size()));
-    }
-  } else {
-    const auto array = parse_json(file.text(), path.string());
-    require(array.is_array(), path.string(),
-            ": expected a JSON array of {instruction, input, output} objects (one object a line is "
-            "a .jsonl file)");
-    for (const auto& object : array) add(object, concat(path.string(), ": row ", number));
-  }
-  require(!rows.empty(), path.string(), ": none of ", number,
-          " row(s) has an output to learn from");
-  return rows;
-}
-
 InstructionData load_instructions(const InstructionOptions& options) {
   require(!options.train.empty(), "no instruction file is given");
   InstructionData data;
-  data.train = read_files(options.train, data.skipped_empty);
+  data.train = read_files(options.train, options.strict, data.skipped);
   if (options.validation.empty()) {
     split_in_order(options, data);
   } else {
-    data.validation = read_files(options.validation, data.skipped_empty);
+    data.validation = read_files(options.validation, options.strict, data.skipped);
   }
-  if (!options.test.empty()) data.test = read_files(options.test, data.skipped_empty);
+  if (!options.test.empty()) data.test = read_files(options.test, options.strict, data.skipped);
   return data;
 }
 
@@ -158,6 +76,17 @@ InstructionDataset::InstructionDataset(const std::vector<InstructionRow>& rows,
   require(!rows.empty(), "no instruction rows");
   require(!examples_.empty(), "each of ", rows.size(), " prompts fills the limit of ", limit,
           " tokens, which leaves no answer to learn from; raise the limit (context length)");
+}
+
+std::string InstructionDataset::fingerprint() const {
+  Fingerprint all;
+  for (std::int64_t i = 0; i < size(); ++i) {
+    const auto batch = collate(std::span(&i, 1));
+    all.add(batch.inputs);
+    all.add(batch.targets);
+  }
+  all.add(std::int64_t{options_.pad_id});
+  return all.hex();
 }
 
 std::int64_t InstructionDataset::padded_length(std::int64_t example) const {

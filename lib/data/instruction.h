@@ -1,24 +1,16 @@
 #pragma once
-// Instruction data: Alpaca JSON ({instruction, input, output}, an array or one object a line) and
-// `messages` ({role, content} lists, one conversation a line), split and batched as in the book's
-// chapter 7.
+// Instruction data (instruction_rows.h), split and batched as in the book's chapter 7.
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "data/instruction_rows.h"
 #include "data/loader.h"
-#include "text/prompt.h"
 #include "text/tokenizer.h"
 
 namespace gptkit {
-
-struct InstructionRow {
-  PromptFields prompt;
-  std::string output;
-  std::int64_t row = 0;  // in its file, from 0
-};
 
 /// Without validation files, train is cut in order into train, test and validation rows.
 struct InstructionOptions {
@@ -26,21 +18,18 @@ struct InstructionOptions {
   std::vector<std::filesystem::path> validation = {};
   std::vector<std::filesystem::path> test = {};
   double train_fraction = 0.85, test_fraction = 0.1;
+  bool strict = false;  // refuse what would be left out: keys that are not read, broken rows
 };
 
 struct InstructionData {
   std::vector<InstructionRow> train, validation, test;
-  std::int64_t skipped_empty = 0;  // rows without an output
+  InstructionCounts skipped;
 };
 
 /// In file order: int(n * train_fraction) rows to train, int(n * test_fraction) to test, the rest
 /// to validation. Fails naming file and row for what is not a row, and when train or validation
 /// would be empty.
 InstructionData load_instructions(const InstructionOptions& options);
-
-/// The rows of one .json or .jsonl file; those without an output are skipped and counted.
-std::vector<InstructionRow> read_instructions(const std::filesystem::path& path,
-                                              std::int64_t& skipped_empty);
 
 struct InstructionDatasetOptions {
   PromptStyle style = PromptStyle::kAlpaca;
@@ -65,6 +54,8 @@ class InstructionDataset : public Dataset {
   std::int64_t truncated() const { return truncated_; }
   std::int64_t skipped_without_target() const { return skipped_; }
   std::int64_t longest() const { return longest_; }  // tokens, before cutting
+  /// Over every token and target that is learned from, in order, and the padding.
+  std::string fingerprint() const;
 
  private:
   struct Example {

@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "data/fingerprint.h"
+#include "data/token_shard.h"
 #include "model/device.h"
 #include "tasks/language_model_task.h"
 #include "train/distributed.h"
@@ -20,12 +22,39 @@ void write_answer(const LanguageModel& model, const SampleConfig& sample, const 
   log_info("  ", sample.prompt, " -> ", text);
 }
 
-std::string fingerprint(const std::vector<InstructionRow>& rows) {
+/// Version 0.1's, which knew neither system messages nor earlier turns; empty where there are some.
+std::string old_fingerprint(const std::vector<InstructionRow>& rows) {
   std::string all;
   for (const auto& row : rows) {
+    if (!row.prompt.system.empty() || !row.prompt.history.empty()) return {};
     all.append(row.prompt.instruction + '\0' + row.prompt.input + '\0' + row.output + '\n');
   }
   return sha256_hex(all).substr(0, 16);
+}
+
+std::string fingerprint(const InstructionData& data, const InstructionDataset& train,
+                        const InstructionDataset& validation, const Tokenizer& tokenizer) {
+  Fingerprint all;
+  for (const auto& part :
+       {train.fingerprint(), validation.fingerprint(), tokenizer_sha256(tokenizer)}) {
+    all.add(part);
+  }
+  return data_fingerprint(old_fingerprint(data.train), all);
+}
+
+/// The line that counts what training does not see.
+void tell_left_out(const InstructionData& data, const InstructionDataset& train,
+                   const InstructionDataset& validation, int64_t limit) {
+  std::string counts;
+  const auto add = [&](int64_t rows, const std::string& why) {
+    if (rows > 0) counts += concat(counts.empty() ? "" : ", ", rows, " ", why);
+  };
+  add(data.skipped.skipped_empty, "without an answer are left out");
+  add(data.skipped.skipped_broken, "with half of a character are left out");
+  add(train.skipped_without_target() + validation.skipped_without_target(),
+      concat("whose masked prompt fills the limit of ", limit, " tokens are left out"));
+  add(train.truncated() + validation.truncated(), concat("are cut to ", limit, " tokens"));
+  if (!counts.empty()) log_warning("instructions: ", counts);
 }
 
 /// The book's instruction-data-with-response.json: the test rows and what the model answers.
@@ -116,7 +145,8 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
                                        .validation = config.data.validation,
                                        .test = config.data.test,
                                        .train_fraction = config.data.split.at(0),
-                                       .test_fraction = config.data.split.at(1)});
+                                       .test_fraction = config.data.split.at(1),
+                                       .strict = config.data.strict});
   const int64_t context = model.gpt->config().context_length;
   const int64_t limit = config.instruct.max_tokens > 0 ? config.instruct.max_tokens : context;
   require(limit <= context, "instruct.max_tokens: ", limit,
@@ -132,15 +162,17 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
 
   const RunFolder run(request.out, request.mode);
   run.write_config(config_to_yaml(config));
-  log_info("instructions: ", data.train.size(), " to train, ", data.validation.size(),
-           " to validate, ", data.test.size(), " to test; ", data.skipped_empty,
-           " without an answer skipped, ", train_set->truncated(), " cut to ", limit, " tokens");
+  log_info("instructions: ", train_set->size(), " to train, ", validation_set->size(),
+           " to validate, ", data.test.size(), " to test");
+  tell_left_out(data, *train_set, *validation_set, limit);
   model.gpt->to(device);
   seed_everything(config.seed);
-  LanguageModelTask task(model, {train_set, validation_set, fingerprint(data.train)}, config.train,
-                         /*every_evaluation=*/false, [&](const std::string& when) {
-                           write_answer(model, config.sample, when, run.path());
-                         });
+  LanguageModelTask task(
+      model,
+      {train_set, validation_set, fingerprint(data, *train_set, *validation_set, *model.tokenizer)},
+      config.train,
+      /*every_evaluation=*/false,
+      [&](const std::string& when) { write_answer(model, config.sample, when, run.path()); });
   FinetuneInstructSummary summary{train(task, config.train, run), run.path()};
   if (!world().is_main()) return summary;
   model.gpt->eval();

@@ -14,14 +14,16 @@ namespace gptkit {
 struct InstructDataConfig {
   std::vector<std::filesystem::path> train, validation, test;
   std::vector<double> split = {0.85, 0.1};
+  bool strict = false;
 };
 
 template <class Visitor>
 void visit_fields(InstructDataConfig& c, Visitor&& visit) {
-  visit("train", c.train, "Alpaca .json, or .jsonl of the same or of messages");
+  visit("train", c.train, "JSON: Alpaca rows, messages or ShareGPT's conversations");
   visit("validation", c.validation, "files; none: the last part of train");
   visit("test", c.test, "files; none: the middle part of train");
   visit("split", c.split, "shares of train for training and testing; the rest validates");
+  visit("strict", c.strict, "refuse keys that are not read and rows that would be left out");
 }
 
 struct InstructConfig {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "data/fingerprint.h"
 #include "train/agreement.h"
 #include "train/checkpoint.h"
 #include "train/distributed.h"
@@ -162,9 +163,8 @@ class Trainer {
       return false;
     }
     auto loaded = load_checkpoint(*checkpoint, task_.model(), moments);
-    require(loaded.fingerprint == state_.fingerprint, checkpoint->string(),
-            ": the training data are not those the run was started with; restore them or start "
-            "another run");
+    require_same_data(loaded.fingerprint, state_.fingerprint, checkpoint->string());
+    loaded.fingerprint = state_.fingerprint;
     state_ = std::move(loaded);
     run_.cut_samples(state_.sample_bytes);
     log_info("resuming from ", checkpoint->string());

@@ -15,38 +15,6 @@ using testing::ElementsAre;
 
 constexpr std::int64_t kPad = ByteTokenizer::kEnd;
 
-std::vector<InstructionRow> read(const fs::path& path) {
-  std::int64_t skipped = 0;
-  return read_instructions(path, skipped);
-}
-
-TEST(Instruction, ReadsAlpacaJsonAndJsonLines) {
-  const ScratchFolder folder;
-  test::write(folder / "a.json",
-              R"([{"instruction": "I", "input": "x", "output": "O"},
-                  {"instruction": "J", "output": "P", "chosen": "unused"}])");
-  const auto rows = read(folder / "a.json");
-  ASSERT_EQ(rows.size(), 2u);
-  EXPECT_EQ(rows[0].prompt, (PromptFields{"I", "x"}));
-  EXPECT_EQ(rows[0].output, "O");
-  EXPECT_EQ(rows[1].prompt, (PromptFields{"J", ""}));
-  test::write(folder / "a.jsonl",
-              "{\"instruction\": \"I\", \"input\": null, \"output\": \"O\"}\n\n");
-  EXPECT_EQ(read(folder / "a.jsonl").front().prompt, (PromptFields{"I", ""}));
-}
-
-TEST(Instruction, AConversationsLastAnswerIsTheOutput) {
-  const ScratchFolder folder;
-  test::write(
-      folder / "a.jsonl",
-      R"({"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "1"},)"
-      R"({"role": "assistant", "content": "one"}, {"role": "user", "content": "2"},)"
-      R"({"role": "assistant", "content": "two"}]})");
-  const auto row = read(folder / "a.jsonl").front();
-  EXPECT_EQ(row.prompt, (PromptFields{"2", "", "S", {{"1", "one"}}}));
-  EXPECT_EQ(row.output, "two");
-}
-
 TEST(Instruction, SplitsInFileOrderIntoTrainTestAndValidation) {
   const ScratchFolder folder;
   std::string text;
@@ -54,7 +22,7 @@ TEST(Instruction, SplitsInFileOrderIntoTrainTestAndValidation) {
   text += "{\"instruction\": \"I\", \"output\": \" \\n\"}\n";
   test::write(folder / "a.jsonl", text);
   const auto data = load_instructions({.train = {folder / "a.jsonl"}});
-  EXPECT_EQ(data.skipped_empty, 1);
+  EXPECT_EQ(data.skipped.skipped_empty, 1);
   EXPECT_EQ(data.train.size(), 17u);
   EXPECT_EQ(data.test.front().row, 17);
   EXPECT_EQ(data.test.size(), 2u);
@@ -66,23 +34,8 @@ TEST(Instruction, SplitsInFileOrderIntoTrainTestAndValidation) {
   EXPECT_TRUE(own.test.empty());
 }
 
-TEST(Instruction, RefusesWhatIsNoInstructionData) {
+TEST(Instruction, OneRowLeavesNoneForTraining) {
   const ScratchFolder folder;
-  const auto refuse = [&](const std::string& name, const std::string& content,
-                          const std::string& part) {
-    test::write(folder / name, content);
-    expect_error([&] { read(folder / name); }, part);
-  };
-  refuse("a.json", R"({"instruction": "I"})", "expected a JSON array");
-  refuse("a.json", R"([{"instruction": "I", "output": "O"}, {"output": "O"}])", "a.json: row 1");
-  refuse("a.json", R"([{"instruction": 5, "output": "O"}])", "instruction");
-  refuse("a.json", R"([{"instruction": "I", "output": ""}])", "none of 1 row(s) has an output");
-  refuse("a.jsonl", "{\"instruction\": \"I\", \"output\": \"O\"}\n[]\n", "a.jsonl:2");
-  refuse("a.jsonl", R"({"messages": [{"role": "assistant", "content": "x"}]})",
-         "'user' (or at the start 'system') was expected");
-  refuse("a.jsonl", R"({"messages": [{"role": "user", "content": "x"}]})",
-         "must end with an answer");
-  refuse("a.jsonl", R"({"messages": {}})", "'messages' is no list");
   test::write(folder / "one.json", R"([{"instruction": "I", "output": "O"}])");
   expect_error([&] { load_instructions({.train = {folder / "one.json"}}); },
                "1 instruction row(s)");
@@ -137,6 +90,22 @@ TEST_F(InstructionSet, RowsWithoutATargetAreSkippedAndNeverAllOfThem) {
                "each of 2 prompts fills the limit of 1 tokens");
 }
 
+TEST_F(InstructionSet, TheFingerprintCoversWhatIsLearnedFrom) {
+  const auto one = make({}).fingerprint();
+  EXPECT_EQ(make({}).fingerprint(), one);
+  EXPECT_NE(make({.mask_prompt = true}).fingerprint(), one);
+  EXPECT_NE(make({.allowed_max_length = 4}).fingerprint(), one);
+  rows_[0].prompt.system = "S";
+  const auto with_system = make({}).fingerprint();
+  EXPECT_NE(with_system, one);
+  rows_[0].prompt.system.clear();
+  rows_[0].prompt.history = {{"S", ""}};
+  EXPECT_NE(make({}).fingerprint(), one);
+  rows_[0].prompt.history.clear();
+  std::swap(rows_[0], rows_[1]);
+  EXPECT_NE(make({}).fingerprint(), one);
+}
+
 TEST_F(InstructionSet, EveryRowKeepsATarget) {
   for (std::int64_t limit = 2; limit < 8; ++limit) {
     const auto dataset = make({.mask_prompt = true, .allowed_max_length = limit});
@@ -171,7 +140,7 @@ TEST(Instruction, TheInstructionsBecomeTheBooksBatches) {
   EXPECT_EQ(data.train.size(), 935u);
   EXPECT_EQ(data.test.size(), 110u);
   EXPECT_EQ(data.validation.size(), 55u);
-  EXPECT_EQ(data.skipped_empty, 0);
+  EXPECT_EQ(data.skipped.skipped_empty, 0);
 
   const auto made = [&](const InstructionDatasetOptions& options) {
     return digests(InstructionDataset(data.train, *tokenizer, options));
