@@ -53,6 +53,12 @@ std::string join(const std::vector<std::string>& parts) {
   return text;
 }
 
+/// The name that takes a value behind '=': behind a short one the '=' would belong to the value.
+std::string long_name(const CLI::Option& option, const std::string& typed) {
+  const auto& names = option.get_lnames();
+  return typed.starts_with("--") || names.empty() ? typed : "--" + names.back();
+}
+
 /// CLI11 gives an option the next argument whatever it is; an option there is a forgotten value.
 void check_values_given(CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App* at = &app;
@@ -71,7 +77,7 @@ void check_values_given(CLI::App& app, const std::vector<std::string>& arguments
     require(i + 1 < arguments.size(), "option ", arguments[i], " needs a value; see ",
             full_name(at), " --help");
     require(!known(arguments[i + 1]), "option ", arguments[i], " needs a value, found the option ",
-            arguments[i + 1], "; write ", arguments[i], "=", arguments[i + 1],
+            arguments[i + 1], "; write ", long_name(*option, arguments[i]), "=", arguments[i + 1],
             " if that is the value");
     ++i;
   }

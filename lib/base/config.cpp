@@ -22,28 +22,6 @@ constexpr std::size_t kMaxDepth = 64;
 
 std::string at_line(const std::string& where, std::size_t line) { return concat(where, ":", line); }
 
-/// Bytes of the well-formed UTF-8 character at the beginning of `text`; 0 if there is none.
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-  };
-  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
-    return byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const bool second = follows(1, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF);
-    return second && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const bool second = follows(1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF);
-    return second && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 /// The text with one kind of line end and no byte order mark; refuses what is no YAML text.
 std::string clean_text(std::string_view text, const std::string& where) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -52,7 +30,7 @@ std::string clean_text(std::string_view text, const std::string& where) {
   std::size_t line = 1;
   bool indentation = true, tab = false;
   while (!text.empty()) {
-    const std::size_t size = character_size(text);
+    const std::size_t size = config_detail::character_size(text);
     const auto byte = static_cast<unsigned char>(text[0]);
     require(size > 0, at_line(where, line), ": invalid UTF-8; save the file as UTF-8");
     require(byte >= 0x20 || byte == '\t' || byte == '\n' || byte == '\r', at_line(where, line),
@@ -222,14 +200,71 @@ ConfigNode as_section(ConfigNode bare) {
   return section;
 }
 
+/// Whether a text is one YAML scalar in quotes from its first character to its last.
+bool is_quoted(std::string_view text) {
+  if (text.size() < 2 || (text[0] != '"' && text[0] != '\'')) return false;
+  const char quote = text[0];
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      if (quote == '"' || i + 1 >= text.size() || text[i + 1] != quote) return i + 1 == text.size();
+      ++i;
+    }
+  }
+  return false;
+}
+
+/// A list or map in brackets with every '#' outside quotes hidden from YAML, to which it would
+/// begin a comment.
+std::string without_comments(std::string_view flow) {
+  std::string out;
+  char quote = 0;
+  for (std::size_t i = 0; i < flow.size(); ++i) {
+    const char c = flow[i];
+    if (c == '#' && quote == 0) {
+      config_detail::hide_byte(out, c);
+      continue;
+    }
+    out += c;
+    if (quote == '"' && c == '\\' && i + 1 < flow.size()) {
+      out += flow[++i];
+    } else if (quote != 0) {
+      if (c == quote) quote = 0;
+    } else if ((c == '"' || c == '\'') && i > 0 &&
+               std::string_view("[{,: ").find(flow[i - 1]) != std::string_view::npos) {
+      quote = c;  // an apostrophe inside a word opens nothing
+    }
+  }
+  return out;
+}
+
+/// The value that a person typed behind `key=`. Quotes, brackets and null mean what they mean in
+/// YAML; anything else is a scalar to its last byte, whatever it holds.
+ConfigNode parse_value(const std::string& value, const std::string& where, const fs::path& folder) {
+  const bool null = value.empty() || value == "~" || value == "null";
+  const std::string yaml = config_detail::hide_bytes(value, /*again=*/false);  // see yaml_text
+  if (null || is_quoted(value)) return parse(yaml, where, /*with_lines=*/false, folder);
+  if (value[0] == '[' || value[0] == '{') {
+    try {
+      return parse(without_comments(yaml), where, /*with_lines=*/false, folder);
+    } catch (const Error& error) {
+      fail(error.what(), "; a text that begins with a bracket needs quotes around it");
+    }
+  }
+  ConfigNode node;
+  node.kind = Kind::kScalar;
+  node.scalar = config_detail::hide_bytes(value);
+  node.folder = folder;
+  return node;
+}
+
 /// Origin for the person, place for error messages: "--set train.lr".
 ConfigNode parse_override(const ConfigOverride& override) {
   const std::string where = override.origin + " " + override.key;
-  // Nothing that these begin with is supported, so `--set data.train=*.txt` can only mean text.
-  const bool text = override.value.find_first_of("*&!@%`|>") == 0;
-  const fs::path folder = fs::current_path();
-  ConfigNode node = parse(text ? yaml_text(override.value) : override.value, where,
-                          /*with_lines=*/false, folder);
+  std::error_code no_folder;  // of a working folder that is gone: then paths stay relative
+  const fs::path folder = fs::current_path(no_folder);
+  ConfigNode node = parse_value(override.value, where, folder);
   std::string key = override.key;
   for (;;) {
     const auto dot = key.rfind('.');
@@ -290,7 +325,8 @@ ConfigNode read_config(const ConfigInputs& inputs) {
   ConfigNode merged;
   for (const auto& path : inputs.files) {
     const std::string text = read_file(path, kMaxBytes);
-    const fs::path folder = fs::absolute(path).lexically_normal().parent_path();
+    std::error_code no_folder;
+    const fs::path folder = fs::absolute(path, no_folder).lexically_normal().parent_path();
     merge_config(merged, parse_config(text, printable(path.string(), 400), folder));
   }
   for (const auto& override : inputs.overrides) {

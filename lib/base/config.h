@@ -12,6 +12,9 @@
 // kShorthand = "field"` accepts a scalar (or list) for itself and puts it into that field (`model:
 // gpt2`).
 //
+// Bytes that are not UTF-8 (a file's name in Latin-1) stand in YAML as the characters U+10FF00 +
+// byte, so that a saved config is UTF-8 and gives the same path back.
+//
 // Number grammar: integers -?(0|[1-9][0-9]*); reals that with an optional fraction and exponent.
 // No octal, hex, underscores, inf or nan. Null means: leave the default.
 
@@ -35,7 +38,9 @@ struct NameOrPath {
   bool empty() const { return text.empty(); }
 };
 
-/// One `a.b=value`; `origin` is what the person typed it behind ("--set", "--seed"), value is YAML.
+/// One `a.b=value`; `origin` is what the person typed it behind ("--set", "--seed"). A value in
+/// quotes, a list in [...] and a map in {...} are read as YAML; any other value is a scalar to its
+/// last byte.
 struct ConfigOverride {
   std::string key, value, origin;
 };

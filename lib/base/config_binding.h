@@ -15,6 +15,15 @@
 namespace gptkit {
 namespace config_detail {
 
+/// Bytes of the well-formed UTF-8 character at the beginning of `text`; 0 if there is none.
+std::size_t character_size(std::string_view text);
+/// Appends the character U+10FF00 + byte, which stands for the byte.
+void hide_byte(std::string& out, char byte);
+/// The text with every byte that is not UTF-8 hidden, and the inverse. What is hidden already is
+/// hidden once more unless `again` is false.
+std::string hide_bytes(std::string_view text, bool again = true);
+std::string shown_bytes(std::string_view text);
+
 /// The untemplated half of the binder; every one fails naming origin, key, found and expected.
 bool to_bool(const ConfigNode& node, const std::string& key);
 std::int64_t to_int(const ConfigNode& node, const std::string& key);

@@ -58,7 +58,8 @@ std::string shown(const ConfigNode& node) {
   if (node.kind == Kind::kNull) return "empty";
   if (node.kind == Kind::kList) return "a list";
   if (node.kind == Kind::kMap) return "a section of keys";
-  return (node.quoted ? "the quoted text '" : "'") + printable(node.scalar, 80) + "'";
+  return (node.quoted ? "the quoted text '" : "'") +
+         printable(config_detail::shown_bytes(node.scalar), 80) + "'";
 }
 
 [[noreturn]] void fail_value(const ConfigNode& node, const std::string& key,
@@ -81,14 +82,9 @@ std::string nearest(std::string word, const std::vector<std::string>& known) {
 /// Who reads a section that this program does not.
 std::string reader_of(const std::string& key) {
   static const std::map<std::string, std::string> kReaders = {
-      {"classifier", "finetune-classify"},
-      {"instruct", "finetune-instruct"},
-      {"preference", "finetune-preference"},
-      {"lora", "finetune-classify, finetune-instruct and finetune-preference"},
-      {"server", "serve"},
-      {"model", "the training programs"},
-      {"data", "the training programs"},
-      {"train", "the training programs"},
+      {"classifier", "finetune-classify"}, {"instruct", "finetune-instruct"},
+      {"lora", "finetune-classify"},       {"model", "the training programs"},
+      {"data", "the training programs"},   {"train", "the training programs"},
       {"sample", "the training programs"},
   };
   const auto it = kReaders.find(key);
@@ -102,7 +98,9 @@ fs::path home_expanded(const std::string& text) {
 }
 
 std::string absolute_text(const fs::path& path) {
-  return path.empty() ? "" : fs::absolute(path).lexically_normal().string();
+  std::error_code no_folder;
+  const fs::path absolute = fs::absolute(path, no_folder);
+  return path.empty() ? "" : (no_folder ? path : absolute).lexically_normal().string();
 }
 
 }  // namespace
@@ -123,8 +121,9 @@ std::string yaml_text(std::string_view text) {
   if (plain && plain_start && !word && text.back() != ' ') return std::string(text);
 
   constexpr std::string_view kHex = "0123456789abcdef";
+  const std::string valid = config_detail::hide_bytes(text);
   std::string out = "\"";
-  for (const char c : text) {
+  for (const char c : valid) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out.append("\\").append(1, c);
@@ -142,6 +141,73 @@ std::string yaml_text(std::string_view text) {
 }
 
 namespace config_detail {
+
+std::size_t character_size(std::string_view text) {
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
+  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
+    return byte(i) >= low && byte(i) <= high;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    const bool second = follows(1, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF);
+    return second && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    const bool second = follows(1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF);
+    return second && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+void hide_byte(std::string& out, char byte) {
+  const auto value = static_cast<unsigned char>(byte);
+  out += "\xF4\x8F";  // U+10FF00 + byte
+  out += static_cast<char>(0xBC + (value >> 6));
+  out += static_cast<char>(0x80 + (value & 0x3F));
+}
+
+namespace {
+
+/// Whether a character of four bytes is one that hide_byte() makes.
+bool hides_byte(std::string_view text) {
+  return text.starts_with("\xF4\x8F") && text.size() >= 4 &&
+         static_cast<unsigned char>(text[2]) >= 0xBC;
+}
+
+}  // namespace
+
+std::string hide_bytes(std::string_view text, bool again) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t size = again && hides_byte(text) ? 0 : character_size(text);
+    if (size == 0) hide_byte(out, text[0]);
+    out += text.substr(0, size);
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return out;
+}
+
+std::string shown_bytes(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const bool hidden = hides_byte(text);
+    if (hidden) {
+      const unsigned high = static_cast<unsigned char>(text[2]) - 0xBCu;
+      const unsigned low = static_cast<unsigned char>(text[3]) & 0x3Fu;
+      out += static_cast<char>(high << 6 | low);
+    } else {
+      out += text[0];
+    }
+    text.remove_prefix(hidden ? 4 : 1);
+  }
+  return out;
+}
 
 bool to_bool(const ConfigNode& node, const std::string& key) {
   const bool plain = node.kind == Kind::kScalar && !node.quoted;
@@ -173,14 +239,14 @@ double to_double(const ConfigNode& node, const std::string& key) {
 }
 
 std::string to_text(const ConfigNode& node, const std::string& key) {
-  if (node.kind == Kind::kScalar) return node.scalar;
+  if (node.kind == Kind::kScalar) return shown_bytes(node.scalar);
   fail_value(node, key, "a text (in quotes if it has ': ', ' #' or brackets)");
 }
 
 fs::path to_path(const ConfigNode& node, const std::string& key) {
   if (node.kind != Kind::kScalar) fail_value(node, key, "a path");
   if (node.scalar.empty()) return {};
-  return (node.folder / home_expanded(node.scalar)).lexically_normal();
+  return (node.folder / home_expanded(shown_bytes(node.scalar))).lexically_normal();
 }
 
 NameOrPath to_name_or_path(const ConfigNode& node, const std::string& key) {
@@ -189,7 +255,7 @@ NameOrPath to_name_or_path(const ConfigNode& node, const std::string& key) {
   std::error_code ignored;
   const bool is_path = node.scalar.find('/') != std::string::npos || node.scalar == "~" ||
                        (!path.empty() && fs::exists(path, ignored));
-  return {is_path ? path.string() : node.scalar};
+  return {is_path ? path.string() : shown_bytes(node.scalar)};
 }
 
 void fail_choice(const ConfigNode& node, const std::string& key,

@@ -108,7 +108,7 @@ const char* to_string(FinishReason reason) {
 void validate(const GenerationConfig& config) {
   validate(config.sampling);
   require(config.max_new_tokens >= 0 && config.max_new_tokens <= int64_t{1} << 31,
-          "max-new-tokens: ", config.max_new_tokens, " is out of range; expected 0 or more");
+          "max-new-tokens: ", config.max_new_tokens, " is out of range; expected 0 to ", int64_t{1} << 31);
   for (const auto& stop : config.stop) {
     require(!stop.empty(), "stop: an empty text would stop everything; leave it out");
   }

@@ -55,12 +55,14 @@ void validate(const TrainConfig& c) {
   const auto at_least = [](const char* name, auto value, auto low) {
     require(value >= low, "train.", name, ": ", value, " is out of range; expected at least ", low);
   };
-  at_least("epochs", c.epochs, int64_t{1});
-  require(c.epochs <= 1'000'000'000, "train.epochs: ", c.epochs,
-          " is out of range; expected at most 1000000000");
+  const auto within = [](const char* name, int64_t value, int64_t low, int64_t high) {
+    require(value >= low && value <= high, "train.", name, ": ", value,
+            " is out of range; expected ", low, " to ", high);
+  };
+  within("epochs", c.epochs, 1, 1'000'000'000);
   at_least("max_steps", c.max_steps, int64_t{0});
   at_least("token_budget", c.token_budget, int64_t{0});
-  at_least("micro_batch_size", c.micro_batch_size, int64_t{1});
+  within("micro_batch_size", c.micro_batch_size, 1, 1 << 20);
   at_least("global_batch_size", c.global_batch_size, int64_t{0});
   at_least("warmup_steps", c.warmup_steps, int64_t{0});
   at_least("decay_steps", c.decay_steps, int64_t{0});
@@ -71,16 +73,12 @@ void validate(const TrainConfig& c) {
   at_least("eval_batches", c.eval_batches, int64_t{0});
   at_least("checkpoint_every", c.checkpoint_every, int64_t{0});
   at_least("keep_checkpoints", c.keep_checkpoints, int64_t{1});
-  at_least("timeout", c.timeout, int64_t{1});
-  require(c.timeout <= 1'000'000, "train.timeout: ", c.timeout,
-          " is out of range; expected at most 1000000 seconds");
-  require(c.micro_batch_size <= 1 << 20, "train.micro_batch_size: ", c.micro_batch_size,
-          " is out of range; expected at most ", 1 << 20);
+  within("timeout", c.timeout, 1, 1'000'000);  // seconds
   require(c.global_batch_size == 0 || c.global_batch_size % c.micro_batch_size == 0,
           "train.global_batch_size: ", c.global_batch_size,
           " is not a multiple of micro_batch_size ", c.micro_batch_size);
   require(c.lr > 0 && c.lr <= 1e3, "train.lr: ", c.lr,
-          " is out of range; expected more than 0 (typical: 1e-5 to 1e-2)");
+          " is out of range; expected more than 0 and at most 1000 (typical: 1e-5 to 1e-2)");
   require(c.min_lr >= 0 && c.min_lr <= c.lr, "train.min_lr: ", c.min_lr,
           " is out of range; expected 0 to lr ", c.lr);
   require(c.decay_steps == 0 || c.schedule == Schedule::kWsd, "train.decay_steps: ", c.decay_steps,

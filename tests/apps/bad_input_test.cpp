@@ -39,6 +39,8 @@ TEST_F(BadInput, PretrainNamesTheSettingAndWritesNothing) {
                   {{"-s", "model.presett=gpt2"}, "did you mean 'model.preset'?"},
                   {{"-s", "train.lr=0"}, "train.lr: 0"},
                   {{"-s", "train.lr=nan"}, "train.lr is 'nan'"},
+                  {{"-s", "train.lr=1e6"}, "expected more than 0 and at most 1000"},
+                  {{"-s", "lora.rank=4"}, "it is read by finetune-classify, not here"},
                   {{"-s", "train.lr="}, "no value"},
                   {{"-s", "train.max_steps=010"}, "train.max_steps is '010'"},
                   {{"-s", "classifier.labels=a"}, "read by finetune-classify"},
@@ -99,6 +101,7 @@ TEST_F(BadInput, GenerateRefusesValuesOutOfRange) {
                   {{"-p", "x", "--min-p", "2"}, "min-p: 2"},
                   {{"-p", "x", "--repetition-penalty", "0"}, "repetition-penalty: 0"},
                   {{"-p", "x", "--num-return-sequences", "0"}, "num-return-sequences: 0"},
+                  {{"-p", "--top-k", "-n", "2"}, "write --prompt=--top-k if that"},
                   {{"-p", "x", "--seed", "-2"}, "seed: -2"}});
 }
 

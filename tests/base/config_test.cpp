@@ -160,7 +160,7 @@ TEST_F(ConfigTest, UnknownKeysAreNamedWithTheNearestKnown) {
   expect_refused("train: {sources: [{pth: x}]}",
                  "unknown key 'train.sources[0].pth'; did you mean 'train.sources[0].path'?");
   expect_refused("train.lr: 1", "unknown key 'train.lr'; nest it: 'train: {lr: ...}'");
-  expect_refused("server: {port: 80}", "it is read by serve, not here");
+  expect_refused("lora: {rank: 4}", "it is read by finetune-classify, not here");
   expect_refused("\"a\\nb\": 1", "unknown key 'a\\nb'");
 }
 
@@ -243,6 +243,40 @@ TEST_F(ConfigTest, LaterFilesAndThenOverridesWin) {
 TEST_F(ConfigTest, NullTakesAValueBackAndLeavesASectionAlone) {
   EXPECT_EQ(load("seed: 5", {{"seed", "null", "--set"}}).seed, 123);
   EXPECT_EQ(load("train: {lr: 5}", {{"train", "", "--set"}}).train.lr, 5);
+}
+
+TEST_F(ConfigTest, AnOverrideIsAValueToItsLastByte) {
+  for (const char* text : {"#1",      "Chapter #7 begins",
+                           "a # b",   "Dear Sir: hello",
+                           "- a",     "'Twas brillig",
+                           "\"a\" b", "*x",
+                           "&x",      "!x",
+                           "|",       ">",
+                           "%",       "@",
+                           "`",       " a ",
+                           "a\tb",    "a\nb",
+                           "? a",     "key: {"}) {
+    EXPECT_EQ(set("title", text).title, text);
+  }
+  EXPECT_EQ(set("title", "\"a # b\"").title, "a # b");
+  EXPECT_EQ(set("title", "'it''s # 1'").title, "it's # 1");
+  EXPECT_THAT(set("train.names", "[a #1, \"b, #2\", it's #3, 'd #4']").train.names,
+              ElementsAre("a #1", "b, #2", "it's #3", "d #4"));
+  EXPECT_THAT(set("train.files", "messages #2.tsv").train.files,
+              ElementsAre(fs::current_path() / "messages #2.tsv"));
+}
+
+TEST_F(ConfigTest, PathsAreBytes) {
+  const std::string name = "r\xE9ponses \xF4\x8F\xBF\xA9.tsv";  // Latin-1, and U+10FFE9 in UTF-8
+  for (const auto& value : {name, "[" + yaml_text(name) + "]", yaml_text(name)}) {
+    const auto config = set("train.files", value);
+    ASSERT_THAT(config.train.files, ElementsAre(fs::current_path() / name));
+    const std::string yaml = config_to_yaml(config);
+    EXPECT_THAT(load(yaml).train.files, ElementsAre(fs::current_path() / name)) << yaml;
+  }
+  EXPECT_EQ(set("title", name).title, name);
+  EXPECT_THAT(set("train.files", "[\xE9, b]").train.files,
+              ElementsAre(fs::current_path() / "\xE9", fs::current_path() / "b"));
 }
 
 TEST_F(ConfigTest, OverridesAreYamlRelativeToTheWorkingFolder) {
