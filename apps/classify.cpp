@@ -45,15 +45,9 @@ int main(int argc, char** argv) {
     gptkit::add_settings(app, gptkit::ClassifyConfig{}, typed, {{"model", "-m"}, {"input", "-i"}});
     gptkit::parse(app, argc, argv);
 
-    auto inputs = gptkit::to_inputs(common);
-    inputs.overrides.insert(inputs.overrides.end(), typed.begin(), typed.end());
-    gptkit::ClassifyConfig config;
-    const auto origins = gptkit::load_config(config, inputs);
-    if (common.print_config) {
-      std::cout << gptkit::config_to_yaml(config, &origins);
-      return;
-    }
-    gptkit::run_classify(config,
+    const auto config = gptkit::typed_config<gptkit::ClassifyConfig>(common, typed);
+    if (!config) return;
+    gptkit::run_classify(*config,
                          {.texts = texts,
                           .json = common.json,
                           .threads = common.threads,

@@ -44,18 +44,12 @@ int main(int argc, char** argv) {
       std::cout << (common.json ? gptkit::dump_json(found) + "\n" : gptkit::describe_model(found));
       return;
     }
-    auto inputs = gptkit::to_inputs(common);
-    inputs.overrides.insert(inputs.overrides.end(), typed.begin(), typed.end());
-    gptkit::ConvertConfig config;
-    const auto origins = gptkit::load_config(config, inputs);
-    if (common.print_config) {
-      std::cout << gptkit::config_to_yaml(config, &origins);
-      return;
-    }
+    const auto config = gptkit::typed_config<gptkit::ConvertConfig>(common, typed);
+    if (!config) return;
     gptkit::require(!in.empty() && !out.empty(),
                     "name the model to read and the file or folder to ",
                     "write: convert IN OUT; see --help");
-    const auto written = gptkit::run_convert(config, in, out);
+    const auto written = gptkit::run_convert(*config, in, out);
     if (common.json) {
       std::cout << gptkit::dump_json(written) << '\n';
     } else {

@@ -5,7 +5,6 @@
 #include "tasks/evaluate.h"
 
 #include <iostream>
-#include <optional>
 
 #include "common/cli.h"
 #include "common/settings.h"
@@ -23,30 +22,6 @@ constexpr const char* kFewShotHelp =
     "  evaluate few-shot --model smollm2-135m-instruct --labels spam,ham --calibrate \\\n"
     "           --examples messages.tsv --test messages.tsv --shots 0,2,4,8 --rows 200";
 
-/// One subcommand: its options and its configuration.
-template <class Config>
-struct Command {
-  CLI::App* app = nullptr;
-  gptkit::CommonOptions common = {};
-  std::vector<gptkit::ConfigOverride> typed = {};
-
-  void add(CLI::App& parent, const char* name, const char* help) {
-    app = parent.add_subcommand(name, help);
-    gptkit::add_config_options(*app, common);
-    gptkit::add_settings(*app, Config{}, typed, {{"model", "-m"}});
-  }
-  /// The configuration as typed; printed, and nothing returned, for --print-config.
-  std::optional<Config> config() const {
-    auto inputs = gptkit::to_inputs(common);
-    inputs.overrides.insert(inputs.overrides.end(), typed.begin(), typed.end());
-    Config config;
-    const auto origins = gptkit::load_config(config, inputs);
-    if (!common.print_config) return config;
-    std::cout << gptkit::config_to_yaml(config, &origins);
-    return std::nullopt;
-  }
-};
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -54,13 +29,13 @@ int main(int argc, char** argv) {
     CLI::App app("Measure a language model.", "evaluate");
     app.require_subcommand(1);
     std::vector<std::string> files;
-    Command<gptkit::PerplexityConfig> perplexity;
-    perplexity.add(app, "perplexity", kPerplexityHelp);
+    gptkit::ConfiguredCommand<gptkit::PerplexityConfig> perplexity;
+    perplexity.add(app, "perplexity", kPerplexityHelp, {{"model", "-m"}});
     perplexity.app->add_option("files", files, "text files, folders, globs, or token shards")
         ->required()
         ->type_name("FILE");
-    Command<gptkit::FewShotEvaluationConfig> few_shot;
-    few_shot.add(app, "few-shot", kFewShotHelp);
+    gptkit::ConfiguredCommand<gptkit::FewShotEvaluationConfig> few_shot;
+    few_shot.add(app, "few-shot", kFewShotHelp, {{"model", "-m"}});
     gptkit::parse(app, argc, argv);
 
     if (few_shot.app->parsed()) {

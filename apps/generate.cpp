@@ -28,14 +28,8 @@ int main(int argc, char** argv) {
                           {"temperature", "--temp"}});
     gptkit::parse(app, argc, argv);
 
-    auto inputs = gptkit::to_inputs(common);
-    inputs.overrides.insert(inputs.overrides.end(), typed.begin(), typed.end());
-    gptkit::GenerateConfig config;
-    const auto origins = gptkit::load_config(config, inputs);
-    if (common.print_config) {
-      std::cout << gptkit::config_to_yaml(config, &origins);
-      return;
-    }
+    const auto config = gptkit::typed_config<gptkit::GenerateConfig>(common, typed);
+    if (!config) return;
     gptkit::GenerateEvents events;
     if (common.json) {
       events.on_done = [](const std::string& prompt, const gptkit::Generation& result) {
@@ -49,7 +43,7 @@ int main(int argc, char** argv) {
       };
     } else {
       // An answer stands alone; a continuation reads on from its prompt.
-      if (!config.chat) events.on_prompt = [](const std::string& prompt) { std::cout << prompt; };
+      if (!config->chat) events.on_prompt = [](const std::string& prompt) { std::cout << prompt; };
       events.on_text = [](std::string_view text) {
         std::cout << text << std::flush;
         return true;
@@ -60,6 +54,6 @@ int main(int argc, char** argv) {
                          " tokens/s, ended by ", to_string(result.finish_reason), "]");
       };
     }
-    gptkit::run_generate(config, common.threads, events);
+    gptkit::run_generate(*config, common.threads, events);
   });
 }

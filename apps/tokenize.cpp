@@ -4,108 +4,86 @@
 
 #include "data/tokenize.h"
 
-#include <iostream>
-
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "common/cli.h"
-#include "data/corpus.h"
+#include "common/settings.h"
 
 namespace {
 using namespace gptkit;
-
-struct Options {
-  CommonOptions common;
-  TokenizerTraining training;
-  EncodeInput input;
-  CorpusOptions shards;
-  std::vector<std::string> filter;
-  std::string tokenizer, out;
-  bool allow_special = false;
-};
+using Files = std::vector<std::string>;
 
 void print(std::string_view text) { std::cout << text; }
 
-void train(Options& o) {
-  o.training.threads = o.common.threads;
-  const auto tokenizer = train_tokenizer(o.training);
-  if (o.common.json) {
+void train(TokenizerTraining training, const Files& files, const CommonOptions& common) {
+  training.files.insert(training.files.end(), files.begin(), files.end());
+  training.threads = common.threads;
+  const auto tokenizer = train_tokenizer(training);
+  if (common.json) {
     print(dump_json(OrderedJson{{"vocab_size", tokenizer->vocab_size()},
-                                {"out", o.training.out.string()}}) +
+                                {"out", training.out.string()}}) +
           "\n");
   }
 }
 
-void encode(Options& o, const Tokenizer& tokenizer) {
-  const auto wanted = parse_filter(o.filter, "--filter");
-  require(o.filter.empty() || !o.out.empty(), "--filter needs --out: it filters for token shards");
-  if (o.out.empty()) return encode_as_text(tokenizer, o.input, o.common.json, print);
-  require(!o.input.lines, "--lines does not go with --out; give one document a line as .jsonl");
-  require(!o.input.files.empty(), "--out needs files: it reads its input twice");
-  o.shards.train.assign(o.input.files.begin(), o.input.files.end());
-  o.shards.allow_special = o.allow_special;
-  o.shards.threads = o.common.threads;
-  DocumentFilter filter(wanted, o.common.threads);
-  if (wanted.active()) o.shards.filter = &filter;
-  const auto done = encode_to_shards(o.shards, tokenizer, o.out);
-  if (wanted.active()) log_info(describe(filter.report()));
+std::shared_ptr<const Tokenizer> open(const NameOrPath& name) {
+  require(!name.empty(), "missing --tokenizer: gpt2, a folder, or a .model file");
+  return load_tokenizer(name.text);
+}
+
+void encode(const EncodeConfig& config, const Files& files, const CommonOptions& common) {
+  validate(config, files);
+  const auto tokenizer = open(config.tokenizer);
+  const auto input = input_of(config, files, common.threads);
+  if (config.out.empty()) return encode_as_text(*tokenizer, input, common.json, print);
+  CorpusOptions shards;
+  shards.train.assign(input.files.begin(), input.files.end());
+  shards.validation_fraction = config.validation;
+  shards.allow_special = config.allow_special;
+  shards.threads = common.threads;
+  DocumentFilter filter(config.filter, common.threads);
+  if (config.filter.active()) shards.filter = &filter;
+  const auto done = encode_to_shards(shards, *tokenizer, config.out);
+  if (config.filter.active()) log_info(describe(filter.report()));
   log_info("wrote ", format_count(done.train_tokens), " training and ",
-           format_count(done.validation_tokens), " validation tokens to ", o.out);
+           format_count(done.validation_tokens), " validation tokens to ", config.out.string());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   return run_app("tokenize", [&] {
-    Options o;
     CLI::App app("Learn a tokenizer, turn text into token ids and back.", "tokenize");
     app.require_subcommand(1);
-    auto& training = *app.add_subcommand("train", "learn a tokenizer from text");
-    auto& encoding = *app.add_subcommand("encode", "text to token ids, or to token shards");
-    auto& decoding = *app.add_subcommand("decode", "token ids on standard input to text");
-    auto& counting = *app.add_subcommand("count", "tokens, bytes per token, vocabulary use");
-
-    training.add_option("--algorithm", o.training.algorithm, "bpe, unigram, word or char")
-        ->required()
-        ->check(CLI::IsMember({"bpe", "unigram", "word", "char"}));
-    training.add_option("--vocab-size", o.training.vocab_size, "tokens, special ones included")
-        ->check(integer_in(1, 1 << 24));
-    const auto unknown = [&](bool wanted) { return [&o, wanted] { o.training.unknown = wanted; }; };
-    training.add_flag_callback("--unknown", unknown(true), "char: with <|endoftext|> and <|unk|>");
-    training.add_flag_callback("--no-unknown", unknown(false), "word: refuse what is unknown");
-    training.add_option("--out", o.training.out, "folder to write")->required();
-    training.add_flag("--overwrite", o.training.overwrite, "replace the tokenizer --out holds");
-    training.add_option("FILE", o.training.inputs, "files, folders, .jsonl")->required();
-    for (auto* command : {&encoding, &decoding, &counting}) {
-      command->add_option("--tokenizer", o.tokenizer, "gpt2, a folder, or a .model file")
-          ->required();
+    Files files;
+    ConfiguredCommand<TokenizerTraining> training;
+    ConfiguredCommand<EncodeConfig> encoding;
+    ConfiguredCommand<DecodeConfig> decoding;
+    ConfiguredCommand<CountConfig> counting;
+    training.add(app, "train", "learn a tokenizer from text");
+    encoding.add(app, "encode", "text to token ids, or to token shards");
+    decoding.add(app, "decode", "token ids on standard input to text");
+    counting.add(app, "count", "tokens, bytes per token, vocabulary use");
+    training.app->add_option("FILE", files, "files, folders, .jsonl");
+    for (auto* command : {encoding.app, counting.app}) {
+      command->add_option("FILE", files, "files, folders, .jsonl; - or none: standard input");
     }
-    for (auto* command : {&encoding, &counting}) {
-      command->add_flag("--allow-special", o.allow_special,
-                        "special tokens in the text are tokens");
-      command->add_flag("--lines", o.input.lines, "every input line is a document");
-      command->add_option("FILE", o.input.files,
-                          "files, folders, .jsonl; - or none: standard input");
-    }
-    encoding.add_option("--out", o.out, "write token shards to this new folder");
-    encoding.add_option("--validation", o.shards.validation_fraction, "part for val-*.bin")
-        ->check(real_in(0, 0.99));
-    encoding
-        .add_option("--filter", o.filter,
-                    "drop documents, KEY=VALUE as in data.filter: near_duplicates=0.8")
-        ->allow_extra_args(false);
-    for (auto* command : {&training, &encoding, &decoding, &counting}) {
-      add_basic_options(*command, o.common);
-    }
+    add_section_option(*encoding.app, "--filter", "near_duplicates=0.8", encoding.typed,
+                       "drop documents by a rule of data.filter: near_duplicates=0.8");
     parse(app, argc, argv);
 
-    if (training) return train(o);
-    const auto tokenizer = load_tokenizer(o.tokenizer);
-    o.input.special = o.allow_special ? SpecialTokens::kAllow : SpecialTokens::kAsText;
-    o.input.threads = o.common.threads;
-    if (encoding) encode(o, *tokenizer);
-    if (decoding) decode_to_text(*tokenizer, o.common.json, print);
-    if (counting) print(describe(count_tokens(*tokenizer, o.input), o.common.json));
+    if (training.app->parsed()) {
+      if (const auto config = training.config()) train(*config, files, training.common);
+    } else if (encoding.app->parsed()) {
+      if (const auto config = encoding.config()) encode(*config, files, encoding.common);
+    } else if (decoding.app->parsed()) {
+      const auto config = decoding.config();
+      if (config) decode_to_text(*open(config->tokenizer), decoding.common.json, print);
+    } else if (const auto config = counting.config()) {
+      const auto input = input_of(*config, files, counting.common.threads);
+      const auto counts = count_tokens(*open(config->tokenizer), input);
+      print(describe(counts, counting.common.json));
+    }
   });
 }

@@ -5,7 +5,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 #include <map>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -22,7 +24,8 @@ ConfigInputs to_inputs(const CommonOptions& options);
 using OptionAliases = std::map<std::string, std::string>;
 
 /// Adds one option per field of `defaults`; the values typed are appended to `overrides` while
-/// parsing. A bool field is a flag, a list field may be repeated.
+/// parsing. A bool field is a flag, an optional bool two (--key, --no-key), a list field may be
+/// repeated; a section has no option of its own (--set section.key=value).
 template <class Settings>
 void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOverride>& overrides,
                   const OptionAliases& aliases = {}) {
@@ -35,13 +38,19 @@ void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOve
     if (const auto alias = aliases.find(key); alias != aliases.end()) {
       names = alias->second + "," + names;
     }
-    if constexpr (std::is_same_v<Field, bool>) {
+    const auto add_flag = [&](const std::string& flag, const char* value, const std::string& text) {
       app.add_flag_callback(
-          names,
-          [&overrides, key, option] {
-            overrides.push_back({key, "true", option});
+          flag,
+          [&overrides, key, option, value] {
+            overrides.push_back({key, value, option});
           },
-          help);
+          text);
+    };
+    if constexpr (std::is_same_v<Field, bool>) {
+      add_flag(names, "true", help);
+    } else if constexpr (std::is_same_v<Field, std::optional<bool>>) {
+      add_flag(names, "true", help);
+      add_flag("--no-" + option.substr(2), "false", "the opposite of " + option);
     } else if constexpr (config_detail::IsVector<Field>::value) {
       app.add_option_function<std::vector<std::string>>(
              names,
@@ -54,13 +63,16 @@ void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOve
              help + " (may repeat)")
           ->expected(1)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    } else {
-      constexpr bool kNumber = std::is_arithmetic_v<Field>;
-      const auto shown = config_detail::scalar_to_yaml(field);
+    } else if constexpr (config_detail::Scalar<Field> || config_detail::IsOptional<Field>::value) {
+      const auto initial = config_detail::value_or_default(field);
+      constexpr bool kNumber = std::is_arithmetic_v<std::remove_const_t<decltype(initial)>>;
+      const auto shown = config_detail::IsOptional<Field>::value
+                             ? std::string("\"\"")
+                             : config_detail::scalar_to_yaml(initial);
       auto* added = app.add_option_function<std::string>(
           names,
-          [&overrides, key, option](const std::string& value) {
-            overrides.push_back({key, kNumber ? value : yaml_text(value), option});
+          [&overrides, key, option](const std::string& typed) {
+            overrides.push_back({key, kNumber ? typed : yaml_text(typed), option});
           },
           help);
       added->type_name(kNumber ? "NUMBER" : "TEXT");
@@ -68,5 +80,39 @@ void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOve
     }
   });
 }
+
+/// An option that sets keys of the section of its own name: --filter KEY=VALUE.
+void add_section_option(CLI::App& app, const std::string& option, const std::string& example,
+                        std::vector<ConfigOverride>& overrides, const std::string& help);
+
+/// The config that files, --set and typed options add up to. With --print-config it is printed
+/// instead, and nothing returned.
+template <class Config>
+std::optional<Config> typed_config(const CommonOptions& common,
+                                   const std::vector<ConfigOverride>& typed) {
+  auto inputs = to_inputs(common);
+  inputs.overrides.insert(inputs.overrides.end(), typed.begin(), typed.end());
+  Config config;
+  const auto origins = load_config(config, inputs);
+  if (!common.print_config) return config;
+  std::cout << config_to_yaml(config, &origins);
+  return std::nullopt;
+}
+
+/// A subcommand with a config of its own.
+template <class Config>
+struct ConfiguredCommand {
+  CLI::App* app = nullptr;
+  CommonOptions common = {};
+  std::vector<ConfigOverride> typed = {};
+
+  void add(CLI::App& parent, const char* name, const char* help, const OptionAliases& aliases = {},
+           bool json = true) {
+    app = parent.add_subcommand(name, help);
+    add_config_options(*app, common, json);
+    add_settings(*app, Config{}, typed, aliases);
+  }
+  std::optional<Config> config() const { return typed_config<Config>(common, typed); }
+};
 
 }  // namespace gptkit

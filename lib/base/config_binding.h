@@ -60,6 +60,16 @@ concept Scalar = std::integral<T> || std::floating_point<T> || std::is_enum_v<T>
     std::same_as<T, std::string> || std::same_as<T, std::filesystem::path> ||
     std::same_as<T, NameOrPath>;
 
+/// What an optional field holds, or its type's own default.
+template <class T>
+T value_or_default(const T& field) {
+  return field;
+}
+template <class T>
+T value_or_default(const std::optional<T>& field) {
+  return field.value_or(T{});
+}
+
 template <class Section>
 concept HasShorthand = requires {
   Section::kShorthand;

@@ -83,10 +83,6 @@ void visit_fields(DocumentFilterConfig& c, Visitor&& visit) {
 /// Fails naming the key, with `section` ("data.filter") before it.
 void validate(const DocumentFilterConfig& config, const std::string& section);
 
-/// From "KEY=VALUE" settings of an option, whose name opens the error messages. Validated.
-DocumentFilterConfig parse_filter(const std::vector<std::string>& settings,
-                                  const std::string& option);
-
 enum class DropReason {
   kTooShort,
   kTooLong,

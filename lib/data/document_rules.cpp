@@ -161,19 +161,4 @@ void validate(const DocumentFilterConfig& config, const std::string& section) {
           " is out of range; expected a Jaccard index from 0.1 to 1, or 0 for off");
 }
 
-DocumentFilterConfig parse_filter(const std::vector<std::string>& settings,
-                                  const std::string& option) {
-  ConfigInputs inputs;
-  for (const auto& setting : settings) {
-    const auto sign = setting.find('=');
-    require(sign != setting.npos, option, ": '", printable(setting),
-            "' is no setting; expected KEY=VALUE, such as near_duplicates=0.8");
-    inputs.overrides.push_back({setting.substr(0, sign), setting.substr(sign + 1), option});
-  }
-  DocumentFilterConfig config;
-  load_config(config, inputs);
-  validate(config, option);
-  return config;
-}
-
 }  // namespace gptkit

@@ -264,14 +264,44 @@ std::shared_ptr<const Tokenizer> learn(const std::vector<fs::path>& files,
 }  // namespace
 
 std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& training) {
-  require(!training.inputs.empty(), "no text to learn from is given");
+  require(!training.algorithm.empty(), "missing --algorithm: bpe, unigram, word or char");
+  require(!training.vocab_size || (*training.vocab_size >= 1 && *training.vocab_size <= 1 << 24),
+          "--vocab-size: ", training.vocab_size.value_or(0), " is out of range; expected 1 to ",
+          1 << 24);
+  require(!training.out.empty(), "missing --out: the folder to write");
+  require(!training.files.empty(), "missing FILE: the text to learn from");
   check_free(training.out, training.overwrite);
-  const auto files = expand_inputs(training.inputs);
+  const auto files = expand_inputs(training.files);
   const auto tokenizer = learn(files, training);
   save_tokenizer(*tokenizer, training.out);
   log_info("learned ", format_count(tokenizer->vocab_size()), " tokens, written to ",
            training.out.string());
   return tokenizer;
+}
+
+void validate(const EncodeConfig& config, const std::vector<std::string>& arguments) {
+  require(config.validation >= 0 && config.validation < 1, "--validation: ", config.validation,
+          " is out of range; expected at least 0 and less than 1");
+  validate(config.filter, "filter");
+  if (config.out.empty()) {
+    require(!config.filter.active(), "--filter needs --out: it filters for token shards");
+    return;
+  }
+  require(!config.lines, "--lines does not go with --out; give one document a line as .jsonl");
+  const bool piped = std::find(arguments.begin(), arguments.end(), "-") != arguments.end();
+  require(!piped && (!config.files.empty() || !arguments.empty()),
+          "--out needs files: it reads its input twice");
+}
+
+EncodeInput input_of(const CountConfig& config, const std::vector<std::string>& arguments,
+                     int threads) {
+  EncodeInput input;
+  input.lines = config.lines;
+  input.threads = threads;
+  for (const auto& file : config.files) input.files.push_back(file.string());
+  input.files.insert(input.files.end(), arguments.begin(), arguments.end());
+  if (config.allow_special) input.special = SpecialTokens::kAllow;
+  return input;
 }
 
 void encode_as_text(const Tokenizer& tokenizer, const EncodeInput& input, bool json,

@@ -129,7 +129,7 @@ TEST_F(Mixture, EncodeFiltersForShardsAndAMixtureTakesThem) {
   EXPECT_EQ(mixed.exit_code, 0) << mixed.err;
   expect_failure(run("tokenize", {"encode", "--tokenizer", "tok", "--out", "x", "--filter",
                                   "near_duplicate=0.8", "pages.jsonl"}),
-                 2, "tokenize", "--filter: unknown key 'near_duplicate'; did you mean");
+                 2, "tokenize", "--filter: unknown key 'filter.near_duplicate'; did you mean");
   expect_failure(run("tokenize", {"encode", "--tokenizer", "tok", "--filter", "min_characters=3",
                                   "pages.jsonl"}),
                  2, "tokenize", "--filter needs --out");

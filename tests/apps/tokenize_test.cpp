@@ -158,6 +158,27 @@ TEST_F(Tokenize, SaysWhatItCouldNotLearn) {
   EXPECT_FALSE(fs::exists(path("none")));
 }
 
+TEST_F(Tokenize, ReadsSettingsAsTheOtherProgramsDo) {
+  const auto config = file("encode.yaml", "tokenizer: bpe\nfiles: [sample.txt]\nlines: true\n");
+  const auto by_config = tokenize({"encode", "-c", config});
+  ASSERT_EQ(by_config.exit_code, 0) << by_config.err;
+  const auto by_options = tokenize({"encode", "--lines", "--tokenizer", bpe(), sample()});
+  EXPECT_EQ(by_config.out, by_options.out);
+  const auto one = tokenize({"encode", "-c", config, "-s", "lines=false"});
+  EXPECT_EQ(one.out, tokenize({"encode", "--tokenizer", bpe(), sample()}).out);
+  const auto printed = tokenize({"encode", "-c", config, "--print-config"});
+  EXPECT_THAT(printed.out, HasSubstr("lines: true"));
+  EXPECT_THAT(printed.out, HasSubstr("encode.yaml:3"));
+  const auto learned = tokenize({"train", "-s", "algorithm=char", "-s", "unknown=true", "-s",
+                                 "out=" + path("by-set"), "-q", sample()});
+  EXPECT_EQ(learned.exit_code, 0) << learned.err;
+  EXPECT_TRUE(fs::exists(path("by-set")));
+  expect_failure(tokenize({"encode", "-c", config, "-s", "line=true"}), 2, "tokenize",
+                 "unknown key 'line'; did you mean 'lines'?");
+  expect_failure(tokenize({"count", "-s", "validation=0.1"}), 2, "tokenize",
+                 "unknown key 'validation'");
+}
+
 TEST_F(Tokenize, NeverOverwritesATokenizer) {
   expect_failure(tokenize({"train", "--algorithm", "char", "--out", bpe(), sample()}), 2,
                  "tokenize", "holds a tokenizer already");
