@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
         "Labelled texts: TSV, CSV or JSONL with a label and a text column.\n\n"
         "  finetune-classify --model runs/mine/model --out runs/spam \\\n"
         "                    --set data.train=messages.tsv\n"
-        "  finetune-classify -c configs/classify/spam-lora.yaml --set data.train=messages.tsv\n"
+        "  finetune-classify -c configs/classify/spam-smollm2.yaml --set data.train=messages.tsv\n"
         "  finetune-classify -c configs/book/ch06-classify.yaml \\\n"
         "                    --sweep configs/classify/ablation.yaml --out runs/ablation",
         "finetune-classify");
