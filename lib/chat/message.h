@@ -1,0 +1,18 @@
+#pragma once
+// A conversation as chat templates see it.
+
+#include <string>
+#include <vector>
+
+namespace gptkit {
+
+/// One message: its role ("system", "user", "assistant") and what was said.
+struct Message {
+  std::string role, content;
+  bool operator==(const Message&) const = default;
+};
+
+/// Oldest message first.
+using Conversation = std::vector<Message>;
+
+}  // namespace gptkit
