@@ -7,6 +7,7 @@
 
 #include <iostream>
 
+#include "base/log.h"
 #include "common/cli.h"
 #include "common/memory.h"
 #include "common/settings.h"
@@ -52,7 +53,7 @@ int main(int argc, char** argv) {
                           .json = common.json,
                           .threads = common.threads,
                           .input = STDIN_FILENO,
-                          .terminal = ::isatty(STDOUT_FILENO) == 1},
+                          .colours = gptkit::shows_colours(STDOUT_FILENO)},
                          std::cout);
   });
 }

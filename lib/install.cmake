@@ -3,9 +3,6 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/gptkit)
 
-# Installed programs find the LibTorch they were built with.
-set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON PARENT_SCOPE)
-
 get_property(libraries GLOBAL PROPERTY GPTKIT_LIBRARIES)
 install(TARGETS ${libraries} EXPORT gptkit-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(library ${libraries})

@@ -1,14 +1,15 @@
 #include "common/run_app.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <streambuf>
@@ -18,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/stop.h"
+#include "common/surroundings.h"
 
 namespace gptkit {
 namespace {
@@ -96,15 +98,9 @@ class OutputScope {
 
 /// One printable line: control characters and newlines would let a file name forge messages.
 std::string one_line(std::string_view message) {
-  std::string line;
-  for (const char c : message) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte == '\n' || byte == '\t') {
-      line += ' ';
-    } else {
-      line += byte < 0x20 || byte == 0x7f ? '?' : c;
-    }
-  }
+  std::string line = without_controls(message);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   return line;
 }
 
@@ -119,31 +115,55 @@ int report(const char* name, std::string_view message, int exit_code) {
   return exit_code;
 }
 
-/// A closed descriptor 0, 1 or 2 would be taken by the first file opened.
-void open_standard_descriptors() {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
-    // The wrong way round on purpose: using it is still an error.
-    const int opened = ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-    if (opened != fd && opened >= 0) ::close(opened);
+/// What LibTorch and the standard library say when memory ran out.
+bool is_out_of_memory(std::string_view message) {
+  for (const char* text :
+       {"can't allocate memory", "out of memory", "bad_alloc", "Cannot allocate"}) {
+    if (message.find(text) != std::string_view::npos) return true;
   }
+  return false;
+}
+
+int report_out_of_memory(const char* name) {
+  return report(name, "out of memory; use smaller sizes or a machine with more memory", 1);
+}
+
+int report(const char* name, const std::filesystem::filesystem_error& error) {
+  constexpr std::array kInput = {ENOENT, EACCES, EPERM, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG};
+  const int code = error.code().value();
+  const bool input = std::find(kInput.begin(), kInput.end(), code) != kInput.end();
+  return report(name,
+                concat("cannot access '", printable(error.path1().string(), 400),
+                       "': ", error.code().message()),
+                input ? 2 : 1);
+}
+
+/// The first line of a foreign error, without the place in LibTorch's source that opens some.
+std::string_view first_line(std::string_view message) {
+  message = message.substr(0, message.find('\n'));
+  if (message.starts_with("[enforce fail at ")) {
+    message = message.substr(std::min(message.size(), message.find("] ") + 2));
+  }
+  return message;
 }
 }  // namespace
 
 int run_app(const char* name, const std::function<void()>& body) {
   // LibTorch then asks for huge pages: a model of 0.5 GB is filled in two thirds of the time.
   ::setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0);
-  std::signal(SIGPIPE, SIG_IGN);
-  open_standard_descriptors();
+  prepare_surroundings(name);
   OutputScope output;
   try {
+    check_surroundings();
     body();
     std::cout.flush();
     return 0;
   } catch (const Finished&) {
     try {
       std::cout.flush();
-    } catch (...) {  // the reader has gone
+    } catch (const Finished&) {  // the reader has gone
+    } catch (const Error& error) {
+      return report(name, error.what(), error.exit_code());
     }
     return 0;
   } catch (const Error& error) {
@@ -151,10 +171,13 @@ int run_app(const char* name, const std::function<void()>& body) {
   } catch (const Stopped& stopped) {
     return report(name, stopped.what(), stopped.exit_code());
   } catch (const std::bad_alloc&) {
-    return report(name, "out of memory; use smaller sizes or a machine with more memory", 1);
+    return report_out_of_memory(name);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(name, error);
   } catch (const std::exception& error) {
     const std::string_view message = error.what();
-    return report(name, message.substr(0, message.find('\n')), 1);
+    if (is_out_of_memory(message)) return report_out_of_memory(name);
+    return report(name, first_line(message), 1);
   } catch (...) {
     return report(name, "an unknown error", 1);
   }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/remove_tree.h"
+#include "base/temporaries.h"
 
 namespace gptkit {
 namespace {
@@ -28,17 +29,41 @@ fs::path rename_target(const fs::path& path) {
   return target;
 }
 
-/// `NAME.tmp-PID-N`, made by `make`, which returns -1 with errno as system calls do.
+struct MadeTemporary {
+  fs::path path;
+  Temporary known;
+  int fd;
+};
+
+/// `NAME.tmp-PID-N`, made by `make`, which returns a descriptor, or -1 with errno. What dead
+/// processes left of this target goes first: their disk space may be needed.
 template <class Make>
-std::pair<fs::path, int> make_temporary(const fs::path& target, Make&& make) {
+MadeTemporary make_temporary(const fs::path& target, Make&& make) {
   static std::atomic<unsigned> next{0};
+  remove_leftovers_of(target);
   for (;;) {
     fs::path name = target;
     name += concat(".tmp-", ::getpid(), "-", next++);
-    const int result = uninterrupted([&] { return make(name); });
-    if (result >= 0) return {name, result};
+    Temporary known(name);
+    const int fd = uninterrupted([&] { return make(name); });
+    if (fd >= 0) {
+      lock_temporary(fd);
+      return {name, std::move(known), fd};
+    }
     if (errno != EEXIST) fail_writing(target, errno);
   }
+}
+
+int make_folder(const fs::path& name) {
+  if (::mkdir(name.c_str(), 0777) != 0) return -1;
+  const int fd =
+      uninterrupted([&] { return ::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (fd < 0) {
+    const int code = errno;
+    ::rmdir(name.c_str());
+    errno = code;
+  }
+  return fd;
 }
 
 int rename_exchanging(const fs::path& a, const fs::path& b) {
@@ -57,9 +82,12 @@ AtomicFile::AtomicFile(fs::path path) : path_(rename_target(path)) {
     if (fd_ < 0) fail_writing(path_, errno);
     return;
   }
-  std::tie(temporary_, fd_) = make_temporary(path_, [](const fs::path& name) {
+  auto made = make_temporary(path_, [](const fs::path& name) {
     return ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   });
+  temporary_ = std::move(made.path);
+  known_ = std::move(made.known);
+  fd_ = made.fd;
   // The new content of a file keeps its mode; where that is not possible the umask's stands.
   if (exists) [[maybe_unused]]
     const int ignored = ::fchmod(fd_, info.st_mode & 07777);
@@ -90,7 +118,8 @@ void AtomicFile::write_at(std::uint64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = uninterrupted(
         [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-    if (n <= 0) fail_writing(path_, n < 0 ? errno : EIO);
+    if (n < 0) fail_writing_bytes(path_, errno, bytes);
+    if (n == 0) fail_writing(path_, EIO);
     bytes.remove_prefix(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);
   }
@@ -103,6 +132,7 @@ void AtomicFile::commit() {
   if (temporary_.empty()) return;
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_writing(path_, errno);
   temporary_.clear();
+  known_.forget();
   sync_folder(path_.parent_path());
 }
 
@@ -125,13 +155,15 @@ AtomicDirectory::AtomicDirectory(fs::path final_path) : final_(rename_target(fin
   std::error_code code;
   if (final_.has_parent_path()) fs::create_directories(final_.parent_path(), code);
   if (code) fail_writing(final_, code.value());
-  temporary_ = make_temporary(final_, [](const fs::path& name) {
-                 return ::mkdir(name.c_str(), 0777);
-               }).first;
+  auto made = make_temporary(final_, make_folder);
+  temporary_ = std::move(made.path);
+  known_ = std::move(made.known);
+  fd_ = made.fd;
 }
 
 AtomicDirectory::~AtomicDirectory() {
   if (!committed_) try_remove_tree(temporary_);
+  if (fd_ >= 0) ::close(fd_);
 }
 
 void AtomicDirectory::commit(bool replace) {
@@ -146,6 +178,7 @@ void AtomicDirectory::commit(bool replace) {
   const fs::path parent = final_.parent_path();
   if (::rename(temporary_.c_str(), final_.c_str()) == 0) {  // free, or an empty folder
     committed_ = true;
+    known_.forget();
     sync_folder(parent);
     return;
   }
@@ -157,7 +190,9 @@ void AtomicDirectory::commit(bool replace) {
   fs::path old = temporary_;
   if (rename_exchanging(temporary_, final_) != 0) {
     if (errno != EINVAL && errno != ENOSYS) fail_writing(final_, errno);
-    old += "0";
+    known_.forget();  // from here on it is all that there is
+    old = final_;
+    old += concat(".old-", ::getpid());
     if (::rename(final_.c_str(), old.c_str()) != 0) fail_writing(final_, errno);
     if (::rename(temporary_.c_str(), final_.c_str()) != 0) {
       const int code = errno;

@@ -32,6 +32,14 @@ std::string reason(int code) { return std::generic_category().message(code); }
   fail_runtime("cannot write ", shown(path), ": ", reason(code));
 }
 
+[[noreturn]] void fail_writing_bytes(const fs::path& path, int code, std::string_view bytes) {
+  if (code == EFAULT) {
+    const auto lost = lost_page(bytes.data());
+    if (lost.path) fail_runtime(lost.path, ": ", lost.reason);
+  }
+  fail_writing(path, code);
+}
+
 int open_to_read(const fs::path& path, struct stat& info) {
   Descriptor file(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
   if (file.get() < 0 || ::fstat(file.get(), &info) != 0) fail_reading(path, errno);
@@ -53,7 +61,7 @@ void read_pieces(int fd, const fs::path& path, const std::function<void(std::str
 void write_all(int fd, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
     const ssize_t n = uninterrupted([&] { return ::write(fd, bytes.data(), bytes.size()); });
-    if (n < 0) fail_writing(path, errno);
+    if (n < 0) fail_writing_bytes(path, errno, bytes);
     if (n == 0) fail_writing(path, EIO);
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }

@@ -58,6 +58,20 @@ inline std::string printable(std::string_view text, std::size_t max_bytes = 160)
   return out;
 }
 
+/// A whole message without what would steer a terminal: line ends and tabs stay.
+inline std::string without_controls(std::string_view message) {
+  std::string text;
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(message[i]);
+    const bool c1_control =
+        byte == 0xC2 && i + 1 < message.size() && static_cast<unsigned char>(message[i + 1]) < 0xA0;
+    const bool control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F;
+    text += control || c1_control ? '?' : message[i];
+    i += c1_control;
+  }
+  return text;
+}
+
 /// Throws an input error (exit code 2).
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {

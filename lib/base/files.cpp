@@ -3,65 +3,17 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
-#include <utility>
 
 #include "base/descriptor.h"
 #include "base/error.h"
 
 namespace gptkit {
-MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  struct stat info {};
-  const Descriptor file(open_to_read(path, info));
-  if (S_ISREG(info.st_mode) && info.st_size > 0) {
-    size_ = static_cast<std::size_t>(info.st_size);
-    void* const at = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.get(), 0);
-    if (at == MAP_FAILED) fail_runtime("cannot map ", shown(path), ": ", reason(errno));
-    data_ = static_cast<const char*>(at);
-    backed_ = true;
-    return;
-  }
-  // Pipes and the files of /proc have no size and no map: an anonymous one holds what they give.
-  std::string content;
-  read_pieces(file.get(), path, [&](std::string_view piece) { content += piece; });
-  if (content.empty()) return;
-  void* const at =
-      ::mmap(nullptr, content.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) fail_runtime("cannot map ", shown(path), ": ", reason(errno));
-  std::memcpy(at, content.data(), content.size());
-  data_ = static_cast<const char*>(at);
-  size_ = content.size();
-}
-
-MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<char*>(data_), size_);
-}
-
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      backed_(other.backed_) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  std::swap(backed_, other.backed_);
-  return *this;
-}
-
-void MappedFile::release(std::span<const std::byte> part) const {
-  if (!backed_ || part.empty()) return;
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<std::uintptr_t>(part.data() + part.size()) / page * page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   struct stat info {};
@@ -80,6 +32,51 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
     if (content.size() > max_bytes) refuse(content.size(), "at least ");
   });
   return content;
+}
+
+namespace {
+
+/// The type bits of a name's mode; 0 when there is nothing.
+mode_t type_of(const fs::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0) return info.st_mode & S_IFMT;
+  if (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG) fail_reading(path, errno);
+  return 0;
+}
+
+bool begins_with(std::string_view content, std::string_view lower) {
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  return content.size() >= lower.size() && std::equal(lower.begin(), lower.end(), content.begin(),
+                                                      [&](char b, char a) { return same(a, b); });
+}
+
+}  // namespace
+
+bool is_there(const fs::path& path) { return type_of(path) != 0; }
+bool is_folder(const fs::path& path) { return type_of(path) == S_IFDIR; }
+bool is_regular(const fs::path& path) { return type_of(path) == S_IFREG; }
+
+void refuse_lfs_pointer(std::string_view content, const std::string& where) {
+  require(!content.starts_with("version https://git-lfs.github.com/spec/"), where,
+          ": this is a git-LFS pointer, not the file itself; fetch it with 'git lfs pull'");
+}
+
+void refuse_placeholder(std::string_view content, const std::string& where) {
+  refuse_lfs_pointer(content, where);
+  const auto begin = content.find_first_not_of(" \t\r\n");
+  const auto text = content.substr(std::min(begin, content.size()));
+  for (const char* page : {"<!doctype html", "<html", "<head", "<?xml"}) {
+    require(!begins_with(text, page), where,
+            ": this is a web page, not the file itself; download it again");
+  }
+  // What huggingface.co answers instead of a file: a line of text, or {"error": ...}.
+  for (const char* answer : {"entry not found", "repository not found", "file not found",
+                             "not found", "invalid username or password", "invalid credentials",
+                             "access to model", "404", "401", "{\"error\":\""}) {
+    require(text.size() > 1000 || !begins_with(text, answer), where,
+            ": this is the text that a server sent instead of the file ('", printable(text, 60),
+            "'); download it again");
+  }
 }
 
 FolderLock::FolderLock(const fs::path& folder) {

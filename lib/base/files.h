@@ -10,11 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include "base/temporaries.h"
+
 namespace gptkit {
 
 namespace fs = std::filesystem;
 
-/// A file mapped read-only. Movable; the views it hands out live as long as it does.
+struct FileMapping;
+
+/// What a message says behind the path of a file that lost bytes while it was being read.
+inline constexpr const char* kCutShort = "it was cut short while in use; copy it again";
+
+/// A file mapped read-only. Movable; the views it hands out live as long as it does. Bytes that the
+/// file loses meanwhile cannot be touched: that is a SIGBUS, which lost_page() explains.
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);
@@ -33,8 +41,31 @@ class MappedFile {
   fs::path path_;
   const char* data_ = nullptr;
   std::size_t size_ = 0;
-  bool backed_ = false;  // by the file: what was a pipe lives in memory alone
+  FileMapping* mapping_ = nullptr;  // of a file; what was a pipe lives in memory alone
 };
+
+/// Which file the page of an address belongs to and what happened to it; `path` is nullptr when it
+/// is no MappedFile's. For SIGBUS handlers, and for system calls that answer EFAULT.
+struct LostPage {
+  const char* path = nullptr;  ///< in quotes
+  const char* reason = nullptr;
+};
+LostPage lost_page(const void* address) noexcept;
+/// Fails when a file that is mapped now has become shorter: its last page then ends in zeros,
+/// without a signal. To be called before what was read of them counts.
+void check_mapped_files();
+
+/// Whether something, a folder or a regular file has this name. Not being allowed to look is an
+/// error that names the path, not an absence.
+bool is_there(const fs::path& path);
+bool is_folder(const fs::path& path);
+bool is_regular(const fs::path& path);
+
+/// Fails when the content is what often stands in the place of a file that was not fetched: a
+/// git-LFS pointer, a web page, the hub's text for a missing file. For files that are neither.
+void refuse_placeholder(std::string_view content, const std::string& where);
+/// The same for texts, which may be web pages: git-LFS pointers alone.
+void refuse_lfs_pointer(std::string_view content, const std::string& where);
 
 /// The whole file as a string. Refuses files larger than max_bytes before reading them.
 std::string read_file(const fs::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 34);
@@ -56,6 +87,7 @@ class AtomicFile {
 
  private:
   fs::path path_, temporary_;
+  Temporary known_;
   int fd_ = -1;
   std::uint64_t written_ = 0;
   std::string buffer_;  // small writes are gathered
@@ -82,6 +114,8 @@ class AtomicDirectory {
 
  private:
   fs::path final_, temporary_;
+  Temporary known_;
+  int fd_ = -1;  // of the temporary folder, locked
   bool committed_ = false;
 };
 

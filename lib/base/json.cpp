@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 
 namespace gptkit {
 namespace {
@@ -89,6 +90,7 @@ class Builder {
   }
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) {
+    refuse_placeholder(text_, where_);
     std::string_view what = error.what();
     if (const auto end = what.find("] "); end != what.npos) what.remove_prefix(end + 2);
     if (const auto end = what.find(": "); what.starts_with("parse error") && end != what.npos) {

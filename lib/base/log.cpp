@@ -57,13 +57,14 @@ void show(const State& shared, std::string_view message) {
   to_stderr(text);
 }
 
-void print(std::string_view message, bool to_terminal) {
+void print(std::string_view raw, bool to_terminal) {
+  const std::string message = without_controls(raw);
   State& shared = state();
   const std::scoped_lock lock(shared.mutex);
   if (to_terminal) show(shared, message);
   if (shared.file.empty()) return;
   try {
-    append_line(shared.file, time_of_day() + " " + std::string(message));
+    append_line(shared.file, time_of_day() + " " + message);
   } catch (const Error& error) {  // a full disk must not end the run through its log
     shared.file.clear();
     to_stderr(concat("warning: ", error.what(), "; the log goes on without this file\n"));
@@ -80,25 +81,27 @@ void set_log_file(const std::filesystem::path& path) {
   state().file = path;
 }
 
-bool stderr_is_interactive() {
+bool shows_colours(int descriptor) {
   const auto set = [](const char* name) {
     const char* const value = std::getenv(name);
     return std::string_view(value ? value : "");
   };
-  return ::isatty(STDERR_FILENO) && set("NO_COLOR").empty() && set("TERM") != "dumb";
+  return ::isatty(descriptor) && set("NO_COLOR").empty() && set("TERM") != "dumb";
 }
+
+bool stderr_is_interactive() { return shows_colours(STDERR_FILENO); }
 
 void set_status_line(std::string_view line) {
   const std::scoped_lock lock(state().mutex);
   if (line.empty() && state().status.empty()) return;
-  state().status = line;
+  state().status = without_controls(line);
   to_stderr(std::string(kClearLine) + state().status);
 }
 
 void print_line(std::string_view line) {
   if (log_level() == LogLevel::kQuiet) return;
   const std::scoped_lock lock(state().mutex);
-  show(state(), line);
+  show(state(), without_controls(line));
 }
 
 void log_line(std::string_view message) { print(message, log_level() != LogLevel::kQuiet); }

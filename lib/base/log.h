@@ -16,8 +16,10 @@ LogLevel log_level();
 /// From now on every message is also appended, with the time of day, to this file (`run.log`).
 void set_log_file(const std::filesystem::path& path);
 
-/// True when standard error is a terminal and NO_COLOR is unset: colour and redrawn lines are fine.
-bool stderr_is_interactive();
+/// The one place that decides about colours and redrawn lines: the descriptor is a terminal that
+/// has them (TERM is not `dumb`), and NO_COLOR is unset or empty.
+bool shows_colours(int descriptor);
+bool stderr_is_interactive();  ///< shows_colours() of standard error
 
 void log_line(std::string_view message);      ///< dropped by --quiet
 void warning_line(std::string_view message);  ///< "warning: ..."; shown even with --quiet

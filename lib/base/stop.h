@@ -1,6 +1,7 @@
 #pragma once
-// SIGINT and SIGTERM as a wish: the first one is noted, so that a long job can finish its step and
-// save; a second one ends the process at once.
+// Signals that ask for the end. A job without anything to save ends at once, leaving no temporary
+// files; one that has (training) calls watch_stop_signals(): the first SIGINT, SIGTERM or SIGHUP is
+// noted, so that it can finish its step and save; a second one ends the process at once.
 
 #include <stdexcept>
 #include <string>
@@ -17,7 +18,11 @@ class Stopped : public std::runtime_error {
   int signal_;
 };
 
-/// Starts noting SIGINT and SIGTERM.
+/// From now on these signals end the process with 128 + signal and a line that begins with
+/// `program`. SIGHUP stays ignored where it was (nohup).
+void end_on_stop_signals(const char* program);
+
+/// Starts noting them.
 void watch_stop_signals();
 
 /// The signal that asked for the end, or 0.

@@ -69,7 +69,7 @@ struct ShardList {
 };
 
 bool is_shard_folder(const fs::path& path) {
-  if (!fs::is_directory(path) || !fs::exists(path / "meta.json")) return false;
+  if (!is_folder(path) || !is_there(path / "meta.json")) return false;
   const auto meta = parse_json(read_file(path / "meta.json"), (path / "meta.json").string());
   return meta.is_object() && meta.value("format", Json()) == kFormat;
 }
@@ -227,10 +227,10 @@ EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& to
   check_options(options);
   require(options.split_by == SplitBy::kCharacters,
           "shards are written in one pass, so their validation part is cut by characters only");
-  require(!fs::exists(folder), folder.string(), ": already exists; name a new folder");
+  require(!is_there(folder), folder.string(), ": already exists; name a new folder");
   const auto files = expand_inputs(options.train);
   for (const auto& file : files) {
-    require(fs::is_regular_file(file), file.string(),
+    require(is_regular(file), file.string(),
             ": is no regular file; writing shards reads its input twice");
   }
   const double fraction = options.validation.empty() ? options.validation_fraction : 0.0;

@@ -43,10 +43,10 @@ std::vector<fs::path> matches_of_glob(const fs::path& pattern) {
 }
 
 void add_input(const fs::path& input, std::vector<fs::path>& files) {
-  if (fs::is_directory(input)) {
+  if (is_folder(input)) {
     const auto below = text_files_below(input);
     files.insert(files.end(), below.begin(), below.end());
-  } else if (fs::exists(input)) {
+  } else if (is_there(input)) {
     files.push_back(input);
   } else if (input.string().find_first_of("*?[") != std::string::npos) {
     for (const auto& match : matches_of_glob(input)) add_input(match, files);
@@ -56,6 +56,7 @@ void add_input(const fs::path& input, std::vector<fs::path>& files) {
 }
 
 void refuse_binary(const MappedFile& file) {
+  refuse_lfs_pointer(file.text(), printable(file.path().string(), 400));
   if (file.size() == 0) return;
   const void* nul = std::memchr(file.text().data(), 0, file.size());
   if (!nul) return;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "text/unicode.h"
 
 namespace gptkit {
@@ -65,6 +66,7 @@ TableReader::TableReader(int descriptor, const std::string& name, const TableRea
 void TableReader::open() {
   line_ = 1;
   const auto begin = source_->rest();
+  refuse_lfs_pointer(begin, source_->name());
   require(!begin.starts_with("\xFF\xFE") && !begin.starts_with("\xFE\xFF"), source_->name(),
           ": this is UTF-16, expected UTF-8; convert it with iconv -f utf-16 -t utf-8");
   if (begin.starts_with(kByteOrderMark)) source_->skip(kByteOrderMark.size());

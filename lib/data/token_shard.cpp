@@ -44,8 +44,8 @@ class RandomFile {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail_runtime(path_.string(), ": cannot read: ", std::strerror(errno));
       if (got == 0) {
-        fail_runtime(path_.string(), ": the file ends at byte ", at,
-                     ", where more tokens were; it was cut short while in use");
+        fail_runtime(path_.string(), ": the file ends at byte ", at, ", where more tokens were; ",
+                     kCutShort);
       }
       at += got, to += got, bytes -= got;
     }
@@ -149,7 +149,7 @@ ShardInfo bare_shard(const fs::path& path, const RandomFile& file, std::int64_t 
   require(size % 2 == 0, where, ": ", size,
           " bytes are no whole number of uint16 tokens; the file was cut short or is no shard");
   const auto meta = path.parent_path() / "meta.json";
-  if (fs::exists(meta)) {
+  if (is_there(meta)) {
     const auto json = parse_json(read_file(meta), meta.string());
     const auto dtype = json.is_object() ? json_string(json, "dtype", meta.string(), "uint16") : "";
     require(dtype == "uint16", where, ": a bare file is read as uint16 tokens but ", meta.string(),
@@ -165,7 +165,9 @@ ShardInfo bare_shard(const fs::path& path, const RandomFile& file, std::int64_t 
 }  // namespace
 
 ShardInfo inspect_shard(const fs::path& path) {
-  require(fs::is_regular_file(path), path.string(), ": no such file (expected a token shard)");
+  require(is_there(path), path.string(), ": no such file (expected a token shard)");
+  require(is_regular(path), path.string(),
+          ": is no regular file; token shards are read at many places");
   const RandomFile file(path);
   const auto size = static_cast<std::int64_t>(fs::file_size(path));
   require(size > 0, path.string(), ": the token shard is empty");

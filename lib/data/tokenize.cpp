@@ -204,7 +204,7 @@ constexpr std::array<std::string_view, 6> kTokenizerFiles = {
 
 bool holds_tokenizer(const fs::path& folder) {
   return std::any_of(kTokenizerFiles.begin(), kTokenizerFiles.end(),
-                     [&](std::string_view name) { return fs::exists(folder / name); });
+                     [&](std::string_view name) { return is_there(folder / name); });
 }
 
 /// A folder with a tokenizer is replaced as a whole, so there must be nothing else in it: in a
@@ -222,8 +222,8 @@ void check_replaceable(const fs::path& folder) {
 
 /// An existing folder is fine while no tokenizer is in it, or when that may be replaced.
 void check_free(const fs::path& folder, bool overwrite) {
-  if (!fs::exists(folder)) return;
-  require(fs::is_directory(folder), folder.string(), ": is a file; name a folder to write to");
+  if (!is_there(folder)) return;
+  require(is_folder(folder), folder.string(), ": is a file; name a folder to write to");
   if (!holds_tokenizer(folder)) return;
   require(overwrite, folder.string(),
           ": holds a tokenizer already; replace it with --overwrite, or name another folder");
@@ -232,7 +232,7 @@ void check_free(const fs::path& folder, bool overwrite) {
 
 void save_tokenizer(const Tokenizer& tokenizer, const fs::path& folder) {
   const bool replaces = holds_tokenizer(folder);
-  if (fs::exists(folder) && !replaces) return tokenizer.save(folder);
+  if (is_there(folder) && !replaces) return tokenizer.save(folder);
   AtomicDirectory output(folder);
   tokenizer.save(output.path());
   output.commit(replaces);

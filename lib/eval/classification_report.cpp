@@ -90,14 +90,19 @@ OrderedJson to_json(const ClassificationReport& report) {
 
 std::string to_text(const ClassificationReport& report) {
   size_t width = 10;
-  for (const auto& figures : report.classes) width = std::max(width, columns(figures.label) + 2);
+  std::vector<std::string> labels;
+  for (const auto& figures : report.classes) {
+    labels.push_back(printable(figures.label));
+    width = std::max(width, columns(labels.back()) + 2);
+  }
   std::string text = formatted("accuracy %.4f on %lld rows, 95 %% interval %.4f to %.4f\n\n",
                                report.accuracy, static_cast<long long>(report.rows),
                                report.accuracy_interval.low, report.accuracy_interval.high);
   text.append(left_in("class", width));
   text.append(formatted(" %10s %10s %10s %8s\n", "precision", "recall", "F1", "rows"));
-  for (const auto& figures : report.classes) {
-    text.append(left_in(figures.label, width));
+  for (size_t c = 0; c < labels.size(); ++c) {
+    const auto& figures = report.classes[c];
+    text.append(left_in(labels[c], width));
     text.append(formatted(" %10.4f %10.4f %10.4f %8lld\n", figures.precision, figures.recall,
                           figures.f1, static_cast<long long>(figures.support)));
   }
@@ -105,11 +110,9 @@ std::string to_text(const ClassificationReport& report) {
   text.append(formatted(" %10.4f %10.4f %10.4f\n", report.macro_precision, report.macro_recall,
                         report.macro_f1));
   text.append("\n").append(left_in("truth \\ predicted", width));
-  for (const auto& figures : report.classes) {
-    text.append(1, ' ').append(right_in(figures.label, 10));
-  }
+  for (const auto& label : labels) text.append(1, ' ').append(right_in(label, 10));
   for (size_t truth = 0; truth < report.classes.size(); ++truth) {
-    text.append("\n").append(left_in(report.classes[truth].label, std::max<size_t>(width, 17)));
+    text.append("\n").append(left_in(labels[truth], std::max<size_t>(width, 17)));
     for (const int64_t count : report.confusion[truth]) {
       text += formatted(" %10lld", static_cast<long long>(count));
     }

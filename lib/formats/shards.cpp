@@ -11,10 +11,9 @@ namespace gptkit {
 std::vector<fs::path> shards(const fs::path& folder, const std::string& name) {
   const fs::path single = folder / name;
   const fs::path index = folder / (name + ".index.json");
-  std::error_code ignored;
-  if (fs::exists(single, ignored)) return {single};
-  require(fs::exists(index, ignored), printable(folder.string(), 400), ": neither ", name, " nor ",
-          name, ".index.json is there");
+  if (is_there(single)) return {single};
+  require(is_there(index), printable(folder.string(), 400), ": neither ", name, " nor ", name,
+          ".index.json is there");
 
   const std::string where = printable(index.string(), 400);
   const Json document = parse_json(read_file(index, std::uint64_t{64} << 20), where);
@@ -33,7 +32,7 @@ std::vector<fs::path> shards(const fs::path& folder, const std::string& name) {
                        shard.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
     require(plain, where, ": the shard '", printable(shard),
             "' would lie outside the folder; expected the name of a file beside the index");
-    require(fs::is_regular_file(folder / shard, ignored), where, ": the shard '", printable(shard),
+    require(is_there(folder / shard), where, ": the shard '", printable(shard),
             "' is missing; the download may be incomplete");
     files.push_back(folder / shard);
   }

@@ -293,6 +293,7 @@ struct Index {
 Index read_index(const fs::path& path) {
   const std::string where = printable(path.string(), 400);
   const MappedFile file(path);
+  refuse_placeholder(file.text(), where);
   Index index;
   std::string last;
   bool first = true;
@@ -318,8 +319,7 @@ Index read_index(const fs::path& path) {
 /// Of a path the last part counts: the folder may have moved since.
 std::string read_prefix(const fs::path& folder) {
   const fs::path path = folder / "checkpoint";
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) return kDefaultPrefix;
+  if (!is_there(path)) return kDefaultPrefix;
   const std::string where = printable(path.string(), 400);
   constexpr std::string_view kKey = "model_checkpoint_path:";
   std::string name, line;
@@ -353,6 +353,7 @@ TensorFlowCheckpoint::TensorFlowCheckpoint(const fs::path& folder) {
   std::uint64_t end = 0;
   for (std::uint64_t i = 0; i < index.header.shards; ++i) {
     MappedFile file(folder / shard_name(prefix, i, index.header.shards));
+    refuse_placeholder(file.text(), printable(file.path().string(), 400));
     const std::uint64_t bytes = file.size();
     shards_.push_back({std::move(file), end});
     end += bytes;

@@ -57,7 +57,7 @@ enum class Color { kAuto, kAlways, kNever };
 
 constexpr auto enum_names(Color) {
   return std::array<std::pair<std::string_view, Color>, 3>{{
-      {"auto", Color::kAuto},  // on a terminal, unless NO_COLOR is set
+      {"auto", Color::kAuto},  // as shows_colours() says
       {"always", Color::kAlways},
       {"never", Color::kNever},
   }};
@@ -120,8 +120,8 @@ struct ClassifyRequest {
   std::vector<std::string> texts = {};
   bool json = false;
   int threads = 0;
-  int input = 0;          ///< descriptor of the texts when there are none above and no input file
-  bool terminal = false;  ///< `out` is one that shows colours
+  int input = 0;         ///< descriptor of the texts when there are none above and no input file
+  bool colours = false;  ///< `out` is a terminal that shows them (base/log.h)
 };
 
 /// Classifies the request's texts (two at a time with a model of pairs), or the input file, or

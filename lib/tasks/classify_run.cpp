@@ -2,7 +2,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <ostream>
@@ -148,9 +147,7 @@ class Writer : public Sink {
   Writer(const ClassifyConfig& config, const ClassifyRequest& request, const Labeller& labeller,
          bool numbered, std::ostream& out)
       : config_(config), labeller_(labeller), json_(request.json), numbered_(numbered), out_(out) {
-    const auto* no_color = std::getenv("NO_COLOR");
-    color_ = config.color == Color::kAlways ||
-             (config.color == Color::kAuto && request.terminal && (!no_color || !*no_color));
+    color_ = config.color == Color::kAlways || (config.color == Color::kAuto && request.colours);
     if (!config.html.empty()) {
       const bool exact = config.explain_method == ExplainMethod::kLeaveOneOut;
       page_.emplace(config.html,
@@ -172,8 +169,8 @@ class Writer : public Sink {
     if (json_) return write_json(row, prediction, label, explanation, pieces);
     std::array<char, 16> probability{};
     std::snprintf(probability.data(), probability.size(), "%.4f", prediction.probability);
-    out_ << label << '\t' << probability.data() << '\t';
-    out_ << (explanation && color_ ? to_terminal(pieces) : escaped_line(row.text));
+    out_ << escaped_for_terminal(label) << '\t' << probability.data() << '\t';
+    out_ << (explanation && color_ ? to_terminal(pieces) : escaped_for_terminal(row.text));
     if (explanation && !color_) out_ << '\t' << to_line(pieces);
     out_ << '\n';
   }

@@ -24,7 +24,7 @@ TaskRequest with_run_folder(TaskRequest request, const std::string& program) {
   }
   if (request.mode == RunMode::kResume && files.empty()) {
     const auto saved = request.out / "config.yaml";
-    require(fs::exists(saved), request.out.string(),
+    require(is_there(saved), request.out.string(),
             ": no run to resume (there is no config.yaml); name the run folder with --out");
     files.push_back(saved);
   }

@@ -106,9 +106,9 @@ OrderedJson run_convert(const ConvertConfig& config, const std::string& in, cons
   const auto source = open_model(in);
   const auto to = resolve(config.to, out);
   const auto dtype = resolve(config.dtype, source);
-  require(config.overwrite || !fs::exists(out), out.string(),
+  require(config.overwrite || !is_there(out), out.string(),
           ": exists already; choose another name or give --overwrite");
-  require(!fs::exists(out) || !fs::equivalent(out, source.path), out.string(),
+  require(!is_there(out) || !fs::equivalent(out, source.path), out.string(),
           ": IN and OUT are the same");
   if (to == ConvertTo::kHuggingFace) {
     require(!is_quantized(dtype),
@@ -119,7 +119,7 @@ OrderedJson run_convert(const ConvertConfig& config, const std::string& in, cons
     export_hugging_face(source, *open_tokenizer(source), folder.path(), dtype);
     folder.commit(/*replace=*/config.overwrite);
   } else {
-    require(!fs::is_directory(out), out.string(), ": is a folder; expected the name of a file");
+    require(!is_folder(out), out.string(), ": is a folder; expected the name of a file");
     if (to == ConvertTo::kGguf) export_gguf(source, *open_tokenizer(source), out, dtype);
     if (to == ConvertTo::kLlmc) export_llmc(source, out, dtype);
   }
@@ -137,8 +137,8 @@ OrderedJson inspect_model(const std::string& name_or_path) {
   OrderedJson json;
   // A file of tensors without a config beside it can be looked at, too.
   const fs::path path = name_or_path;
-  const bool lone = fs::is_regular_file(path) && !is_model_file(path) &&
-                    !fs::exists(path.parent_path() / "config.json");
+  const bool lone =
+      is_regular(path) && !is_model_file(path) && !is_there(path.parent_path() / "config.json");
   if (lone) {
     json["path"] = name_or_path;
     json["format"] = "tensors";
@@ -167,7 +167,7 @@ OrderedJson inspect_model(const std::string& name_or_path) {
 std::string describe_model(const OrderedJson& json) {
   std::ostringstream out;
   const auto line = [&](const char* key, const auto& value) {
-    out << key << "\t" << value << "\n";
+    out << key << "\t" << printable(value, 1 << 16) << "\n";
   };
   const auto text = [](const OrderedJson& value) {
     return value.is_string() ? value.get<std::string>() : dump_json(value);

@@ -121,11 +121,11 @@ SweepResult run_classify_sweep(const TaskRequest& wanted, const fs::path& file) 
   if (request.out.empty()) request.out = fs::path("runs") / file.stem();
   const auto json_file = request.out / "sweep.json";
   OrderedJson before = OrderedJson::array();
-  if (request.mode == RunMode::kResume && fs::exists(json_file)) {
+  if (request.mode == RunMode::kResume && is_there(json_file)) {
     before = parse_json_ordered(read_file(json_file), json_file.string());
     require(before.is_array(), json_file.string(), ": expected a list; remove it to start anew");
   }
-  require(request.mode != RunMode::kNew || !fs::exists(json_file), request.out.string(),
+  require(request.mode != RunMode::kNew || !is_there(json_file), request.out.string(),
           ": holds a sweep already; name another --out, or go on with --resume");
   fs::create_directories(request.out);
 
@@ -135,7 +135,7 @@ SweepResult run_classify_sweep(const TaskRequest& wanted, const fs::path& file) 
     log_info("row ", i + 1, " of ", sweep.rows.size(), ": ", row.name);
     auto one = request;
     one.out = request.out / folder_name(i + 1, row.name);
-    if (request.mode == RunMode::kResume && !fs::exists(one.out)) one.mode = RunMode::kNew;
+    if (request.mode == RunMode::kResume && !is_there(one.out)) one.mode = RunMode::kNew;
     const auto earlier = finished(before, row);
     result.rows.push_back(earlier ? *earlier : run_row(one, row, file.string()));
     result.markdown = to_markdown(result.rows);

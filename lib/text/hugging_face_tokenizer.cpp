@@ -315,13 +315,13 @@ BpeModel read_vocab_and_merges(const fs::path& vocab, const fs::path& merges) {
 
 std::shared_ptr<const BpeTokenizer> load_hugging_face_tokenizer(const fs::path& folder) {
   const fs::path json = folder / "tokenizer.json", vocab = folder / "vocab.json";
-  if (fs::exists(json)) {
+  if (is_there(json)) {
     return std::make_shared<BpeTokenizer>(read_tokenizer_json(json), json.string());
   }
   // The second pair is what OpenAI called the same files.
   for (const auto& [tokens, merges] : {std::pair{vocab, folder / "merges.txt"},
                                        std::pair{folder / "encoder.json", folder / "vocab.bpe"}}) {
-    if (!fs::exists(tokens) || !fs::exists(merges)) continue;
+    if (!is_there(tokens) || !is_there(merges)) continue;
     return std::make_shared<BpeTokenizer>(read_vocab_and_merges(tokens, merges), tokens.string());
   }
   return nullptr;

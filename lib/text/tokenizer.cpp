@@ -32,11 +32,11 @@ namespace {
 
 std::shared_ptr<const Tokenizer> load_folder(const fs::path& folder) {
   // First: beside a SentencePiece model, tokenizer.json is that model in another form.
-  if (const fs::path file = folder / kSentencePieceFile; fs::exists(file)) {
+  if (const fs::path file = folder / kSentencePieceFile; is_there(file)) {
     return load_sentencepiece(file);
   }
   if (auto bpe = load_hugging_face_tokenizer(folder)) return bpe;
-  const auto has = [&](const char* name) { return fs::exists(folder / name); };
+  const auto has = [&](const char* name) { return is_there(folder / name); };
   if (has(kWordTokenizerFile)) return load_word_tokenizer(folder / kWordTokenizerFile);
   if (has(kCharacterTokenizerFile)) {
     return load_character_tokenizer(folder / kCharacterTokenizerFile);
@@ -50,16 +50,16 @@ std::shared_ptr<const Tokenizer> load_folder(const fs::path& folder) {
 
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& name_or_path) {
   const fs::path path = name_or_path;
-  if (name_or_path == "gpt2" && !fs::exists(path)) {
+  if (name_or_path == "gpt2" && !is_there(path)) {
     const fs::path folder = gptkit_home() / "gpt2";
-    auto bpe = fs::is_directory(folder) ? load_hugging_face_tokenizer(folder) : nullptr;
+    auto bpe = is_folder(folder) ? load_hugging_face_tokenizer(folder) : nullptr;
     require(bpe != nullptr, "tokenizer gpt2: no vocab.json and merges.txt in ", folder.string(),
             "; run 'bash third_party/setup.sh --tokenizer gpt2', or set GPTKIT_HOME");
     return bpe;
   }
-  require(fs::exists(path), "tokenizer '", printable(name_or_path),
+  require(is_there(path), "tokenizer '", printable(name_or_path),
           "' not found: expected gpt2, a folder with tokenizer files, or a .model file");
-  if (fs::is_directory(path)) return load_folder(path);
+  if (is_folder(path)) return load_folder(path);
   if (path.extension() == ".model") return load_sentencepiece(path);
   fail(name_or_path,
        ": not a tokenizer: expected gpt2, a folder with tokenizer files, or a .model ", "file");

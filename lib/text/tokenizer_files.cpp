@@ -31,7 +31,7 @@ bool AddedTokens::add(AddedToken token) {
 }
 
 std::optional<Json> read_json_object(const fs::path& file) {
-  if (!fs::exists(file)) return std::nullopt;
+  if (!is_there(file)) return std::nullopt;
   Json json = parse_json(read_file(file, kLargestFile), file.string());
   require(json.is_object(), file.string(), ": expected a JSON object");
   return json;

@@ -195,8 +195,7 @@ std::string base_of(const AdapterSource& source) {
   require(!source.base.empty(), source.folder.string(),
           ": adapter_config.json does not say its base_model_name_or_path; add it");
   const auto beside = source.folder / source.base;
-  std::error_code ignored;
-  return fs::exists(beside, ignored) ? beside.string() : source.base;
+  return is_there(beside) ? beside.string() : source.base;
 }
 
 TextClassifier load_classifier_adapter(const fs::path& folder) {
@@ -207,8 +206,7 @@ TextClassifier load_classifier_adapter(const fs::path& folder) {
   const auto base = load_language_model(base_of(source));
   Json json = Json::object();
   const auto description = folder / kAdapterDescription;
-  std::error_code ignored;
-  if (fs::exists(description, ignored)) {
+  if (is_there(description)) {
     constexpr uint64_t kMaxBytes = 4 << 20;
     json = parse_json(read_file(description, kMaxBytes), description.string());
     require(json.is_object(), description.string(), ": expected a JSON object");

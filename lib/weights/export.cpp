@@ -82,6 +82,7 @@ void export_hugging_face(const ModelSource& source, const Tokenizer& tokenizer,
                                             : std::vector<std::string>();
   save_weights(folder, model_sources(source.config, source.tensors, head),
                {.dtype = scalar_type(dtype)});
+  check_mapped_files();
   auto json = source.json;
   json["torch_dtype"] = std::string(name(dtype));
   json.erase("dtype");
@@ -117,6 +118,7 @@ void export_gguf(const ModelSource& source, const Tokenizer& tokenizer, const fs
     write_gguf_tensor(writer, tensors[i].first, tensors[i].second, specs[i].dtype);
     progress.update(static_cast<int64_t>(i + 1));
   }
+  check_mapped_files();
   writer.commit();
 }
 
@@ -131,6 +133,7 @@ void export_llmc(const ModelSource& source, const fs::path& path, DType dtype) {
     writer.write(tensor, bytes_of(cast(from, scalar_type(dtype), tensor).load().contiguous()));
     progress.update(++done);
   }
+  check_mapped_files();
   writer.commit();
 }
 

@@ -183,6 +183,7 @@ void load_from_hugging_face(GPT& model, const TensorMap& map,
   const auto views = hugging_face_views(model);
   check(views, model->config(), map, extra);
   for (const auto& [name, view] : views) fill_(view, map.at(name));
+  check_mapped_files();
 }
 
 NamedSources model_sources(const ModelConfig& config, const TensorMap& map,

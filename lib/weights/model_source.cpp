@@ -39,11 +39,6 @@ std::string known_names() {
   return names;
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 /// The only .gguf file of a folder, or the first part of the only model; or nothing.
 std::optional<fs::path> lone_gguf(const fs::path& folder) {
   std::vector<fs::path> found;
@@ -51,6 +46,7 @@ std::optional<fs::path> lone_gguf(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, code)) {
     if (entry.path().extension() == ".gguf") found.push_back(entry.path());
   }
+  require(!code, "cannot read '", printable(folder.string(), 400), "': ", code.message());
   std::sort(found.begin(), found.end());
   require(found.size() <= 1 || are_gguf_parts(found), folder.string(), ": ", found.size(),
           " .gguf files in this folder; name one of them");
@@ -216,6 +212,7 @@ FileKind kind_of(const fs::path& path) {
   if (text.starts_with(kZip) || text.starts_with(kPickle)) return FileKind::kTorch;
   if (text.size() > 8 && text[8] == '{') return FileKind::kSafetensors;
   if (is_llmc(text)) return FileKind::kLlmc;
+  refuse_placeholder(text, printable(path.string(), 400));
   fail(path.string(),
        ": not a weight file; expected GGUF, safetensors, PyTorch's .bin or .pth, or llm.c's .bin");
 }
@@ -262,8 +259,8 @@ fs::path model_path(const std::string& name_or_path) {
   const bool is_name = std::find(kNames.begin(), kNames.end(), name_or_path) != kNames.end();
   if (is_name && !is_there(name_or_path)) {
     const auto folder = gptkit_home() / name_or_path;
-    const bool there = is_there(folder / "config.json") ||
-                       (fs::is_directory(folder) && lone_gguf(folder).has_value());
+    const bool there =
+        is_there(folder / "config.json") || (is_folder(folder) && lone_gguf(folder).has_value());
     require(there, "model '", name_or_path, "': ", folder.string(),
             " holds no model; fetch it with: bash third_party/setup.sh --weights ", name_or_path);
     return folder;
@@ -276,7 +273,7 @@ fs::path model_path(const std::string& name_or_path) {
 
 ModelSource open_model(const std::string& name_or_path) {
   const auto path = model_path(name_or_path);
-  auto source = fs::is_directory(path) ? open_folder(path) : open_file(path);
+  auto source = is_folder(path) ? open_folder(path) : open_file(path);
   if (source.json.is_null()) source.json = config_to_json(source.config, "float32");
   return source;
 }

@@ -152,9 +152,7 @@ void copy_whole(const AdapterSource& source, const GPT& gpt, const Linear& head,
 }  // namespace
 
 bool is_adapter(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::is_regular_file(folder / kConfigFile, ignored) &&
-         !fs::exists(folder / "config.json", ignored);
+  return is_there(folder / kConfigFile) && !is_there(folder / "config.json");
 }
 
 AdapterSource open_adapter(const fs::path& folder) {
@@ -203,6 +201,7 @@ AdapterLayers load_adapter(const AdapterSource& source, const GPT& gpt, const Li
     parts.clear();
   }
   copy_whole(source, gpt, head, unread);
+  check_mapped_files();
   require(unread.empty(), source.tensors.where(), ": tensor '",
           unread.empty() ? std::string() : *unread.begin(),
           "' belongs to no layer of the model; the adapter was made for another one");

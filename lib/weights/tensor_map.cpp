@@ -18,6 +18,7 @@ namespace {
 /// what they hold, decoded.
 torch::Tensor load(const std::shared_ptr<const WeightFile>& file, const TensorInfo& info) {
   const auto bytes = file->bytes(info);
+  check_mapped_files();
   const auto release = [file, info](void*) { file->release(info); };
   if (is_quantized(info.dtype)) {
     const auto values = torch::empty(info.shape, torch::kFloat32);
@@ -218,6 +219,7 @@ void copy_into(torch::nn::Module& module, const TensorMap& map) {
   for (const auto& [name, tensor] : own) wanted.emplace_back(name, tensor.sizes().vec());
   check_tensors(map, wanted, [](const std::string&) { return false; });
   for (auto [name, tensor] : own) tensor.copy_(map.at(name));
+  check_mapped_files();
 }
 
 }  // namespace gptkit

@@ -1,0 +1,104 @@
+#include "common/surroundings.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/stop.h"
+#include "base/temporaries.h"
+
+namespace gptkit {
+namespace {
+
+constexpr std::size_t kThreadStack = std::size_t{8} << 20;
+
+const char* program_name = "";
+
+void say(const char* text) {
+  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text, std::strlen(text));
+}
+
+/// A page of a mapped file is gone. No way leads back from here into the code that wanted it.
+void on_bus_error(int signal, siginfo_t* info, void*) {
+  const auto lost = lost_page(info->si_addr);
+  remove_temporaries();
+  if (!lost.path) {  // a bug of ours or of LibTorch: it happens again, and is not hidden
+    std::signal(signal, SIG_DFL);
+    return;
+  }
+  say(program_name);
+  say(": ");
+  say(lost.path);
+  say(": ");
+  say(lost.reason);
+  say("\n");
+  ::_exit(1);
+}
+
+void explain_bus_errors() {
+  struct sigaction action = {};
+  action.sa_sigaction = on_bus_error;
+  action.sa_flags = SA_SIGINFO;
+  sigfillset(&action.sa_mask);
+  sigaction(SIGBUS, &action, nullptr);
+}
+
+/// A closed descriptor 0, 1 or 2 would be taken by the first file opened.
+void open_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    // The wrong way round on purpose: using it is still an error.
+    const int opened = ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    if (opened != fd && opened >= 0) ::close(opened);
+  }
+}
+
+/// MKL needs some MB in each thread of OpenMP, and crashes without them. Threads get what
+/// `ulimit -s` says (2 MB when that is `unlimited`), unless the process says something else.
+void set_thread_stacks() {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return;
+  pthread_attr_setstacksize(&attributes, kThreadStack);
+  pthread_setattr_default_np(&attributes);
+  pthread_attr_destroy(&attributes);
+}
+
+/// The main thread's grows as far as the limit of the moment lets it.
+void raise_main_stack() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= kThreadStack) return;
+  limit.rlim_cur = std::min<rlim_t>(kThreadStack, limit.rlim_max);
+  setrlimit(RLIMIT_STACK, &limit);
+}
+
+}  // namespace
+
+void prepare_surroundings(const char* program) {
+  program_name = program;
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // write() then says that the file is too large
+  explain_bus_errors();
+  end_on_stop_signals(program);
+  open_standard_descriptors();
+  set_thread_stacks();
+  raise_main_stack();
+}
+
+void check_surroundings() {
+  std::array<char, PATH_MAX> folder;  // MKL asks the same, with as much room
+  require(::getcwd(folder.data(), folder.size()) != nullptr,
+          "the working folder cannot be found: ", std::strerror(errno),
+          "; if it was removed, change to one that exists");
+}
+
+}  // namespace gptkit
