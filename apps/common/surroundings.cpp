@@ -96,8 +96,8 @@ void prepare_surroundings(const char* program) {
 
 void check_surroundings() {
   std::array<char, PATH_MAX> folder;  // MKL asks the same, with as much room
-  require(::getcwd(folder.data(), folder.size()) != nullptr,
-          "the working folder cannot be found: ", std::strerror(errno),
+  const bool found = ::getcwd(folder.data(), folder.size()) != nullptr;
+  require(found, "the working folder cannot be found: ", std::strerror(errno),
           "; if it was removed, change to one that exists");
 }
 

@@ -16,6 +16,20 @@ std::string shown(const fs::path& path) { return concat("'", printable(path.stri
 
 std::string reason(int code) { return std::generic_category().message(code); }
 
+namespace {
+
+/// The path under which an output is to appear, whatever it is called while it is written.
+fs::path final_name(const fs::path& path) {
+  fs::path final;
+  for (const auto& part : path) {
+    const std::string name = part.string();
+    final /= is_leftover(name) ? name.substr(0, name.rfind(".tmp-")) : name;
+  }
+  return final;
+}
+
+}  // namespace
+
 [[noreturn]] void fail_reading(const fs::path& path, int code) {
   constexpr std::array kInput = {ENOENT, EACCES, EPERM, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG};
   const bool input = std::find(kInput.begin(), kInput.end(), code) != kInput.end();
@@ -23,7 +37,8 @@ std::string reason(int code) { return std::generic_category().message(code); }
               concat("cannot read ", shown(path), ": ", reason(code)));
 }
 
-[[noreturn]] void fail_writing(const fs::path& path, int code) {
+[[noreturn]] void fail_writing(const fs::path& temporary, int code) {
+  const fs::path path = final_name(temporary);
   std::error_code ignored;
   const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
   if (code == ENOENT && !fs::exists(folder, ignored)) {

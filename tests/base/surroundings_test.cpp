@@ -60,11 +60,11 @@ pid_t dead_process() {
 
 TEST(MappedFiles, OneThatShrinksIsNamedWhereverItIsNoticed) {
   const ScratchFolder folder;
-  put(folder / "model", std::string(100'000, 'x'));
+  put(folder / "model", std::string(400'000, 'x'));
   const MappedFile file(folder / "model");
   EXPECT_EQ(lost_page(&folder).path, nullptr);
   check_mapped_files();
-  fs::resize_file(folder / "model", 99'999);  // its last page is still there
+  fs::resize_file(folder / "model", 399'999);  // its last page is still there
   expect_error([] { check_mapped_files(); }, "model': it was cut short while in use");
 
   fs::resize_file(folder / "model", 10);
