@@ -1,0 +1,1 @@
+"""What differential.py draws: a module a kind, and what they share."""
