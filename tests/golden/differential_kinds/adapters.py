@@ -128,13 +128,22 @@ class Adapters(Kind):
         with torch.no_grad():
             return model(torch.tensor([ids])).logits[0].double().softmax(-1).tolist()
 
-    def ours(self, case, folder, programs):
+    def command(self, case):
         if "classifier" not in case:
-            arguments = ["perplexity", "-q", "--model", "adapter", "text.txt"]
-            row = json.loads(programs.run("evaluate", arguments, folder))
+            return ["evaluate", "perplexity", "-q", "--model", "adapter", "text.txt"]
+        return ["classify", "-q", "--model", "adapter", "--precision", "float32", "--json", "--", case["text"]]
+
+    def ours(self, case, folder, programs):
+        program, *arguments = self.command(case)
+        row = json.loads(programs.run(program, arguments, folder))
+        if "classifier" not in case:
             return {"tokens": row["tokens"], "loss": row["loss"]}
-        arguments = ["-q", "--model", "adapter", "--precision", "float32", "--json", "--", case["text"]]
-        return list(programs.lines("classify", arguments, folder)[0]["probabilities"].values())
+        return list(row["probabilities"].values())
+
+    def replay(self, case, want):
+        if "classifier" in case:
+            want = {"probabilities": {f"LABEL_{i}": p for i, p in enumerate(want)}}
+        return [{"run": self.command(case), "want": [want]}]
 
     def difference(self, got, want):
         if isinstance(want, dict):

@@ -75,6 +75,11 @@ class Kind:
     def want(self, case, folder):
         raise NotImplementedError
 
+    def replay(self, case, want):
+        """Commands for tests/apps/differential_test.cpp: {"run": [program, argument ...], "want": [object a
+        line]} and, where they are needed, "stdin" and "file", which is read instead of the output."""
+        raise NotImplementedError
+
     def difference(self, got, want):
         """None, or a sentence."""
         return None if got == want else f"{got} instead of {want}"
@@ -112,6 +117,14 @@ class Outcome:
         return self.what in ("differs", "unnamed refusal", "broken")
 
 
+def without_names(sentence, folder):
+    """Without the names of the folder's files: a feature is not named by a path that holds its name."""
+    names = sorted({p.name for p in folder.rglob("*")} | {str(folder)}, key=len, reverse=True)
+    for name in names:
+        sentence = sentence.replace(name, "")
+    return sentence
+
+
 def judge(kind, case, programs, files=None):
     """Runs the reference, then our program, in a folder of their own."""
     from .folders import write_folder
@@ -130,7 +143,7 @@ def judge(kind, case, programs, files=None):
         try:
             got = kind.ours(case, folder, programs)
         except Refused as sentence:
-            name = kind.named(case, str(sentence))
+            name = kind.named(case, without_names(str(sentence), folder))
             if name:
                 return Outcome("refused", name, str(sentence), want, programs.last)
             return Outcome("unnamed refusal", str(sentence), str(sentence), want, programs.last)
@@ -142,13 +155,14 @@ def judge(kind, case, programs, files=None):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def smaller(value):
-    """Simpler values of the same form, the much smaller first."""
+def smaller(value, texts=True):
+    """Simpler values of the same form, the much smaller first. Without `texts` a text is one of a few names,
+    and stays."""
     if isinstance(value, bool) or value is None:
         return
     if isinstance(value, int):
         yield from dict.fromkeys(n for n in (0, 1, value // 2, value - 1) if 0 <= n < value)
-    elif isinstance(value, str):
+    elif isinstance(value, str) and texts:
         n = len(value)
         if n > 1:
             yield value[: n // 2]
@@ -163,11 +177,20 @@ def smaller(value):
             yield value[: n // 2]
             yield value[n // 2:]
         yield from (value[:i] + value[i + 1:] for i in range(n))
-        yield from (value[:i] + [v] + value[i + 1:] for i in range(n) for v in smaller(value[i]))
+        yield from (value[:i] + [v] + value[i + 1:] for i in range(n) for v in smaller(value[i], texts))
     elif isinstance(value, dict):
         for key in value:
             yield {k: v for k, v in value.items() if k != key}
-        yield from (value | {key: v} for key in value for v in smaller(value[key]))
+        yield from (value | {key: v} for key in value for v in smaller(value[key], texts))
+
+
+def smaller_cases(kind, case):
+    """Simpler draws: without a feature first."""
+    for feature in case:
+        if feature not in kind.fixed:
+            yield {k: v for k, v in case.items() if k != feature}
+    for feature, value in case.items():
+        yield from (case | {feature: v} for v in smaller(value, feature in kind.fixed))
 
 
 def shrink(kind, case, outcome, programs, budget=100):
@@ -175,9 +198,9 @@ def shrink(kind, case, outcome, programs, budget=100):
     tried, improved = set(), True
     while improved and budget > 0:
         improved = False
-        for candidate in smaller(case):
+        for candidate in smaller_cases(kind, case):
             key = json.dumps(candidate, sort_keys=True, default=str)
-            if key in tried or any(f not in candidate for f in kind.fixed if f in case):
+            if key in tried:
                 continue
             tried.add(key)
             budget -= 1

@@ -2,7 +2,7 @@
 apply_chat_template and greedy generate."""
 from . import models, texts
 from .base import Invalid, Kind
-from .generation import STEPS
+from .generation import STEPS, common, replayed
 from .tokenizers import tokenizer_json
 
 MARKS = ["<|im_start|>", "<|im_end|>", "<s>", "</s>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|user|>",
@@ -185,16 +185,21 @@ class Chat(Kind):
             torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), do_sample=False, max_new_tokens=STEPS,
             return_dict_in_generate=True, output_scores=True)
         margins = [float((s := score[0].topk(2).values)[0] - s[1]) for score in done.scores]
-        return {"ids": done.sequences[0].tolist()[len(ids):], "margins": margins, "prompt": text}
+        return {"ids": done.sequences[0].tolist()[len(ids):], "margins": margins, "ends": [328], "prompt": text}
+
+    def arguments(self, case):
+        system = ["--system", case["system"]] if "system" in case else []
+        return ["-q", "--model", ".", "--chat", "--prompt", case["prompt"], *system, "--temperature", "0", "-n", str(STEPS), "--json"]
 
     def ours(self, case, folder, programs):
-        system = ["--system", case["system"]] if "system" in case else []
-        arguments = ["-q", "--model", ".", "--chat", "--prompt", case["prompt"], *system, "--temperature", "0", "-n", STEPS, "--json"]
-        return programs.lines("generate", arguments, folder)[0]["token_ids"]
+        return programs.lines("generate", self.arguments(case), folder)[0]["token_ids"]
+
+    def replay(self, case, want):
+        return replayed(self.arguments(case), want)
 
     def difference(self, got, want):
         ids = want["ids"]
-        same = next((i for i, (a, b) in enumerate(zip(got, ids)) if a != b), min(len(got), len(ids)))
+        same = common(got, ids)
         if same < len(want["margins"]) and want["margins"][same] < 1e-4:
             return None
         # Ours also stops at the template's own end of turn.

@@ -29,8 +29,7 @@ def config(rng, case):
 
 
 def draw_texts(rng, case):
-    extra = ["<|endoftext|>"] if rng.random() < 0.2 else []
-    return [texts.text(rng, extra) for _ in range(rng.randint(2, 5))]
+    return [texts.text(rng) for _ in range(rng.randint(2, 5))]
 
 
 class Classifiers(Kind):
@@ -113,10 +112,15 @@ class Classifiers(Kind):
             return logits.sigmoid().tolist()
         return logits.softmax(-1).tolist()
 
+    def arguments(self, case):
+        return ["-q", "--model", ".", "--precision", "float32", "--json", "--", *case["texts"]]
+
     def ours(self, case, folder, programs):
-        arguments = ["-q", "--model", ".", "--precision", "float32", "--json", "--", *case["texts"]]
-        rows = programs.lines("classify", arguments, folder)
+        rows = programs.lines("classify", self.arguments(case), folder)
         return [row.get("probabilities", row.get("values", row.get("scores", row))) for row in rows]
+
+    def replay(self, case, want):
+        return [{"run": ["classify", *self.arguments(case)], "want": [{"probabilities": row} for row in want]}]
 
     def difference(self, got, want):
         if len(got) != len(want):

@@ -7,16 +7,15 @@ A content is a text, or an object with one of these keys:
     $tensors   {name: shape} of safetensors; a name in place of a shape: the values of that tensor. With
                "dtype"; the values follow from the names (values())
     $torch     the same as a pytorch_model.bin
-    $base64    bytes
+    $latin1    bytes, a character each
 """
-import base64
 import functools
 import json
 import pathlib
 
 import numpy as np
 
-HERE = pathlib.Path(__file__).resolve().parent
+DATA = pathlib.Path(__file__).resolve().parents[1] / "differential"
 TORCH_DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 
 
@@ -51,7 +50,7 @@ def values(name, shape):
 
 @functools.cache
 def vocabularies():
-    return json.loads((HERE / "vocabularies.json").read_text())
+    return json.loads((DATA / "vocabularies.json").read_text())
 
 
 def byte_alphabet():
@@ -118,8 +117,8 @@ def write_folder(files, folder):
             path.write_bytes(content.encode("utf-8", "surrogatepass"))
         elif "$json" in content:
             path.write_text(json.dumps(with_vocabulary(content["$json"]), ensure_ascii=False))
-        elif "$base64" in content:
-            path.write_bytes(base64.b64decode(content["$base64"]))
+        elif "$latin1" in content:
+            path.write_bytes(content["$latin1"].encode("latin-1"))
         elif "$tensors" in content:
             path.write_bytes(safetensors_bytes(arrays(content["$tensors"]), content["dtype"]))
         else:
@@ -134,4 +133,4 @@ def bytes_content(data):
     try:
         return data.decode("ascii")
     except UnicodeDecodeError:
-        return {"$base64": base64.b64encode(data).decode()}
+        return {"$latin1": data.decode("latin-1")}

@@ -114,13 +114,18 @@ class Generation(Kind):
         margins = [float((s := score[0].topk(2).values)[0] - s[1]) for score in done.scores]
         return {"ids": new, "ends": named_ends(case, tokenizer), "margins": margins}
 
+    def arguments(self, case):
+        return ["-q", "--model", ".", "--prompt", case["prompt"], "--temperature", "0", "-n", str(STEPS), "--json"]
+
     def ours(self, case, folder, programs):
-        arguments = ["-q", "--model", ".", "--prompt", case["prompt"], "--temperature", "0", "-n", STEPS, "--json"]
-        return programs.lines("generate", arguments, folder)[0]["token_ids"]
+        return programs.lines("generate", self.arguments(case), folder)[0]["token_ids"]
+
+    def replay(self, case, want):
+        return replayed(self.arguments(case), want)
 
     def difference(self, got, want):
         ids = want["ids"]
-        same = next((i for i, (a, b) in enumerate(zip(got, ids)) if a != b), min(len(got), len(ids)))
+        same = common(got, ids)
         if same < len(want["margins"]) and want["margins"][same] < 1e-4:
             return None  # a near tie falls either way
         if same == len(got) and (same == len(ids) or ids[same] in want["ends"]):
@@ -128,9 +133,25 @@ class Generation(Kind):
         return f"{got} instead of {ids}"
 
 
+def common(a, b):
+    """How many ids agree at the beginning."""
+    return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+
+
+def replayed(arguments, want):
+    """The command, unless a near tie could fall either way; ours leaves the end out."""
+    ends = [i for i, token in enumerate(want["ids"]) if token in want["ends"]]
+    ids = want["ids"][: ends[0]] if ends else want["ids"]
+    if min(want["margins"][: len(ids) + 1], default=1) < 1e-2:
+        return None
+    return [{"run": ["generate", *arguments], "want": [{"token_ids": ids}]}]
+
+
 def named_ends(case, tokenizer):
     """Tokens that some file calls an end; where generate does not stop at one of them we may."""
     found = {tokenizer.eos_token_id}
+    if not {"generation_config", "no_generation_config"} & set(case):
+        found.add(328)
     for feature in ("generation_config", "config"):
         value = case.get(feature, {}).get("eos_token_id")
         found |= set(value if isinstance(value, list) else [value])

@@ -114,13 +114,19 @@ class Instructions(Kind):
             raise Invalid("nothing to learn")
         return total / count
 
-    def ours(self, case, folder, programs):
+    def arguments(self, case):
         name, n = case.get("file", "rows.json"), len(case["rows"])
         sets = ["model=base", f"data.train={name}", f"data.validation={name}", f"data.test={name}", "responses.count=0",
                 "train.max_steps=1", "train.eval_every=0", f"train.micro_batch_size={n}", f"train.global_batch_size={n}",
                 f"instruct.prompt_style={case.get('style', 'alpaca')}", f"instruct.mask_prompt={str('mask_prompt' in case).lower()}"]
         sets += [f"instruct.max_tokens={case['max_tokens']}"] if "max_tokens" in case else []
-        programs.run("finetune-instruct", ["-q", "--out", "run", *(p for s in sets for p in ("--set", s))], folder)
+        return ["-q", "--out", "run", *(p for s in sets for p in ("--set", s))]
+
+    def replay(self, case, want):
+        return [{"run": ["finetune-instruct", *self.arguments(case)], "file": "run/metrics.jsonl", "want": [{"loss": want}]}]
+
+    def ours(self, case, folder, programs):
+        programs.run("finetune-instruct", self.arguments(case), folder)
         return json.loads((folder / "run/metrics.jsonl").read_text().splitlines()[0])["loss"]
 
     def difference(self, got, want):

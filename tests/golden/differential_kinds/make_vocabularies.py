@@ -28,7 +28,7 @@ def main():
     out = {"bytes": {"characters": [], "merges": learned(byte_level, byte_level.alphabet(), 72)},
            "pieces": {"characters": letters, "merges": learned(split, letters, 72)}}
     rows = [f"{json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}" for name, entry in out.items()]
-    (HERE / "vocabularies.json").write_text("{\n" + ",\n".join(rows) + "\n}\n")
+    (HERE.parent / "differential/vocabularies.json").write_text("{\n" + ",\n".join(rows) + "\n}\n")
 
 
 if __name__ == "__main__":

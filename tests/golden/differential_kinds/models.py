@@ -265,8 +265,6 @@ class Models(Kind):
         from tokenizers import Tokenizer
 
         if case.get("prefix"):
-            plain = Models().files({k: v for k, v in case.items() if k != "prefix"})
-            del plain
             return self.wrapped(case, folder)
         model = reference_model(folder)
         ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(case["text"]).ids
@@ -286,9 +284,14 @@ class Models(Kind):
         finally:
             shutil.rmtree(copy)
 
+    ARGUMENTS = ["perplexity", "-q", "--model", ".", "text.txt"]
+
     def ours(self, case, folder, programs):
-        row = json.loads(programs.run("evaluate", ["perplexity", "-q", "--model", ".", "text.txt"], folder))
+        row = json.loads(programs.run("evaluate", self.ARGUMENTS, folder))
         return {"tokens": row["tokens"], "loss": row["loss"]}
+
+    def replay(self, case, want):
+        return [{"run": ["evaluate", *self.ARGUMENTS], "want": [want]}]
 
     def difference(self, got, want):
         if got["tokens"] != want["tokens"]:

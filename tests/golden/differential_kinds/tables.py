@@ -150,8 +150,16 @@ class Tables(Kind):
             return options + ["--label-column", header[label], "--text-column", header[text]]
         return options
 
+    def arguments(self, case):
+        return ["-q", "--model", "model", "--precision", "float32", "--json", "--input", self.file_name(case), *self.options(case)]
+
+    def replay(self, case, want):
+        classes = {label: {"rows": n} for label, n in want["counts"].items()}
+        return [{"run": ["classify", *self.arguments(case)], "want": [{"text": text} for text in want["texts"]]},
+                {"run": ["classify", *self.arguments(case), "--evaluate"], "want": [{"classes": classes}]}]
+
     def ours(self, case, folder, programs):
-        common = ["-q", "--model", "model", "--precision", "float32", "--json", "--input", self.file_name(case), *self.options(case)]
+        common = self.arguments(case)
         rows = programs.lines("classify", common, folder)
         report = programs.lines("classify", [*common, "--evaluate"], folder)[0]
         counts = {label: row["rows"] for label, row in report["classes"].items()}

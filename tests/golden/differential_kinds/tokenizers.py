@@ -235,11 +235,19 @@ class Tokenizers(Kind):
         ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in case["texts"]]
         return {"ids": ids, "text": tokenizer.decode(ids[0], skip_special_tokens=False)}
 
+    ENCODE = ["encode", "--tokenizer", ".", "--allow-special", "--json", "texts.jsonl"]
+    DECODE = ["decode", "--tokenizer", ".", "--json"]
+
     def ours(self, case, folder, programs):
-        arguments = ["--tokenizer", ".", "--allow-special", "--json", "texts.jsonl"]
-        ids = [row["ids"] for row in programs.lines("tokenize", ["encode", *arguments], folder)]
+        ids = [row["ids"] for row in programs.lines("tokenize", self.ENCODE, folder)]
         if not ids or not ids[0]:
             return {"ids": ids, "text": ""}
-        text = programs.lines("tokenize", ["decode", "--tokenizer", ".", "--json"], folder,
-                              " ".join(map(str, ids[0])).encode())
+        text = programs.lines("tokenize", self.DECODE, folder, " ".join(map(str, ids[0])).encode())
         return {"ids": ids, "text": text[0]["text"]}
+
+    def replay(self, case, want):
+        commands = [{"run": ["tokenize", *self.ENCODE], "want": [{"ids": ids} for ids in want["ids"]]}]
+        if not want["ids"][0]:
+            return commands
+        return commands + [{"run": ["tokenize", *self.DECODE], "stdin": " ".join(map(str, want["ids"][0])),
+                            "want": [{"text": want["text"]}]}]
