@@ -54,7 +54,8 @@ class Adapters(Kind):
         "text": (1, lambda rng, case: texts.plain_text(rng)),
     }
     fixed = ("text",)
-    words = {"targets": ["target_modules", "wte", "embed_tokens", "lm_head", "embedding"], "switches": ["adapter_config"],
+    words = {"targets": ["target_modules", "wte", "embed_tokens", "lm_head", "embedding"],
+             "target_modules": ["wte", "embed_tokens", "lm_head", "embedding"], "use_dora": ["DoRA"], "switches": ["adapter_config"],
              "bin": ["adapter_model.safetensors", "adapter_model.bin"], "classifier": ["class head"]}
 
     def base_case(self, case):

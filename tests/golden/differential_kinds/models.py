@@ -236,7 +236,8 @@ class Models(Kind):
     features = FEATURES | {"text": (1, lambda rng, case: texts.plain_text(rng))}
     fixed = ("text",)
     words = {"prefix": ["module", "_orig_mod"], "config": ["config.json"], "bin": ["pytorch_model"],
-             "head": ["lm_head", "tie_word_embeddings"], "dtype": ["F64"]}
+             "head": ["lm_head", "tie_word_embeddings"], "dtype": ["F64"],
+             "activation_function": ["hidden_act"], "rope_scaling": ["rope scaling", "rope_parameters"]}
 
     def files(self, case):
         if len(case.get("text", "")) < 4:

@@ -33,6 +33,9 @@ def replayable(kind, case, programs):
     entry = {"files": kind.files(case), "commands": commands}
     if outcome.what == "refused":
         feature = outcome.detail
+        entry["commands"] = [c for c in commands if [str(part) for part in c["run"]] == outcome.command]
+        if not entry["commands"]:
+            return None, False
         entry["refused"] = sorted({feature, *kind.words.get(feature, []), *base.strings(case.get(feature))})
     return entry, outcome.what == "refused"
 
@@ -49,7 +52,7 @@ def chosen(kind, seed, draw_of, programs):
             continue
         try:
             entry, is_refused = replayable(kind, case, programs)
-        except base.Invalid:
+        except Exception:  # no valid draw, or the reference's own
             continue
         if entry is None or (is_refused and refused >= quota // 4):
             continue
