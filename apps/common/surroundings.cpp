@@ -7,10 +7,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <csignal>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -73,6 +78,24 @@ void set_thread_stacks() {
   pthread_attr_destroy(&attributes);
 }
 
+/// OpenMP's own variable comes before what the process says, and libgomp has read it already.
+void check_stack_variable(const char* name) {
+  constexpr std::uint64_t kLeast = 4 << 20;
+  const char* const set = std::getenv(name);
+  if (!set) return;
+  const std::string_view text(set);
+  std::uint64_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (error != std::errc()) return;  // libgomp warns and goes on without it
+  const char unit = end == text.data() + text.size() ? 'K' : *end;
+  for (const char larger : {'B', 'K', 'M', 'G'}) {
+    if (std::toupper(static_cast<unsigned char>(unit)) == larger) break;
+    bytes *= 1024;
+  }
+  require(bytes >= kLeast, name, " is '", printable(text),
+          "'; LibTorch's threads need at least 4M: unset it, or set it to 8M");
+}
+
 /// The main thread's grows as far as the limit of the moment lets it.
 void raise_main_stack() {
   rlimit limit = {};
@@ -99,6 +122,7 @@ void check_surroundings() {
   const bool found = ::getcwd(folder.data(), folder.size()) != nullptr;
   require(found, "the working folder cannot be found: ", std::strerror(errno),
           "; if it was removed, change to one that exists");
+  for (const char* name : {"OMP_STACKSIZE", "GOMP_STACKSIZE"}) check_stack_variable(name);
 }
 
 }  // namespace gptkit

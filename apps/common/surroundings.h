@@ -9,7 +9,8 @@ namespace gptkit {
 /// from here on a stack of 8 MB, whatever `ulimit -s` says.
 void prepare_surroundings(const char* program);
 
-/// Fails when the working folder is gone, or the stack is too small to work with.
+/// Fails when the working folder is gone, or OpenMP's threads are to have a stack that is too
+/// small.
 void check_surroundings();
 
 }  // namespace gptkit

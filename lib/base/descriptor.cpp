@@ -62,15 +62,23 @@ int open_to_read(const fs::path& path, struct stat& info) {
   return file.release();
 }
 
+std::uint64_t size_of(int fd) {
+  struct stat info {};
+  const bool known = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  return known ? static_cast<std::uint64_t>(info.st_size) : 0;
+}
+
 void read_pieces(int fd, const fs::path& path, const std::function<void(std::string_view)>& take) {
+  const auto size = size_of(fd);
   constexpr std::size_t kBuffer = std::size_t{1} << 18;
   const auto piece = std::make_unique<char[]>(kBuffer);
   for (;;) {
     const ssize_t n = uninterrupted([&] { return ::read(fd, piece.get(), kBuffer); });
     if (n < 0) fail_reading(path, errno);
-    if (n == 0) return;
+    if (n == 0) break;
     take(std::string_view(piece.get(), static_cast<std::size_t>(n)));
   }
+  if (size_of(fd) < size) fail_runtime(shown(path), ": ", kCutShort);
 }
 
 void write_all(int fd, std::string_view bytes, const fs::path& path) {

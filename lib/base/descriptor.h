@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -52,7 +53,9 @@ class Descriptor {
 
 /// The descriptor of a file that is no folder.
 int open_to_read(const fs::path& path, struct stat& info);
-/// Reads to the end of the file in pieces: `take` gets each.
+/// The size of a regular file, 0 of anything else.
+std::uint64_t size_of(int fd);
+/// Reads to the end of the file in pieces: `take` gets each. Fails when the file was cut meanwhile.
 void read_pieces(int fd, const fs::path& path, const std::function<void(std::string_view)>& take);
 /// All of `bytes`, whatever signals and short writes come between.
 void write_all(int fd, std::string_view bytes, const fs::path& path);

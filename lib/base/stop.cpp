@@ -21,7 +21,10 @@ void end(int signal) {
   if (::isatty(2)) say("\n");  // behind ^C and a progress bar
   say(program_name);
   say(": stopped by ");
-  say(signal == SIGINT ? "Ctrl-C" : signal == SIGTERM ? "SIGTERM" : "SIGHUP");
+  say(signal == SIGINT    ? "Ctrl-C"
+      : signal == SIGTERM ? "SIGTERM"
+      : signal == SIGHUP  ? "SIGHUP"
+                          : "SIGXCPU (ulimit -t)");
   say(unfinished ? "; the unfinished output is removed\n" : "\n");
   _exit(128 + signal);
 }
@@ -39,7 +42,7 @@ void on_stop_signals(void (*handler)(int), int flags) {
   action.sa_handler = handler;
   action.sa_flags = flags;
   sigfillset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
     struct sigaction before = {};
     sigaction(signal, nullptr, &before);
     if (signal == SIGHUP && before.sa_handler == SIG_IGN) continue;  // nohup

@@ -1,7 +1,7 @@
 #pragma once
 // Signals that ask for the end. A job without anything to save ends at once, leaving no temporary
-// files; one that has (training) calls watch_stop_signals(): the first SIGINT, SIGTERM or SIGHUP is
-// noted, so that it can finish its step and save; a second one ends the process at once.
+// files; one that has (training) calls watch_stop_signals(): the first SIGINT, SIGTERM, SIGHUP or
+// SIGXCPU is noted, so that it can finish its step and save; a second one ends the process at once.
 
 #include <stdexcept>
 #include <string>

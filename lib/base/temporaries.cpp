@@ -134,8 +134,9 @@ bool remove_temporaries() noexcept {
 }
 
 void remove_leftovers_of(const fs::path& target) {
-  if (!first_time(target)) return;
   const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  if (is_leftover(folder.filename().string())) return;  // a new folder of our own
+  if (!first_time(target)) return;
   std::error_code code;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
     const pid_t pid = maker_of(it->path().filename().string(), target.filename().string());

@@ -55,6 +55,7 @@ void ByteSource::fill() {
   if (n < 0) fail_reading(name_, errno);
   buffer_.resize(filled + static_cast<std::size_t>(n));
   ended_ = n == 0;
+  if (ended_ && size_of(descriptor_) < size_) fail_runtime(shown(name_), ": ", kCutShort);
   window_ = buffer_;
 }
 

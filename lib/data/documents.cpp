@@ -102,6 +102,7 @@ void for_each_document(const std::vector<fs::path>& files,
     } else if (file.size() > 0) {
       counted({file.text(), file.path(), 0});
     }
+    check_mapped_files();
   }
   require(documents > 0, files.empty() ? "no input" : files.front().string(), ": ",
           files.size() > 1 ? "this file and those after it hold" : "holds", " no text");

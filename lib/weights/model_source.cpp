@@ -205,6 +205,8 @@ bool is_llmc(std::string_view text) {
 enum class FileKind { kGguf, kLlmc, kTorch, kSafetensors };
 
 FileKind kind_of(const fs::path& path) {
+  require(is_regular(path), printable(path.string(), 400),
+          ": is no regular file; a model is read at many places, so write it to a file first");
   constexpr std::string_view kZip = "PK\x03\x04", kPickle = "\x80\x02";
   const MappedFile file(path);
   const auto text = file.text();

@@ -90,10 +90,21 @@ TEST(MappedFiles, OneThatIsReplacedOrGrowsIsFine) {
   check_mapped_files();
 }
 
+TEST(ReadFiles, OneThatShrinksIsNamed) {
+  const ScratchFolder folder;
+  const auto path = folder / "text";
+  put(path, std::string(400'000, 'x'));
+  struct stat info {};
+  const Descriptor file(open_to_read(path, info));
+  expect_error(
+      [&] { read_pieces(file.get(), path, [&](std::string_view) { fs::resize_file(path, 10); }); },
+      "text': it was cut short while in use");
+}
+
 TEST(StopSignals, RemoveWhatIsNotFinished) {
   const ScratchFolder folder;
   put(folder / "other.tmp-1-0", "another process's");
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
     EXPECT_EQ(exit_code_of([&] {
                 ::close(STDERR_FILENO);
                 end_on_stop_signals("test");
