@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -32,6 +32,21 @@ const char* program_name = "";
 void say(const char* text) {
   [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text, std::strlen(text));
 }
+
+int folder_error = 0;  // why the working folder has no name
+
+/// MKL asks for the working folder when LibTorch is loaded, before main(), and ends the process
+/// when there is none. So it gets another one, until check_surroundings() says what is wrong.
+__attribute__((no_sanitize("address", "undefined"))) void find_folder(int, char**, char**) {
+  static char folder[PATH_MAX];
+  if (::syscall(SYS_getcwd, folder, sizeof folder) >= 0) return;
+  folder_error = errno;
+  if (::chdir("/") != 0) ::_exit(1);
+}
+
+/// Called by the loader before the constructors of any library.
+__attribute__((section(".preinit_array"), used)) void (*const kFindFolder)(int, char**,
+                                                                           char**) = find_folder;
 
 /// A page of a mapped file is gone. No way leads back from here into the code that wanted it.
 void on_bus_error(int signal, siginfo_t* info, void*) {
@@ -118,9 +133,7 @@ void prepare_surroundings(const char* program) {
 }
 
 void check_surroundings() {
-  std::array<char, PATH_MAX> folder;  // MKL asks the same, with as much room
-  const bool found = ::getcwd(folder.data(), folder.size()) != nullptr;
-  require(found, "the working folder cannot be found: ", std::strerror(errno),
+  require(folder_error == 0, "the working folder cannot be found: ", std::strerror(folder_error),
           "; if it was removed, change to one that exists");
   for (const char* name : {"OMP_STACKSIZE", "GOMP_STACKSIZE"}) check_stack_variable(name);
 }
