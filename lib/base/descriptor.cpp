@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <system_error>
 #include <vector>
 
@@ -79,6 +81,29 @@ void read_pieces(int fd, const fs::path& path, const std::function<void(std::str
     take(std::string_view(piece.get(), static_cast<std::size_t>(n)));
   }
   if (size_of(fd) < size) fail_runtime(shown(path), ": ", kCutShort);
+}
+
+std::optional<std::string> pipe_content(const fs::path& path, std::uint64_t max_bytes) {
+  static std::mutex mutex;
+  static std::map<std::pair<dev_t, ino_t>, std::string> kept;
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISFIFO(info.st_mode)) return std::nullopt;
+  const std::scoped_lock lock(mutex);
+  const std::pair id(info.st_dev, info.st_ino);
+  if (const auto found = kept.find(id); found != kept.end()) return found->second;
+  const Descriptor file(open_to_read(path, info));
+  std::string content;
+  read_pieces(file.get(), path, [&](std::string_view piece) {
+    content += piece;
+    if (content.size() > max_bytes) {
+      fail_too_large(path, concat("at least ", content.size()), max_bytes);
+    }
+  });
+  return kept.emplace(id, std::move(content)).first->second;
+}
+
+void fail_too_large(const fs::path& path, const std::string& size, std::uint64_t max_bytes) {
+  fail(shown(path), " holds ", size, " bytes; at most ", max_bytes, " are accepted");
 }
 
 void write_all(int fd, std::string_view bytes, const fs::path& path) {

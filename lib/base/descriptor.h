@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,6 +58,11 @@ int open_to_read(const fs::path& path, struct stat& info);
 std::uint64_t size_of(int fd);
 /// Reads to the end of the file in pieces: `take` gets each. Fails when the file was cut meanwhile.
 void read_pieces(int fd, const fs::path& path, const std::function<void(std::string_view)>& take);
+/// All that a pipe gives. It gives it once, and configs and texts are read more than once: so what
+/// it gave is kept. Nothing for what is no pipe.
+std::optional<std::string> pipe_content(const fs::path& path, std::uint64_t max_bytes);
+[[noreturn]] void fail_too_large(const fs::path& path, const std::string& size,
+                                 std::uint64_t max_bytes);
 /// All of `bytes`, whatever signals and short writes come between.
 void write_all(int fd, std::string_view bytes, const fs::path& path);
 /// fsync; a file system or device that has nothing to sync (EINVAL) is fine. A failure is never

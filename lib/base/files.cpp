@@ -16,20 +16,20 @@
 namespace gptkit {
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
+  if (auto piped = pipe_content(path, max_bytes)) return *std::move(piped);
   struct stat info {};
   const Descriptor file(open_to_read(path, info));
-  const auto refuse = [&](auto bytes, const char* at_least) {
-    fail(shown(path), " holds ", at_least, bytes, " bytes; at most ", max_bytes, " are accepted");
-  };
   std::string content;
   if (S_ISREG(info.st_mode)) {
     const auto size = static_cast<std::uint64_t>(info.st_size);
-    if (size > max_bytes) refuse(size, "");
+    if (size > max_bytes) fail_too_large(path, concat(size), max_bytes);
     content.reserve(static_cast<std::size_t>(size));
   }
   read_pieces(file.get(), path, [&](std::string_view piece) {
     content += piece;
-    if (content.size() > max_bytes) refuse(content.size(), "at least ");
+    if (content.size() > max_bytes) {
+      fail_too_large(path, concat("at least ", content.size()), max_bytes);
+    }
   });
   return content;
 }

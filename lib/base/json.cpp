@@ -91,6 +91,7 @@ class Builder {
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) {
     refuse_placeholder(text_, where_);
+    check_mapped_files();  // what is gone reads as zeros
     std::string_view what = error.what();
     if (const auto end = what.find("] "); end != what.npos) what.remove_prefix(end + 2);
     if (const auto end = what.find(": "); what.starts_with("parse error") && end != what.npos) {
@@ -149,6 +150,7 @@ template <class Document>
 Document parse(std::string_view text, const std::string& where) {
   // nlohmann-json takes a NUL for the end, and would let anything follow it.
   if (const auto nul = text.find('\0'); nul != text.npos) {
+    check_mapped_files();
     fail(where, ": invalid JSON at ", place(text, text.data() + nul + 1), ": a NUL byte");
   }
   Document root;

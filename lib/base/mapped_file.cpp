@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include "base/descriptor.h"
@@ -67,9 +69,23 @@ const FileMapping* mapping_at(const void* address) noexcept {
   return nullptr;
 }
 
+/// Pipes and the files of /proc have no size and no map: an anonymous one holds what they give.
+std::pair<const char*, std::size_t> copied(const std::string& content, const fs::path& path) {
+  if (content.empty()) return {nullptr, 0};
+  void* const at =
+      ::mmap(nullptr, content.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) fail_runtime("cannot map ", shown(path), ": ", reason(errno));
+  std::memcpy(at, content.data(), content.size());
+  return {static_cast<const char*>(at), content.size()};
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
+  if (const auto piped = pipe_content(path, std::numeric_limits<std::uint64_t>::max())) {
+    std::tie(data_, size_) = copied(*piped, path);
+    return;
+  }
   struct stat info {};
   Descriptor file(open_to_read(path, info));
   if (S_ISREG(info.st_mode) && info.st_size > 0) {
@@ -80,16 +96,9 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
     mapping_ = remember(path, file.release(), data_, size_);
     return;
   }
-  // Pipes and the files of /proc have no size and no map: an anonymous one holds what they give.
   std::string content;
   read_pieces(file.get(), path, [&](std::string_view piece) { content += piece; });
-  if (content.empty()) return;
-  void* const at =
-      ::mmap(nullptr, content.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) fail_runtime("cannot map ", shown(path), ": ", reason(errno));
-  std::memcpy(at, content.data(), content.size());
-  data_ = static_cast<const char*>(at);
-  size_ = content.size();
+  std::tie(data_, size_) = copied(content, path);
 }
 
 MappedFile::~MappedFile() {

@@ -63,7 +63,7 @@ TEST_F(Surroundings, NeitherATemporaryFolderNorAHomeIsNeeded) {
 }
 
 TEST_F(Surroundings, ALimitOnTheSizeOfFilesIsAnError) {
-  expect_failure(after("ulimit -f 1", "convert", {"pre/model", "limited.gguf"}), 1, "convert",
+  expect_failure(after("ulimit -f 1", "convert", {"-q", "pre/model", "limited.gguf"}), 1, "convert",
                  "cannot write 'limited.gguf': File too large");
   EXPECT_FALSE(fs::exists(folder() / "limited.gguf"));
   const auto trained = after("ulimit -f 1", "pretrain", pretrain_arguments("limited"));
@@ -86,8 +86,8 @@ TEST_F(Surroundings, ASmallStackIsEnough) {
 }
 
 TEST_F(Surroundings, TooLittleMemoryIsSaidInOurWords) {
-  const auto result = after("ulimit -v 6000000", "pretrain",
-                            pretrain_arguments("large") + Arguments{"-s", "model.d_model=24000"});
+  const auto result = after("ulimit -v 1200000", "pretrain",
+                            pretrain_arguments("large") + Arguments{"-s", "model.d_model=5000"});
   expect_failure(result, 1, "pretrain", "out of memory; use smaller sizes");
 }
 
@@ -96,14 +96,14 @@ TEST_F(Surroundings, AModelThatIsCutShortWhileInUseIsNamed) {
   fs::copy(folder() / "pre" / "model", folder() / "shrinking");
   const auto file = absolute("shrinking/model.safetensors");
   // The file loses its end between its mapping and its reading.
-  const auto generated = run(
-      "/bin/bash",
-      {"-c",
-       "(sleep 0.7; truncate -s 100 \"$1\") & exec strace -f -o strace.log -P \"$1\" -e trace=mmap "
-       "-e inject=mmap:delay_exit=1500000:when=1 \"$0\" -q --threads 1 -m shrinking -p Once -n 2",
-       (fs::path(GPTKIT_BIN_DIR) / "generate").string(), file});
-  expect_failure(generated, 1, "generate",
-                 "'shrinking/model.safetensors': it was cut short while in use");
+  const auto generated =
+      run("/bin/bash", {"-c",
+                        "(until grep -qs \"$1\" /proc/[0-9]*/maps; do sleep 0.05; done; "
+                        "truncate -s 100 \"$1\") & strace -f -o strace.log -P \"$1\" -e trace=mmap "
+                        "-e inject=mmap:delay_exit=3000000:when=1 \"$0\" -q --threads 1 "
+                        "-m shrinking -p Once -n 2; code=$?; wait; exit $code",
+                        (fs::path(GPTKIT_BIN_DIR) / "generate").string(), file});
+  expect_failure(generated, 1, "generate", "model.safetensors': it was cut short while in use");
 }
 
 TEST_F(Surroundings, CtrlCInAWriteLeavesNothing) {
@@ -201,7 +201,7 @@ TEST_F(Surroundings, InputsMayBePipes) {
   const auto generated = fed("generate", "-q -m pre/model -n 2 --prompt-file <(echo Once)");
   EXPECT_EQ(generated.exit_code, 0) << generated.err;
   const auto trained = fed("pretrain",
-                           "-q --threads 1 -c <(cat pretrain.yaml | sed \"s#tok#$PWD/tok#;"
+                           "-q --threads 1 -c <(cat pretrain.yaml | sed \"s#: tok#: $PWD/tok#;"
                            "s#stories#$PWD/stories#\") --out piped -s train.max_steps=1");
   EXPECT_EQ(trained.exit_code, 0) << trained.err;
   const auto measured =
