@@ -12,7 +12,8 @@
 namespace {
 
 constexpr const char* kPerplexityHelp =
-    "How well a model predicts texts: mean loss per token, perplexity, bits per character.\n\n"
+    "How well a model predicts texts: mean loss per token, perplexity, bits per character. Each\n"
+    "text begins with the model's first token where its tokenizer puts one (Llama).\n\n"
     "  evaluate perplexity --model runs/mine/model book.txt";
 
 constexpr const char* kFewShotHelp =

@@ -31,7 +31,8 @@ TokenSink append_to(std::vector<TokenId>& tokens) {
 
 EncodeDocuments encoding(const CorpusOptions& options) {
   return {.special = options.allow_special ? SpecialTokens::kAllow : SpecialTokens::kAsText,
-          .threads = options.threads > 0 ? options.threads : physical_cores()};
+          .threads = options.threads > 0 ? options.threads : physical_cores(),
+          .begin_texts = options.begin_texts};
 }
 
 /// The training documents, without those that the filter drops.

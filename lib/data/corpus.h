@@ -34,6 +34,7 @@ struct CorpusOptions {
   double validation_fraction = 0.1;         // 0: none
   SplitBy split_by = SplitBy::kCharacters;  // shards are always cut by tokens
   bool allow_special = false;  // "<|endoftext|>" in the text becomes the token; else ordinary text
+  bool begin_texts = false;    // each document of text begins with the tokenizer's begin_of_text
   // Drops training documents (text only). Validation files stay as they are, so that the measure
   // does not move with the filter. Several corpora may share one.
   DocumentFilter* filter = nullptr;

@@ -54,26 +54,30 @@ class Encoder {
       : tokenizer_(tokenizer),
         special_(options.special),
         threads_(options.threads),
+        begin_texts_(options.begin_texts),
         sink_(std::move(sink)) {}
 
   void add_document(std::string_view text) {
-    bool joined = any_;
+    bool joined = any_, begins = begin_texts_;
     while (!text.empty()) {
       const auto end = piece_end(tokenizer_, text, special_);
-      pieces_.push_back({std::string(text.substr(0, end)), joined, {}});
+      pieces_.push_back({std::string(text.substr(0, end)), joined, begins, {}});
       pending_bytes_ += end;
       if (pending_bytes_ >= kBatchBytes) flush();
       text.remove_prefix(end);
-      joined = false;
+      joined = begins = false;
       any_ = true;
     }
   }
 
   void flush() {
-    const auto separator = tokenizer_.end_of_text();
+    const auto separator = tokenizer_.end_of_text(), begin = tokenizer_.begin_of_text();
     parallel_for(pieces_.size(), threads_, [&](std::size_t i) {
       auto& piece = pieces_[i];
       if (piece.joined && separator) piece.ids.push_back(*separator);
+      if (piece.begins && begin && (!piece.joined || begin != separator)) {
+        piece.ids.push_back(*begin);
+      }
       tokenizer_.encode_append(piece.text, piece.ids, special_);
     });
     for (const auto& piece : pieces_) sink_(piece.ids);
@@ -85,11 +89,13 @@ class Encoder {
   struct Piece {
     std::string text;
     bool joined;  // to the document before it
+    bool begins;  // with the token that begins a text
     std::vector<TokenId> ids;
   };
   const Tokenizer& tokenizer_;
   SpecialTokens special_;
   int threads_;
+  bool begin_texts_;
   TokenSink sink_;
   std::vector<Piece> pieces_;
   std::size_t pending_bytes_ = 0;

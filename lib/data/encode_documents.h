@@ -31,6 +31,7 @@ struct EncodeDocuments {
   std::int64_t train_characters = std::numeric_limits<std::int64_t>::max();
   SpecialTokens special = SpecialTokens::kAsText;
   int threads = 1;
+  bool begin_texts = false;  // each document begins with the tokenizer's begin_of_text
 };
 
 using TokenSink = std::function<void(std::span<const TokenId>)>;

@@ -4,11 +4,14 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -19,6 +22,27 @@ constexpr int64_t kIgnored = -100;
 /// One window: inputs [begin, begin + length), targets one further; those before `from` count not.
 struct Window {
   int64_t begin, length, from;
+};
+
+/// The tokens of a text with the one that begins it.
+class Text {
+ public:
+  Text(const TokenStream& tokens, std::optional<TokenId> begin) : tokens_(tokens), begin_(begin) {
+    std::array<int64_t, 1> first{};
+    if (begin && tokens.size() > 0) tokens.copy(0, first);
+    added_ = begin && (tokens.size() == 0 || first[0] != *begin) ? 1 : 0;
+  }
+  int64_t size() const { return tokens_.size() + added_; }
+  void copy(int64_t from, std::span<int64_t> out) const {
+    const int64_t before = std::max<int64_t>(0, added_ - from);
+    if (before > 0) out[0] = *begin_;
+    tokens_.copy(from + before - added_, out.subspan(static_cast<size_t>(before)));
+  }
+
+ private:
+  const TokenStream& tokens_;
+  std::optional<TokenId> begin_;
+  int64_t added_;
 };
 
 std::vector<Window> windows_of(int64_t tokens, int64_t context, int64_t stride) {
@@ -35,8 +59,9 @@ std::vector<Window> windows_of(int64_t tokens, int64_t context, int64_t stride) 
 
 }  // namespace
 
-Perplexity measure_perplexity(GPT gpt, const TokenStream& tokens,
+Perplexity measure_perplexity(GPT gpt, const TokenStream& stream,
                               const PerplexityOptions& options) {
+  const Text tokens(stream, options.begin);
   const int64_t most = gpt->config().context_length;
   const int64_t context = options.context > 0 ? options.context : most;
   const int64_t stride = options.stride > 0 ? options.stride : context;
@@ -45,11 +70,12 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& tokens,
           ": expected 0 or more, and batches of at least 1");
   require(context <= most, "context ", context, " is longer than the model's ", most);
   require(stride <= context, "stride ", stride, " is longer than the window of ", context);
-  require(tokens.size() >= 2, "the text has ", tokens.size(),
+  require(tokens.size() >= 2, "the text has ", stream.size(),
           " token(s); at least 2 are needed to predict one");
   const auto windows = windows_of(tokens.size(), context, stride);
 
   double total = 0;
+  int64_t predicted = 0;
   Progress progress("perplexity", static_cast<int64_t>(windows.size()), "windows");
   for (size_t i = 0; i < windows.size();) {
     // A batch holds neighbours of the same length: all but the last windows of a text.
@@ -62,7 +88,11 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& tokens,
       tokens.copy(window.begin, ids);
       inputs.insert(inputs.end(), ids.begin(), ids.end() - 1);
       for (int64_t t = 1; t <= T; ++t) {
-        targets.push_back(window.begin + t >= window.from ? ids[static_cast<size_t>(t)] : kIgnored);
+        const auto id = ids[static_cast<size_t>(t)];
+        const bool begins = id == options.begin && !options.begin_also_ends;
+        const bool counts = window.begin + t >= window.from && !begins;
+        targets.push_back(counts ? id : kIgnored);
+        predicted += counts;
       }
     }
     const auto ids = torch::from_blob(inputs.data(), {B, T}, torch::kInt64).to(gpt->device());
@@ -70,9 +100,10 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& tokens,
     const auto logits = gpt(ids).flatten(0, 1).to(torch::kFloat32);  // (B*T,V)
     total +=
         at::cross_entropy_loss(logits, wanted, {}, at::Reduction::Sum, kIgnored).item<double>();
+    require_finite_results(torch::tensor(total, torch::kFloat64), options.where);
     progress.update(static_cast<int64_t>(i));
   }
-  const int64_t predicted = tokens.size() - 1;
+  require(predicted > 0, "the text has nothing to predict but tokens that begin a text");
   const double loss = total / static_cast<double>(predicted);
   return {predicted, loss, std::exp(loss)};
 }

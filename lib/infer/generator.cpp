@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -159,8 +160,10 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
 
   auto begin = std::chrono::steady_clock::now();
   const auto last_logits = [&](std::span<const TokenId> ids) {
-    const auto hidden = gpt->hidden(ids_tensor(ids, device), &cache);     // (1,T,C)
-    return gpt->logits(hidden.select(1, hidden.size(1) - 1)).squeeze(0);  // (V)
+    const auto hidden = gpt->hidden(ids_tensor(ids, device), &cache);                  // (1,T,C)
+    const auto logits = gpt->logits(hidden.select(1, hidden.size(1) - 1)).squeeze(0);  // (V)
+    require_finite_results(logits, model.where);
+    return logits;
   };
   auto logits = last_logits(prompt);
   result.prefill_seconds = seconds_since(begin);

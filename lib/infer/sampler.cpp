@@ -1,6 +1,7 @@
 #include "infer/sampler.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/multinomial.h>
 
 #include <algorithm>
@@ -72,6 +73,9 @@ TokenId Sampler::next(const torch::Tensor& logits, std::span<const TokenId> seen
   if (config_.repetition_penalty != 1) {
     values = values.clone();
     penalize_(values, seen, config_.repetition_penalty);
+    require(at::isfinite(values).all().item<bool>(),
+            "repetition-penalty: ", config_.repetition_penalty,
+            " makes the logits overflow; use one nearer to 1");
   }
   if (config_.temperature == 0) return static_cast<TokenId>(values.argmax(-1).item<int64_t>());
   const auto probabilities = filtered(values, config_).softmax(-1);

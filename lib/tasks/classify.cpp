@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -77,6 +78,7 @@ torch::Tensor class_logits(const TextClassifier& model,
     }
     begin = end;
   }
+  require_finite_results(logits, model.where);
   return logits;
 }
 

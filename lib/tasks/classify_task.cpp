@@ -10,6 +10,7 @@
 #include "tasks/common.h"
 #include "train/precision.h"
 #include "train/trainer.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -124,7 +125,9 @@ Metrics ClassifyTask::evaluate() {
 
 Metrics ClassifyTask::end_epoch(int64_t) {
   return over_both("accuracy", [&](const Batch& batch, const FrozenTrunk* trunk) -> MeanTerms {
-    const auto right = logits(batch, trunk).argmax(-1).eq(labels(batch));
+    const auto y = logits(batch, trunk);
+    require_finite_results(y, "");
+    const auto right = y.argmax(-1).eq(labels(batch));
     return {right.sum().item<double>(), static_cast<double>(batch.rows)};
   });
 }

@@ -22,14 +22,22 @@ OrderedJson run_perplexity(const PerplexityConfig& config,
   const auto device = resolve_device(config.device);
   set_threads(threads);
   auto model = load_language_model(config.model.text);
-  const auto corpus =
-      load_corpus({.train = files, .validation_fraction = 0, .allow_special = config.allow_special},
-                  *model.tokenizer);
+  const auto corpus = load_corpus({.train = files,
+                                   .validation_fraction = 0,
+                                   .allow_special = config.allow_special,
+                                   .begin_texts = true},
+                                  *model.tokenizer);
   torch::InferenceMode inference;
   model.gpt->to(device);
-  const auto result = measure_perplexity(
-      model.gpt, corpus.train,
-      {.context = config.context, .stride = config.stride, .batch_size = config.batch_size});
+  const auto begin = model.tokenizer->begin_of_text();
+  const auto result =
+      measure_perplexity(model.gpt, corpus.train,
+                         {.context = config.context,
+                          .stride = config.stride,
+                          .batch_size = config.batch_size,
+                          .begin = begin,
+                          .where = model.where,
+                          .begin_also_ends = begin == model.tokenizer->end_of_text()});
   OrderedJson json = {
       {"tokens", result.tokens}, {"loss", result.loss}, {"perplexity", result.perplexity}};
   if (corpus.characters > 0) {

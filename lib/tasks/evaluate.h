@@ -32,7 +32,8 @@ void visit_fields(PerplexityConfig& c, Visitor&& visit) {
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }
 
-/// {"tokens", "loss", "perplexity", and for text: "characters", "bits_per_character"}.
+/// {"tokens" that are predicted, "loss", "perplexity" (null when it is over 1e308), and for text:
+/// "characters", "bits_per_character"}.
 OrderedJson run_perplexity(const PerplexityConfig& config,
                            const std::vector<std::filesystem::path>& files, int threads);
 

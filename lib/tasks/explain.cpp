@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "tasks/classify.h"
 #include "text/unicode.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -81,6 +82,7 @@ std::vector<double> gradient_times_input(const TextClassifier& model,
   const auto ids = torch::arange(table.size(0), torch::kInt64).unsqueeze(0).to(device);
   const auto value = log_odds(classifier(ids, batch.lengths), label);
   const auto gradient = torch::autograd::grad({value}, {vectors}).front();
+  require_finite_results(gradient, model.where);
   const auto products =
       (gradient * vectors.detach()).sum(1).to(torch::kCPU, torch::kFloat64).contiguous();
   const auto* from = products.const_data_ptr<double>();

@@ -14,6 +14,7 @@
 #include "model/device.h"
 #include "tasks/row_stream.h"
 #include "text/unicode.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -48,11 +49,22 @@ size_t common_prefix(std::span<const TokenId> a, std::span<const TokenId> b) {
       a.begin());
 }
 
-std::vector<double> softmax(std::vector<double> scores) {
+double log_sum_exp(const std::vector<double>& scores) {
   const double most = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
-  for (auto& score : scores) sum += score = std::exp(score - most);
-  for (auto& score : scores) score /= sum;
+  for (const auto score : scores) sum += std::exp(score - most);
+  return most + std::log(sum);
+}
+
+std::vector<double> log_softmax(std::vector<double> scores) {
+  const double sum = log_sum_exp(scores);
+  for (auto& score : scores) score -= sum;
+  return scores;
+}
+
+std::vector<double> softmax(std::vector<double> scores) {
+  scores = log_softmax(std::move(scores));
+  for (auto& score : scores) score = std::exp(score);
   return scores;
 }
 
@@ -158,12 +170,17 @@ torch::Tensor PromptCache::log_probabilities(std::span<const TokenId> ids, int64
   const auto hidden = gpt_->hidden(input, &*cache_);  // (1,T,C)
   held_.assign(ids.begin(), ids.end());
   const auto last = hidden[0].slice(0, hidden.size(1) - n_last);
-  return gpt_->logits(last).to(torch::kFloat32).log_softmax(-1).to(torch::kCPU).contiguous();
+  const auto logits = gpt_->logits(last).to(torch::kFloat32).log_softmax(-1);
+  require_finite_results(logits, where_);
+  return logits.to(torch::kCPU).contiguous();
 }
 
 FewShotClassifier::FewShotClassifier(LanguageModel model, const FewShotConfig& config,
                                      LabelledRows shown)
-    : model_(std::move(model)), config_(config), shown_(std::move(shown)), cache_(model_.gpt) {
+    : model_(std::move(model)),
+      config_(config),
+      shown_(std::move(shown)),
+      cache_(model_.gpt, model_.where) {
   validate_labels(labels());
   for (const auto& a : labels()) {
     for (const auto& b : labels()) one_begins_another_ |= &a != &b && b.starts_with(a);
@@ -243,12 +260,16 @@ std::string FewShotClassifier::cut_to_context(const std::string& text) const {
 
 const std::vector<double>& FewShotClassifier::log_prior(int64_t shots) {
   if (const auto known = log_prior_.find(shots); known != log_prior_.end()) return known->second;
-  std::vector<double> prior(labels().size());
+  // In logarithms: a label that is never likely must not become 0, which nothing divides.
+  std::vector<std::vector<double>> found(labels().size());
   for (const char* nothing : kNothing) {
-    const auto p = softmax(scores(candidates(nothing, shots)));
-    for (size_t i = 0; i < p.size(); ++i) prior[i] += p[i] / std::size(kNothing);
+    const auto p = log_softmax(scores(candidates(nothing, shots)));
+    for (size_t i = 0; i < p.size(); ++i) found[i].push_back(p[i]);
   }
-  for (auto& p : prior) p = std::log(p);
+  std::vector<double> prior;
+  for (const auto& label : found) {
+    prior.push_back(log_sum_exp(label) - std::log(static_cast<double>(std::size(kNothing))));
+  }
   return log_prior_.emplace(shots, std::move(prior)).first->second;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "weights/finite.h"
 
 namespace gptkit {
 
@@ -129,6 +130,7 @@ torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationData
                           .to(torch::kCPU, torch::kFloat64);  // (B,n_class)
     logits.index_copy_(0, torch::tensor(texts, torch::kInt64), some);
   }
+  require_finite_results(logits, "");
   return logits;
 }
 

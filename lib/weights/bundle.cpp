@@ -94,6 +94,7 @@ LanguageModel load_language_model(const std::string& name_or_path, double dropou
   require_finite(*opened.gpt, opened.where);
   opened.gpt->eval();
   model.gpt = opened.gpt;
+  model.where = opened.where;
   read_chat_template(source, model);
   return model;
 }
@@ -167,6 +168,7 @@ TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const
           ": score.weight has shape ", score.sizes(), "; expected (classes, ", config.d_model, ")");
   const auto ours = json.value("gptkit", Json::object());
   TextClassifier model;
+  model.where = where;
   model.tokenizer = std::move(tokenizer);
   model.classifier =
       Classifier(gpt, score.size(0), parse_enum(ours, "pooling", where, Pooling::kLastToken),
@@ -214,6 +216,7 @@ TextClassifier load_classifier_adapter(const fs::path& folder) {
   auto model =
       make_classifier(base.gpt, source.tensors.at("score.weight"), json, base.tokenizer, where);
   attach(load_adapter(source, base.gpt, model.classifier->head()));
+  require_finite(*model.classifier, where);
   model.classifier->eval();
   return model;
 }

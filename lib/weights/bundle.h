@@ -28,6 +28,7 @@ struct LanguageModel {
   std::optional<ChatTemplate> chat_template = {};
   /// Why there is none, for a model that brings one which is not known.
   std::string chat_template_problem = {};
+  std::string where = {};  ///< it was opened; for messages
 };
 
 /// A text classifier with its tokenizer, labels and how its inputs were cut and padded.
@@ -39,7 +40,8 @@ struct TextClassifier {
   TokenId pad_id = 0;
   Truncate truncate = Truncate::kRight;  ///< how longer texts are cut
   bool causal = true;                    ///< false: its tokens see those behind them, too
-  bool pairs = false;  ///< its texts are two, joined by kPairSeparator (data/table.h)
+  bool pairs = false;      ///< its texts are two, joined by kPairSeparator (data/table.h)
+  std::string where = {};  ///< it was opened; for messages
 };
 
 /// Opens a model; it is in evaluation mode, in float32, on the CPU. Weights that are not finite are

@@ -3,10 +3,16 @@
 
 #include <torch/types.h>
 
+#include <string>
+
 namespace gptkit {
 
 /// No NaN and no infinity anywhere in a tensor of real numbers; of anything else true. Takes no
 /// memory of the tensor's size, as at::isfinite does.
 bool all_finite(const torch::Tensor& tensor);
+
+/// Fails (kRuntime) unless a model's results are finite: weights that are finite can still overflow
+/// in its products. `model` is where it was opened; empty: not from a file.
+void require_finite_results(const torch::Tensor& results, const std::string& model);
 
 }  // namespace gptkit

@@ -58,6 +58,29 @@ TEST_F(Corpus, DocumentsAreJoinedByEndOfTextWithinEachPart) {
   EXPECT_THAT(all(corpus.validation), ElementsAre('e', 'f', kEnd, 'g', 'h'));
 }
 
+/// A tokenizer of a family that puts a token before every text.
+class BeginsTexts : public ByteTokenizer {
+ public:
+  explicit BeginsTexts(TokenId begin) : begin_(begin) {}
+  std::optional<TokenId> begin_of_text() const override { return begin_; }
+
+ private:
+  TokenId begin_;
+};
+
+TEST_F(Corpus, TextsBeginWithTheFamilysTokenWhereThatIsAskedFor) {
+  test::write(folder_ / "a.txt", "ab");
+  test::write(folder_ / "b.txt", "c");
+  CorpusOptions options{.train = {folder_.path()}, .validation_fraction = 0};
+  const BeginsTexts tokenizer(7);
+  EXPECT_THAT(all(load_corpus(options, tokenizer).train), ElementsAre('a', 'b', kEnd, 'c'));
+  options.begin_texts = true;
+  EXPECT_THAT(all(load_corpus(options, tokenizer).train), ElementsAre(7, 'a', 'b', kEnd, 7, 'c'));
+  EXPECT_THAT(all(load_corpus(options, tokenizer_).train), ElementsAre('a', 'b', kEnd, 'c'));
+  const BeginsTexts one_role(kEnd);
+  EXPECT_THAT(all(load_corpus(options, one_role).train), ElementsAre(kEnd, 'a', 'b', kEnd, 'c'));
+}
+
 TEST_F(Corpus, CanBeCutByTokensOrTakeFilesForValidation) {
   test::write(folder_ / "a.txt", "\u20acbc");
   test::write(folder_ / "v.txt", "xy");

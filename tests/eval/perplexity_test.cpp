@@ -94,6 +94,45 @@ TEST(Perplexity, AModelThatKnowsNothingScoresItsVocabulary) {
   }
 }
 
+TEST(Perplexity, TheTokenThatBeginsATextIsThereOnceAndNotPredicted) {
+  torch::NoGradGuard no_grad;
+  auto gpt = tiny_model();
+  constexpr TokenId kBegin = 12, kEnd = 11;
+  const std::vector<TokenId> text = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3};
+  auto begun = text;
+  begun.insert(begun.begin(), kBegin);
+  for (const int64_t stride : {3, 8}) {
+    const PerplexityOptions options{.stride = stride, .begin = kBegin};
+    const auto got = measure_perplexity(gpt, TokenStream(text), options);
+    EXPECT_EQ(got.tokens, 10) << "the first one of the text, too";
+    EXPECT_NEAR(got.loss, by_hand(gpt, begun, kContext, stride), 1e-5);
+    EXPECT_EQ(measure_perplexity(gpt, TokenStream(begun), options).loss, got.loss);
+  }
+  EXPECT_EQ(
+      measure_perplexity(gpt, TokenStream({std::vector<TokenId>{3}}), {.begin = kBegin}).tokens, 1);
+
+  // Two texts: what ends the first is predicted, what begins the second is not.
+  const std::vector<TokenId> two = {kBegin, 3, 1, kEnd, kBegin, 4, 1};
+  double total = 0;
+  for (const int64_t t : {1, 2, 3, 5, 6}) total += surprise(gpt, two, 0, t);
+  const auto got = measure_perplexity(gpt, TokenStream(two), {.begin = kBegin});
+  EXPECT_EQ(got.tokens, 5);
+  EXPECT_NEAR(got.loss, total / 5, 1e-5);
+  const std::vector<TokenId> one_role = {kEnd, 3, 1, kEnd, 4, 1};
+  EXPECT_EQ(measure_perplexity(gpt, TokenStream(one_role), {.begin = kEnd, .begin_also_ends = true})
+                .tokens,
+            5);
+}
+
+TEST(Perplexity, RefusesAModelWhoseResultsOverflow) {
+  torch::NoGradGuard no_grad;
+  auto gpt = tiny_model();
+  auto weight = gpt->block(0)->mlp()->up()->weight;
+  weight.div_(weight.abs().max()).mul_(3e38);  // finite; its products are not
+  expect_error([&] { measure_perplexity(gpt, TokenStream(some_tokens(9)), {.where = "a/model"}); },
+               "a/model: its results are NaN or infinite");
+}
+
 TEST(Perplexity, RefusesWhatItCannotMeasure) {
   auto gpt = tiny_model();
   const auto refused = [&](int64_t tokens, const PerplexityOptions& options,

@@ -45,6 +45,38 @@ Streamed stream_bytes(const std::string& text, std::vector<std::string> stop = {
                 {.max_new_tokens = static_cast<int64_t>(text.size()), .stop = std::move(stop)});
 }
 
+TEST(Generate, RefusesAModelWhoseResultsOverflow) {
+  auto model = random_model(letters());
+  model.where = "a/model";
+  {
+    torch::NoGradGuard no_grad;
+    auto weight = model.gpt->block(0)->mlp()->up()->weight;
+    weight.div_(weight.abs().max()).mul_(3e38);  // finite; its products are not
+  }
+  for (const double temperature : {0.0, 1.0}) {
+    std::string said;
+    expect_error(
+        [&] {
+          generate(model, model.tokenizer->encode("hello"),
+                   {.sampling = {.temperature = temperature}}, [&](std::string_view piece) {
+                     said += piece;
+                     return true;
+                   });
+        },
+        "a/model: its results are NaN or infinite: the weights are finite, but too large");
+    EXPECT_EQ(said, "");
+  }
+}
+
+TEST(Generate, ARepetitionPenaltyThatOverflowsIsNamed) {
+  const auto model = random_model(letters());
+  expect_error(
+      [&] {
+        generate(model, std::vector<TokenId>{1, 2, 3}, {.sampling = {.repetition_penalty = 1e-44}});
+      },
+      "repetition-penalty: 1");
+}
+
 TEST(Generate, ThroughTheCacheIsWhatOnePassPerTokenGives) {
   const auto model = random_model(letters());
   auto gpt = model.gpt;

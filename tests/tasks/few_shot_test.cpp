@@ -180,5 +180,31 @@ TEST(FewShot, AccuracyIsMeasuredOnRowsThatAreNoExamples) {
   expect_error([&] { run_few_shot_evaluation(config, 1); }, "shots: 'x' in '0,x'");
 }
 
+TEST(FewShot, RefusesAModelWhoseResultsOverflow) {
+  auto model = tiny_language_model();
+  model.where = "a/model";
+  {
+    torch::NoGradGuard no_grad;
+    auto weight = model.gpt->block(0)->mlp()->up()->weight;
+    weight.div_(weight.abs().max()).mul_(3e38);  // finite; its products are not
+  }
+  FewShotClassifier classifier(model, kWhich, examples());
+  expect_error([&] { classifier.predict("Prize!"); }, "a/model: its results are NaN or infinite");
+}
+
+TEST(FewShot, ALabelThatIsNeverLikelyIsCalibratedAllTheSame) {
+  auto model = tiny_language_model();
+  {
+    torch::NoGradGuard no_grad;
+    auto weight = model.gpt->final_norm()->weight;
+    weight.mul_(1e6);  // log-likelihoods far below those whose exponential is 0
+  }
+  FewShotConfig config = kWhich;
+  config.calibrate = true;
+  FewShotClassifier classifier(model, config, examples());
+  const auto p = classifier.predict("Prize!").probabilities;
+  EXPECT_NEAR(p[0] + p[1], 1, 1e-12);
+}
+
 }  // namespace
 }  // namespace gptkit
