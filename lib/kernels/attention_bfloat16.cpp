@@ -17,7 +17,8 @@ namespace {
 
 using c10::BFloat16;
 using panels::kPanel;
-constexpr int64_t kTile = 64;  // queries or keys of a tile
+constexpr int64_t kTile = 64;          // queries or keys of a tile
+constexpr int64_t kLargestHead = 512;  // what a thread keeps of a tile still fits its cache
 static_assert(kTile == kPanel, "a tile's keys are one panel");
 
 /// One head of one sequence: where its rows begin in the matrices, and their row lengths.
@@ -26,14 +27,63 @@ struct Head {
   int64_t stride;  // of q, k, v: 3C
   int64_t T, D;
   float scale;
+  bool causal;
+
+  int64_t tiles() const { return (T + kTile - 1) / kTile; }
+  /// D with the zeros that products need: they go in steps of kDepth.
+  int64_t depth() const { return panels::round_up(D, panels::kDepth); }
+  /// Panels beside each other where D is the width: a panel has kPanel columns.
+  int64_t panels_wide() const { return (D + kPanel - 1) / kPanel; }
+  /// Tiles of keys that queries of tile i see, and keys that query t sees.
+  int64_t tiles_seen(int64_t i) const { return causal ? i + 1 : tiles(); }
+  int64_t keys_seen(int64_t t) const { return causal ? t + 1 : T; }
 };
 
 /// The panels of a sequence's tiles, one after the other.
 struct Panels {
   BFloat16* data;
-  int64_t size;  // of one, in numbers
+  int64_t size;  // of one tile's, in numbers
   BFloat16* tile(int64_t i) const { return data + i * size; }
 };
+
+/// Rows and how far one is from the next.
+struct Rows {
+  const BFloat16* data;
+  int64_t stride;
+};
+
+/// The rows of a tile with zeros up to the head's depth: themselves where none are missing.
+Rows with_depth(const Head& head, Rows x, int64_t rows, BFloat16* room) {
+  const int64_t D = head.D, depth = head.depth();
+  if (D == depth) return x;
+  for (int64_t r = 0; r < rows; ++r) {
+    std::copy_n(x.data + r * x.stride, D, room + r * depth);
+    std::fill(room + r * depth + D, room + (r + 1) * depth, BFloat16(0.0F));
+  }
+  return {room, depth};
+}
+
+/// Columns of a panel of D, from a multiple of kPanel on, in steps of kDepth.
+int64_t columns_from(const Head& head, int64_t column) {
+  return std::min(kPanel, head.depth() - column);
+}
+
+/// D columns of a tile's rows as panels side by side.
+void pack_wide(const Head& head, Rows x, int64_t rows, BFloat16* out) {
+  for (int64_t column = 0; column < head.D; column += kPanel) {
+    panels::pack_columns(x.data + column, x.stride, std::min(kPanel, head.D - column), rows,
+                         out + column * kTile);
+  }
+}
+
+/// out (rows, D) [+]= a (rows, depth) times panels side by side.
+void multiply_wide(const Head& head, int64_t rows, int64_t depth, Rows a, const BFloat16* panel,
+                   float* out, int64_t out_stride, bool add) {
+  for (int64_t column = 0; column < head.D; column += kPanel) {
+    panels::multiply(rows, columns_from(head, column), depth, a.data, a.stride,
+                     panel + column * kTile, out + column, out_stride, add);
+  }
+}
 
 void pack_tiles_by_rows(const BFloat16* x, const Head& head, const Panels& out) {
   for (int64_t t = 0; t < head.T; t += kTile) {
@@ -44,15 +94,15 @@ void pack_tiles_by_rows(const BFloat16* x, const Head& head, const Panels& out) 
 
 void pack_tiles_by_columns(const BFloat16* x, const Head& head, const Panels& out) {
   for (int64_t t = 0; t < head.T; t += kTile) {
-    panels::pack_columns(x + t * head.stride, head.stride, head.D, std::min(kTile, head.T - t),
-                         out.tile(t / kTile));
+    pack_wide(head, {x + t * head.stride, head.stride}, std::min(kTile, head.T - t),
+              out.tile(t / kTile));
   }
 }
 
-/// scores (64,64) = queries times a panel of keys, where not in the future of the query.
-void multiply_tile(const Head& head, const BFloat16* a, int64_t stride, int64_t rows,
-                   const BFloat16* panel, float* out, int64_t out_stride) {
-  panels::multiply(rows, kTile, head.D, a, stride, panel, out, out_stride, false);
+/// scores (64,64) = queries times a panel of keys.
+void multiply_tile(const Head& head, Rows a, int64_t rows, const BFloat16* panel, float* out,
+                   int64_t out_stride) {
+  panels::multiply(rows, kTile, head.depth(), a.data, a.stride, panel, out, out_stride, false);
 }
 
 /// One query's scores -> e^(score - maximum), unnormalised, zeros from `count` to `padded`.
@@ -116,9 +166,11 @@ GPTKIT_AVX512 float dot(const BFloat16* a, const BFloat16* b, int64_t count) {
 /// sequences, so that threads get as much to do where these differ in length.
 struct Shape {
   at::IntArrayRef offsets;
+  bool causal;
   int64_t N, B, D, C, tasks;
-  Shape(const torch::Tensor& qkv, at::IntArrayRef offsets_, int64_t heads)
+  Shape(const torch::Tensor& qkv, at::IntArrayRef offsets_, int64_t heads, bool causal_)
       : offsets(offsets_),
+        causal(causal_),
         N(qkv.size(0)),
         B(std::ssize(offsets) - 1),
         D(qkv.size(1) / 3 / heads),
@@ -128,7 +180,7 @@ struct Shape {
   Head head(const torch::Tensor& qkv, int64_t i) const {
     const auto* row = qkv.const_data_ptr<BFloat16>() + first_row(i) * 3 * C + i / B * D;
     const int64_t T = offsets[static_cast<size_t>(i % B + 1)] - first_row(i);
-    return {row, row + C, row + 2 * C, 3 * C, T, D, static_cast<float>(1 / std::sqrt(D))};
+    return {row, row + C, row + 2 * C, 3 * C, T, D, static_cast<float>(1 / std::sqrt(D)), causal};
   }
   /// Where the task's head begins in an (N,C) matrix, and its queries in an (H,N) one.
   int64_t in_rows(int64_t i) const { return first_row(i) * C + i / B * D; }
@@ -136,32 +188,35 @@ struct Shape {
 };
 
 void forward_head(const Head& head, int64_t C, BFloat16* y, float* log_sums) {
-  const int64_t tiles = (head.T + kTile - 1) / kTile, width = tiles * kTile;
-  const Panels keys{panels::scratch_bfloat16(0, tiles * kPanel * head.D), kPanel * head.D};
-  const Panels values{panels::scratch_bfloat16(1, tiles * kPanel * kTile), kPanel * kTile};
-  auto* scores = panels::scratch_float(2, kTile * width + kTile * kPanel + kTile);
+  const int64_t tiles = head.tiles(), width = tiles * kTile, depth = head.depth();
+  const int64_t wide = head.panels_wide() * kPanel;  // row length of the output's tile
+  const Panels keys{panels::scratch_bfloat16(0, tiles * kPanel * depth), kPanel * depth};
+  const Panels values{panels::scratch_bfloat16(1, tiles * wide * kTile), wide * kTile};
+  auto* scores = panels::scratch_float(2, kTile * width + kTile * wide + kTile);
   auto* out = scores + kTile * width;
-  auto* inverse = out + kTile * kPanel;
-  auto* p = panels::scratch_bfloat16(3, kTile * width);
+  auto* inverse = out + kTile * wide;
+  auto* p = panels::scratch_bfloat16(3, kTile * width + kTile * depth);
+  auto* room = p + kTile * width;
   pack_tiles_by_rows(head.k, head, keys);
   pack_tiles_by_columns(head.v, head, values);
   for (int64_t t = 0; t < head.T; t += kTile) {
-    const int64_t rows = std::min(kTile, head.T - t), seen = t / kTile + 1;
+    const int64_t rows = std::min(kTile, head.T - t), seen = head.tiles_seen(t / kTile);
+    const auto q = with_depth(head, {head.q + t * head.stride, head.stride}, rows, room);
     for (int64_t j = 0; j < seen; ++j) {
-      multiply_tile(head, head.q + t * head.stride, head.stride, rows, keys.tile(j),
-                    scores + j * kTile, width);
+      multiply_tile(head, q, rows, keys.tile(j), scores + j * kTile, width);
     }
     for (int64_t r = 0; r < rows; ++r) {
-      log_sums[t + r] = softmax_row(scores + r * width, t + r + 1, seen * kTile, head.scale,
-                                    p + r * width, inverse + r);
+      log_sums[t + r] = softmax_row(scores + r * width, head.keys_seen(t + r), seen * kTile,
+                                    head.scale, p + r * width, inverse + r);
     }
     for (int64_t j = 0; j < seen; ++j) {
-      const int64_t depth = panels::round_up(std::min(kTile, head.T - j * kTile), panels::kDepth);
-      panels::multiply(rows, head.D, depth, p + j * kTile, width, values.tile(j), out, kPanel,
-                       j > 0);
+      const int64_t keys_deep =
+          panels::round_up(std::min(kTile, head.T - j * kTile), panels::kDepth);
+      multiply_wide(head, rows, keys_deep, {p + j * kTile, width}, values.tile(j), out, wide,
+                    j > 0);
     }
     for (int64_t r = 0; r < rows; ++r) {
-      scale_row(out + r * kPanel, inverse[r], head.D, y + (t + r) * C);
+      scale_row(out + r * wide, inverse[r], head.D, y + (t + r) * C);
     }
   }
 }
@@ -174,18 +229,20 @@ struct HeadGradient {
 };
 
 void backward_head(const Head& head, int64_t C, const HeadGradient& gradient) {
-  const int64_t tiles = (head.T + kTile - 1) / kTile, D = head.D, panel = kPanel * D;
+  const int64_t tiles = head.tiles(), D = head.D, deep = head.depth(), panel = kPanel * deep;
+  const int64_t wide = head.panels_wide() * kPanel * kTile;
   constexpr int64_t kSquare = kTile * kTile;
-  auto* packed = panels::scratch_bfloat16(0, 2 * tiles * panel + tiles * kPanel * kTile);
+  auto* packed = panels::scratch_bfloat16(0, 2 * tiles * panel + tiles * wide);
   const Panels keys{packed, panel}, values{packed + tiles * panel, panel};
-  const Panels key_rows{packed + 2 * tiles * panel, kPanel * kTile};
-  auto* sums = panels::scratch_float(1, 2 * tiles * kTile * D);
-  auto *dk = sums, *dv = sums + tiles * kTile * D;
-  auto* tile = panels::scratch_float(2, 2 * kSquare + kTile * D + kTile);
-  auto *scores = tile, *dp = tile + kSquare, *dq = dp + kSquare, *delta = dq + kTile * D;
-  auto* half = panels::scratch_bfloat16(3, 4 * kSquare + 2 * kPanel * kTile);
+  const Panels key_rows{packed + 2 * tiles * panel, wide};
+  auto* sums = panels::scratch_float(1, 2 * tiles * kTile * deep);
+  auto *dk = sums, *dv = sums + tiles * kTile * deep;
+  auto* tile = panels::scratch_float(2, 2 * kSquare + kTile * deep + kTile);
+  auto *scores = tile, *dp = tile + kSquare, *dq = dp + kSquare, *delta = dq + kTile * deep;
+  auto* half = panels::scratch_bfloat16(3, 4 * kSquare + 2 * wide + 2 * kTile * deep);
   auto *p = half, *ds = p + kSquare, *p_turned = ds + kSquare, *ds_turned = p_turned + kSquare;
-  auto *q_panel = ds_turned + kSquare, *dy_panel = q_panel + kPanel * kTile;
+  auto *q_panel = ds_turned + kSquare, *dy_panel = q_panel + wide;
+  auto *q_room = dy_panel + wide, *dy_room = q_room + kTile * deep;
   pack_tiles_by_rows(head.k, head, keys);
   pack_tiles_by_rows(head.v, head, values);
   pack_tiles_by_columns(head.k, head, key_rows);
@@ -193,44 +250,45 @@ void backward_head(const Head& head, int64_t C, const HeadGradient& gradient) {
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t t = i * kTile, rows = std::min(kTile, head.T - t);
     const int64_t depth = panels::round_up(rows, panels::kDepth);
-    const auto *q = head.q + t * head.stride, *dy = gradient.dy + t * C;
+    const Rows q{head.q + t * head.stride, head.stride}, dy{gradient.dy + t * C, C};
     for (int64_t r = 0; r < rows; ++r) {
-      delta[r] = dot(dy + r * C, gradient.y + (t + r) * C, D);
+      delta[r] = dot(dy.data + r * C, gradient.y + (t + r) * C, D);
     }
-    panels::pack_columns(q, head.stride, D, rows, q_panel);
-    panels::pack_columns(dy, C, D, rows, dy_panel);
-    for (int64_t j = 0; j <= i; ++j) {
+    pack_wide(head, q, rows, q_panel);
+    pack_wide(head, dy, rows, dy_panel);
+    const auto q_deep = with_depth(head, q, rows, q_room);
+    const auto dy_deep = with_depth(head, dy, rows, dy_room);
+    for (int64_t j = 0; j < head.tiles_seen(i); ++j) {
       const int64_t s = j * kTile, columns = std::min(kTile, head.T - s);
-      multiply_tile(head, q, head.stride, rows, keys.tile(j), scores, kTile);
-      multiply_tile(head, dy, C, rows, values.tile(j), dp, kTile);
+      multiply_tile(head, q_deep, rows, keys.tile(j), scores, kTile);
+      multiply_tile(head, dy_deep, rows, values.tile(j), dp, kTile);
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t at = r * kTile;
-        backward_row(scores + at, dp + at, std::min(kTile, t + r + 1 - s), head.scale,
+        backward_row(scores + at, dp + at, std::min(kTile, head.keys_seen(t + r) - s), head.scale,
                      gradient.log_sums[t + r], delta[r], p + at, ds + at);
       }
-      // dq += ds k; dk += ds^T q; dv += p^T dy. Row i of dk and dv is first met by tile i itself.
-      panels::multiply(rows, D, panels::round_up(columns, panels::kDepth), ds, kTile,
-                       key_rows.tile(j), dq, D, j > 0);
+      // dq += ds k; dk += ds^T q; dv += p^T dy.
+      const bool met = head.causal ? j < i : i > 0;  // whether dk and dv hold sums already
+      multiply_wide(head, rows, panels::round_up(columns, panels::kDepth), {ds, kTile},
+                    key_rows.tile(j), dq, deep, j > 0);
       panels::transpose_block(ds, kTile, rows, columns, depth, ds_turned);
       panels::transpose_block(p, kTile, rows, columns, depth, p_turned);
-      panels::multiply(columns, D, depth, ds_turned, depth, q_panel, dk + s * D, D, j < i);
-      panels::multiply(columns, D, depth, p_turned, depth, dy_panel, dv + s * D, D, j < i);
+      multiply_wide(head, columns, depth, {ds_turned, depth}, q_panel, dk + s * deep, deep, met);
+      multiply_wide(head, columns, depth, {p_turned, depth}, dy_panel, dv + s * deep, deep, met);
     }
     for (int64_t r = 0; r < rows; ++r) {
-      scale_row(dq + r * D, 1, D, gradient.dq + (t + r) * head.stride);
+      scale_row(dq + r * deep, 1, D, gradient.dq + (t + r) * head.stride);
     }
   }
   for (int64_t t = 0; t < head.T; ++t) {
-    scale_row(dk + t * D, 1, D, gradient.dk + t * head.stride);
-    scale_row(dv + t * D, 1, D, gradient.dv + t * head.stride);
+    scale_row(dk + t * deep, 1, D, gradient.dk + t * head.stride);
+    scale_row(dv + t * deep, 1, D, gradient.dv + t * head.stride);
   }
 }
 
 }  // namespace
 
-bool fits_attention_bfloat16(int64_t head_dim) {
-  return head_dim % panels::kDepth == 0 && head_dim <= kPanel;
-}
+bool fits_attention_bfloat16(int64_t head_dim) { return head_dim >= 1 && head_dim <= kLargestHead; }
 
 std::vector<int64_t> even_offsets(int64_t B, int64_t T) {
   std::vector<int64_t> offsets;
@@ -238,9 +296,9 @@ std::vector<int64_t> even_offsets(int64_t B, int64_t T) {
   return offsets;
 }
 
-AttentionOutput causal_attention_bfloat16(const torch::Tensor& qkv, at::IntArrayRef offsets,
-                                          int64_t H) {
-  const Shape s(qkv, offsets, H);
+AttentionOutput attention_bfloat16(const torch::Tensor& qkv, at::IntArrayRef offsets, int64_t H,
+                                   bool causal) {
+  const Shape s(qkv, offsets, H, causal);
   AttentionOutput result{at::empty({s.N, s.C}, qkv.options()),
                          at::empty({H, s.N}, qkv.options().dtype(torch::kFloat32))};
   auto* y = result.y.mutable_data_ptr<BFloat16>();
@@ -254,10 +312,10 @@ AttentionOutput causal_attention_bfloat16(const torch::Tensor& qkv, at::IntArray
   return result;
 }
 
-torch::Tensor causal_attention_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& qkv,
-                                                 const AttentionOutput& forward,
-                                                 at::IntArrayRef offsets, int64_t H) {
-  const Shape s(qkv, offsets, H);
+torch::Tensor attention_backward_bfloat16(const torch::Tensor& dy, const torch::Tensor& qkv,
+                                          const AttentionOutput& forward, at::IntArrayRef offsets,
+                                          int64_t H, bool causal) {
+  const Shape s(qkv, offsets, H, causal);
   auto dqkv = at::empty_like(qkv);
   const auto *d = dy.const_data_ptr<BFloat16>(), *y = forward.y.const_data_ptr<BFloat16>();
   const auto* log_sums = forward.logsumexp.const_data_ptr<float>();
@@ -276,15 +334,16 @@ torch::Tensor causal_attention_backward_bfloat16(const torch::Tensor& dy, const 
 
 namespace {
 
-class CausalAttentionFunction : public torch::autograd::Function<CausalAttentionFunction> {
+class PackedAttentionFunction : public torch::autograd::Function<PackedAttentionFunction> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& qkv,
-                               const std::vector<int64_t>& offsets, int64_t H) {
+                               const std::vector<int64_t>& offsets, int64_t H, bool causal) {
     const auto rows = qkv.contiguous().view({-1, qkv.size(-1)});
-    const auto out = causal_attention_bfloat16(rows, offsets, H);
+    const auto out = attention_bfloat16(rows, offsets, H, causal);
     context->save_for_backward({rows, out.y, out.logsumexp});
     context->saved_data["offsets"] = offsets;
     context->saved_data["heads"] = H;
+    context->saved_data["causal"] = causal;
     auto shape = qkv.sizes().vec();
     shape.back() /= 3;
     return out.y.view(shape);
@@ -294,20 +353,20 @@ class CausalAttentionFunction : public torch::autograd::Function<CausalAttention
                                                const torch::autograd::tensor_list& outputs) {
     const auto saved = context->get_saved_variables();
     const auto dy = outputs[0].to(torch::kBFloat16).contiguous().view_as(saved[1]);
-    const auto dqkv = causal_attention_backward_bfloat16(
+    const auto dqkv = attention_backward_bfloat16(
         dy, saved[0], {saved[1], saved[2]}, context->saved_data["offsets"].toIntVector(),
-        context->saved_data["heads"].toInt());
+        context->saved_data["heads"].toInt(), context->saved_data["causal"].toBool());
     auto shape = outputs[0].sizes().vec();
     shape.back() *= 3;
-    return {dqkv.view(shape), {}, {}};
+    return {dqkv.view(shape), {}, {}, {}};
   }
 };
 
 }  // namespace
 
-torch::Tensor causal_attention(const torch::Tensor& qkv, const std::vector<int64_t>& offsets,
-                               int64_t H) {
-  return CausalAttentionFunction::apply(qkv, offsets, H);
+torch::Tensor packed_attention(const torch::Tensor& qkv, const std::vector<int64_t>& offsets,
+                               int64_t H, bool causal) {
+  return PackedAttentionFunction::apply(qkv, offsets, H, causal);
 }
 
 }  // namespace gptkit

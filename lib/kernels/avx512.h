@@ -30,6 +30,13 @@ GPTKIT_AVX512_INLINE void store(void* bfloat16, __m512 x) {
 GPTKIT_AVX512_INLINE __mmask16 lanes(int64_t count) {
   return count >= 16 ? __mmask16{0xFFFF} : static_cast<__mmask16>((1U << count) - 1);
 }
+/// The same for these lanes alone; the others are zero, and stay as they are.
+GPTKIT_AVX512_INLINE __m512 load(const void* bfloat16, __mmask16 mask) {
+  return widen(_mm256_maskz_loadu_epi16(mask, bfloat16));
+}
+GPTKIT_AVX512_INLINE void store(void* bfloat16, __m512 x, __mmask16 mask) {
+  _mm256_mask_storeu_epi16(bfloat16, mask, narrow(x));
+}
 
 /// e^x, to two units in the last place; 0 below -87, e^80 above 80: no result and no reciprocal is
 /// a denormal number, which processors take a hundred times as long for.

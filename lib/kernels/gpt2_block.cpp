@@ -45,7 +45,7 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
     const auto flat = x.contiguous().view({-1, x.size(-1)});
     const auto normed = layer_norm_bfloat16(flat, norm1, norm1_bias, epsilon).y;
     const auto qkv_out = linear_bfloat16(normed, qkv, qkv_bias);
-    const auto attention = causal_attention_bfloat16(qkv_out, offsets, n_head);
+    const auto attention = attention_bfloat16(qkv_out, offsets, n_head);
     const auto middle = linear_residual_bfloat16(attention.y, proj, proj_bias, flat);
     const auto hidden = linear_gelu_bfloat16(
         layer_norm_bfloat16(middle, norm2, norm2_bias, epsilon).y, up, up_bias, keep);
@@ -88,7 +88,7 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
     // x + attention(norm1(x))
     add_weight_gradient_bfloat16(dmiddle.rounded, attention.y, gradients[kProj],
                                  gradients[kProjBias]);
-    const auto dqkv = causal_attention_backward_bfloat16(
+    const auto dqkv = attention_backward_bfloat16(
         linear_backward_bfloat16(dmiddle.rounded, saved[kProj]), qkv, attention,
         context->saved_data["offsets"].toIntVector(), n_head);
     const auto norm1 = layer_norm_bfloat16(x, saved[kNorm1], saved[kNorm1Bias], epsilon);

@@ -1,6 +1,7 @@
 #include "kernels/linear.h"
 
 #include <ATen/autocast_mode.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/linear.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -89,13 +90,19 @@ class LoraLinearFunction : public torch::autograd::Function<LoraLinearFunction> 
   }
 };
 
-bool fits(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+/// Whether the kernels take it, if need be with zeros behind its rows and columns.
+bool runs_here(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const auto plain = [](const Tensor& t) {
     return t.is_cpu() && t.scalar_type() == torch::kFloat32 && t.is_contiguous();
   };
   return x.is_cpu() && x.numel() > 0 && plain(weight) && (!bias.defined() || plain(bias)) &&
-         autocast_to_bfloat16() && has_bfloat16_gemm() &&
-         fits_bfloat16_gemm(weight.size(1), weight.size(0));
+         autocast_to_bfloat16() && has_bfloat16_gemm();
+}
+
+/// How many more numbers a row of n needs.
+int64_t missing(int64_t n) {
+  constexpr int64_t kStep = 32;
+  return (kStep - n % kStep) % kStep;
 }
 
 }  // namespace
@@ -106,13 +113,20 @@ bool autocast_to_bfloat16() {
 }
 
 Tensor autocast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (!fits(x, weight, bias)) return at::linear(x, weight, bias);
-  return LinearFunction::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
+  if (!runs_here(x, weight, bias)) return at::linear(x, weight, bias);
+  const auto given = bias.defined() ? std::optional(bias) : std::nullopt;
+  const int64_t I = weight.size(1), O = weight.size(0);
+  if (fits_bfloat16_gemm(I, O)) return LinearFunction::apply(x, weight, given);
+  const auto y = LinearFunction::apply(
+      at::constant_pad_nd(x, {0, missing(I)}),
+      at::constant_pad_nd(weight, {0, missing(I), 0, missing(O)}),
+      given ? std::optional(at::constant_pad_nd(bias, {0, missing(O)})) : std::nullopt);
+  return y.narrow(-1, 0, O).contiguous();
 }
 
 bool fits_lora_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const bool frozen = !weight.requires_grad() && !(bias.defined() && bias.requires_grad());
-  return frozen && fits(x, weight, bias);
+  return frozen && runs_here(x, weight, bias) && fits_bfloat16_gemm(weight.size(1), weight.size(0));
 }
 
 Tensor autocast_lora_linear(const Tensor& x, const Tensor& weight, const Tensor& bias,

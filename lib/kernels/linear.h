@@ -8,7 +8,7 @@
 namespace gptkit {
 
 /// x (...,I), weight (O,I), bias (O) or undefined -> (...,O). Within autocast to bfloat16, where
-/// the processor has such products and the layer fits them, y is bfloat16 (the sums are float32)
+/// the processor has such products, y is bfloat16 (the sums are float32)
 /// and the gradients of parameters that are leaves are added to .grad directly
 /// (kernels/gradient.h); everywhere else this is at::linear.
 torch::Tensor autocast_linear(const torch::Tensor& x, const torch::Tensor& weight,

@@ -35,15 +35,17 @@ GPTKIT_AVX512 void forward_row(const Row& s, const BFloat16* x, const float* cos
                                BFloat16* y) {
   const int64_t H = s.H, D = s.D, half = D / 2, group = H / s.G;
   for (int64_t i = 0; i < half; i += 16) {
-    const __m512 c = _mm512_loadu_ps(cos + i), sn = _mm512_loadu_ps(sin + i);
+    const auto mask = avx512::lanes(half - i);
+    const __m512 c = _mm512_maskz_loadu_ps(mask, cos + i),
+                 sn = _mm512_maskz_loadu_ps(mask, sin + i);
     for (int64_t h = 0; h < H + s.G; ++h) {  // queries, then keys
       const auto* from = x + h * D + i;
-      const auto pair = turned({avx512::load(from), avx512::load(from + half)}, c, sn);
+      const auto pair = turned({avx512::load(from, mask), avx512::load(from + half, mask)}, c, sn);
       const bool query = h < H;
       for (int64_t copy = 0; copy < (query ? 1 : group); ++copy) {
         auto* to = y + (query ? h : H + (h - H) * group + copy) * D + i;
-        avx512::store(to, pair.a);
-        avx512::store(to + half, pair.b);
+        avx512::store(to, pair.a, mask);
+        avx512::store(to + half, pair.b, mask);
       }
     }
   }
@@ -53,10 +55,11 @@ GPTKIT_AVX512 void forward_row(const Row& s, const BFloat16* x, const float* cos
   }
 }
 
-/// 16 numbers summed over the heads of a group; `first` points at those of its first head.
-GPTKIT_AVX512_INLINE __m512 sum_of_group(const BFloat16* first, int64_t group, int64_t D) {
-  __m512 sum = avx512::load(first);
-  for (int64_t i = 1; i < group; ++i) sum = _mm512_add_ps(sum, avx512::load(first + i * D));
+/// Up to 16 numbers summed over the heads of a group; `first` points at those of its first head.
+GPTKIT_AVX512_INLINE __m512 sum_of_group(const BFloat16* first, int64_t group, int64_t D,
+                                         __mmask16 mask) {
+  __m512 sum = avx512::load(first, mask);
+  for (int64_t i = 1; i < group; ++i) sum = _mm512_add_ps(sum, avx512::load(first + i * D, mask));
   return sum;
 }
 
@@ -65,22 +68,25 @@ GPTKIT_AVX512 void backward_row(const Row& s, const BFloat16* dy, const float* c
                                 const float* sin, BFloat16* dx) {
   const int64_t H = s.H, G = s.G, D = s.D, half = D / 2, group = H / G;
   for (int64_t i = 0; i < half; i += 16) {
-    const __m512 c = _mm512_loadu_ps(cos + i);
-    const __m512 back = _mm512_sub_ps(_mm512_setzero_ps(), _mm512_loadu_ps(sin + i));
+    const auto mask = avx512::lanes(half - i);
+    const __m512 c = _mm512_maskz_loadu_ps(mask, cos + i);
+    const __m512 back = _mm512_sub_ps(_mm512_setzero_ps(), _mm512_maskz_loadu_ps(mask, sin + i));
     for (int64_t h = 0; h < H + G; ++h) {
       const bool query = h < H;
       const auto* from = dy + (query ? h : H + (h - H) * group) * D + i;
       const int64_t copies = query ? 1 : group;
       const auto pair =
-          turned({sum_of_group(from, copies, D), sum_of_group(from + half, copies, D)}, c, back);
-      avx512::store(dx + h * D + i, pair.a);
-      avx512::store(dx + h * D + i + half, pair.b);
+          turned({sum_of_group(from, copies, D, mask), sum_of_group(from + half, copies, D, mask)},
+                 c, back);
+      avx512::store(dx + h * D + i, pair.a, mask);
+      avx512::store(dx + h * D + i + half, pair.b, mask);
     }
   }
   for (int64_t g = 0; g < G; ++g) {
     for (int64_t i = 0; i < D; i += 16) {
+      const auto mask = avx512::lanes(D - i);
       avx512::store(dx + (H + G + g) * D + i,
-                    sum_of_group(dy + (2 * H + g * group) * D + i, group, D));
+                    sum_of_group(dy + (2 * H + g * group) * D + i, group, D, mask), mask);
     }
   }
 }

@@ -22,8 +22,9 @@ GPTKIT_AVX512_INLINE __m512 sigmoid(__m512 x) {
 
 GPTKIT_AVX512 void forward_row(const BFloat16* gate, int64_t F, BFloat16* y) {
   for (int64_t i = 0; i < F; i += 16) {
-    const __m512 g = avx512::load(gate + i), u = avx512::load(gate + F + i);
-    avx512::store(y + i, _mm512_mul_ps(_mm512_mul_ps(g, sigmoid(g)), u));
+    const auto mask = avx512::lanes(F - i);
+    const __m512 g = avx512::load(gate + i, mask), u = avx512::load(gate + F + i, mask);
+    avx512::store(y + i, _mm512_mul_ps(_mm512_mul_ps(g, sigmoid(g)), u), mask);
   }
 }
 
@@ -32,11 +33,12 @@ GPTKIT_AVX512 void backward_row(const BFloat16* gate, const BFloat16* dy, int64_
                                 BFloat16* dgate) {
   const __m512 one = _mm512_set1_ps(1);
   for (int64_t i = 0; i < F; i += 16) {
-    const __m512 g = avx512::load(gate + i), u = avx512::load(gate + F + i);
-    const __m512 d = avx512::load(dy + i), s = sigmoid(g);
+    const auto mask = avx512::lanes(F - i);
+    const __m512 g = avx512::load(gate + i, mask), u = avx512::load(gate + F + i, mask);
+    const __m512 d = avx512::load(dy + i, mask), s = sigmoid(g);
     const __m512 slope = _mm512_mul_ps(s, _mm512_fmadd_ps(g, _mm512_sub_ps(one, s), one));
-    avx512::store(dgate + i, _mm512_mul_ps(_mm512_mul_ps(d, u), slope));
-    avx512::store(dgate + F + i, _mm512_mul_ps(_mm512_mul_ps(d, g), s));
+    avx512::store(dgate + i, _mm512_mul_ps(_mm512_mul_ps(d, u), slope), mask);
+    avx512::store(dgate + F + i, _mm512_mul_ps(_mm512_mul_ps(d, g), s), mask);
   }
 }
 
@@ -78,7 +80,7 @@ class SwigluFunction : public torch::autograd::Function<SwigluFunction> {
 
 bool fits_swiglu_bfloat16(const Tensor& gate_up) {
   return has_bfloat16_gemm() && gate_up.is_cpu() && gate_up.scalar_type() == torch::kBFloat16 &&
-         gate_up.numel() > 0 && gate_up.size(-1) % 32 == 0;
+         gate_up.numel() > 0 && gate_up.size(-1) % 2 == 0;
 }
 
 Tensor swiglu_bfloat16(const Tensor& gate_up) { return SwigluFunction::apply(gate_up); }

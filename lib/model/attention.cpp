@@ -38,12 +38,12 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
                                      const Rotation* rotation, const Packing* packing) {
   const int64_t B = x.size(0), T = x.size(1), H = n_head_, G = n_kv_head_, D = head_dim_;
   const auto qkv = qkv_(x);
-  const bool plain = !cache && causal_ && (dropout_ == 0 || !is_training());
+  const bool plain = !cache && (dropout_ == 0 || !is_training());
   if (plain && (rotation || G == H) && fits_kernels(qkv, D, rotation)) {
     const auto offsets = packing ? packing->offsets() : even_offsets(B, T);
     const auto heads =
         rotation ? rotate_heads_bfloat16(qkv, {H, G}, rotation->cos, rotation->sin) : qkv;
-    return proj_(causal_attention(heads, offsets, H));
+    return proj_(packed_attention(heads, offsets, H, causal_));
   }
   const auto parts = qkv.split_with_sizes({H * D, G * D, G * D}, -1);
   const auto heads = [&](const torch::Tensor& t, int64_t n) {

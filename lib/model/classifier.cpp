@@ -53,7 +53,10 @@ torch::Tensor ClassifierImpl::score(const torch::Tensor& pooled) {
   const auto y = at::linear(exact(pooled), exact(head_->weight), exact(head_->bias))
                      .to(head_->weight.scalar_type());
   auto lora = head_->lora();
-  return lora ? y + lora(pooled.to(y.scalar_type())) : y;
+  if (!lora) return y;
+  if (lora->drops_out()) return y + lora(pooled.to(y.scalar_type()));
+  const auto [a, b] = lora->whole();
+  return y + at::linear(at::linear(exact(pooled), exact(a)), exact(b)).to(y.scalar_type());
 }
 
 }  // namespace gptkit

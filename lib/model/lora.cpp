@@ -3,7 +3,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/dropout.h>
-#include <ATen/ops/linear.h>
 
 #include <algorithm>
 #include <cmath>
@@ -47,7 +46,8 @@ torch::Tensor LoraImpl::forward_rows(const torch::Tensor& x, int64_t begin, int6
     fill_up_to(first);
     // The small matrix is scaled instead of the output.
     const auto b = part.b.narrow(0, first - part.begin, last - first) * part.scale;
-    rows.push_back(at::linear(at::linear(input, part.a), b));  // (...,last - first)
+    rows.push_back(
+        autocast_linear(autocast_linear(input, part.a, {}), b, {}));  // (...,last - first)
     end = last;
   }
   fill_up_to(begin + count);

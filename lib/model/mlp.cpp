@@ -3,6 +3,7 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/silu.h>
 
+#include "kernels/gelu.h"
 #include "kernels/swiglu.h"
 
 namespace gptkit {
@@ -14,7 +15,10 @@ MlpImpl::MlpImpl(const ModelConfig& config) : gated_(config.is_llama()) {
 }
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& x) {
-  if (!gated_) return down_(at::gelu(up_(x), "tanh"));
+  if (!gated_) {
+    const auto u = up_(x);  // (...,F)
+    return down_(fits_gelu_bfloat16(u) ? gelu_bfloat16(u) : at::gelu(u, "tanh"));
+  }
   const auto gate_up = up_(x);  // (...,2F)
   if (fits_swiglu_bfloat16(gate_up)) return down_(swiglu_bfloat16(gate_up));
   const auto parts = gate_up.chunk(2, -1);

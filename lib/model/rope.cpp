@@ -39,9 +39,10 @@ Rotation RotaryTable::at(int64_t past, int64_t T, const torch::Tensor& like) {
                     table_.cos.device() == like.device() && table_.cos.dtype() == like.dtype();
   if (!fits) {
     const c10::InferenceMode off(false);  // training goes on with the table that a sample made
-    constexpr int64_t kAtLeast = 256;
+    constexpr int64_t kStep = 256;
     const int64_t known = table_.cos.defined() ? table_.cos.size(0) : 0;
-    const int64_t positions = std::max({past + T, 2 * known, kAtLeast});
+    // In whole steps, or a cosine near the table's end would be rounded by how long it is.
+    const int64_t positions = (std::max(past + T, 2 * known) + kStep - 1) / kStep * kStep;
     const auto angles = at::outer(at::arange(positions, torch::kFloat32), frequencies_);
     table_ = {angles.cos().to(like.options()), angles.sin().to(like.options())};
   }

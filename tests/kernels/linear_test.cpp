@@ -2,6 +2,7 @@
 
 #include <ATen/ops/linear.h>
 
+#include <utility>
 #include <vector>
 
 #include "kernels_support.h"
@@ -104,23 +105,44 @@ TEST_F(LinearInBfloat16, AnAdapterOfZerosChangesNoBitAndALearningWeightTakesTheO
 TEST_F(LinearInBfloat16, ARowDoesNotDependOnTheOthers) {
   const Bfloat16Autocast on;
   const torch::NoGradGuard no_grad;
-  const auto x = torch::randn({150, 256}), w = torch::randn({96, 256}), b = torch::randn({96});
-  const auto all = autocast_linear(x, w, b);
-  for (const int64_t rows : {1, 2, 15, 16, 17, 33, 64, 65, 128}) {
-    for (const int64_t first : {int64_t{0}, 150 - rows}) {
-      EXPECT_TRUE(
-          torch::equal(autocast_linear(x.narrow(0, first, rows), w, b), all.narrow(0, first, rows)))
-          << rows << " rows from " << first;
+  for (const auto& [I, O] : {std::pair<int64_t, int64_t>{256, 96}, {24, 72}, {7, 3}}) {
+    const auto x = torch::randn({150, I}), w = torch::randn({O, I}), b = torch::randn({O});
+    const auto all = autocast_linear(x, w, b);
+    for (const int64_t rows : {1, 2, 15, 16, 17, 33, 64, 65, 128}) {
+      for (const int64_t first : {int64_t{0}, 150 - rows}) {
+        EXPECT_TRUE(torch::equal(autocast_linear(x.narrow(0, first, rows), w, b),
+                                 all.narrow(0, first, rows)))
+            << rows << " rows from " << first << ", " << I << " to " << O;
+      }
     }
   }
 }
 
-TEST_F(LinearInBfloat16, WithoutAutocastAndWhereItDoesNotFitItIsTorchs) {
+TEST_F(LinearInBfloat16, WidthsThatTheProductsDoNotFitHaveZerosBehindThem) {
+  const Bfloat16Autocast on;
+  for (const auto& [I, O] : {std::pair<int64_t, int64_t>{24, 72}, {32, 3}, {7, 64}}) {
+    auto x = torch::randn({2, 5, I}).requires_grad_(), w = torch::randn({O, I}).requires_grad_(),
+         b = torch::randn({O}).requires_grad_();
+    auto exact_x = test::rounded(x.detach()).requires_grad_(),
+         exact_w = test::rounded(w.detach()).requires_grad_(),
+         exact_b = b.detach().to(torch::kFloat64).requires_grad_();
+    const auto want = at::linear(exact_x, exact_w, exact_b);
+    const auto got = autocast_linear(x, w, b);
+    EXPECT_EQ(got.sizes(), want.sizes());
+    EXPECT_LE(error_of(got, want), kHalfUnit);
+    const auto dy = test::half(torch::randn({2, 5, O}));
+    want.backward(dy.to(torch::kFloat64));
+    got.backward(dy);
+    EXPECT_LE(error_of(x.grad(), exact_x.grad()), kHalfUnit);
+    EXPECT_LE(error_of(w.grad(), exact_w.grad()), kHalfUnit);
+    EXPECT_LE(error_of(b.grad(), exact_b.grad()), kHalfUnit);
+  }
+}
+
+TEST_F(LinearInBfloat16, WithoutAutocastItIsTorchs) {
   const auto x = torch::randn({4, 32}), w = torch::randn({64, 32});
   EXPECT_TRUE(torch::equal(autocast_linear(x, w, {}), at::linear(x, w)));
   const Bfloat16Autocast on;
-  const auto narrow = torch::randn({3, 32});
-  EXPECT_TRUE(torch::equal(autocast_linear(x, narrow, {}), at::linear(x, narrow)));
   EXPECT_EQ(autocast_linear(x.narrow(0, 0, 0), w, {}).sizes(), (std::vector<int64_t>{0, 64}));
 }
 

@@ -61,7 +61,8 @@ TEST_F(RmsNorm, TakesOnlyWhatItCan) {
 }
 
 TEST_F(Swiglu, ForwardAndBackwardEqualTorchs) {
-  for (const auto& shape : std::vector<std::vector<int64_t>>{{1, 32}, {2, 9, 96}, {70, 3072}}) {
+  for (const auto& shape :
+       std::vector<std::vector<int64_t>>{{1, 32}, {2, 9, 96}, {70, 3072}, {3, 22}}) {
     auto x = test::half(torch::randn(shape) * 4).requires_grad_();
     ASSERT_TRUE(fits_swiglu_bfloat16(x));
     const auto exact = in_float64(x);
@@ -88,8 +89,9 @@ TEST_F(RotateHeads, ForwardAndBackwardEqualTheOperationsOneByOne) {
   struct Case {
     int64_t B, T, H, G, D, R;  // R rows of the table: T, or one for each of B T
   };
-  for (const auto& c : {Case{1, 1, 1, 1, 32, 1}, Case{2, 5, 4, 2, 32, 5}, Case{1, 37, 9, 3, 64, 37},
-                        Case{3, 4, 6, 1, 64, 12}}) {
+  for (const auto& c :
+       {Case{1, 1, 1, 1, 32, 1}, Case{2, 5, 4, 2, 32, 5}, Case{1, 37, 9, 3, 64, 37},
+        Case{3, 4, 6, 1, 64, 12}, Case{1, 5, 4, 2, 8, 5}, Case{2, 3, 2, 1, 48, 6}}) {
     const int64_t N = c.B * c.T, W = (c.H + 2 * c.G) * c.D;
     auto qkv = test::half(torch::randn({c.B, c.T, W})).requires_grad_();
     const auto angles = torch::rand({c.R, c.D / 2}) * 7;

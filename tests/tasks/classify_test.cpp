@@ -12,6 +12,7 @@ namespace {
 
 using test::expect_error;
 using test::tiny_classifier;
+using test::TinyClassifierOptions;
 
 const std::vector<std::string> kTexts = {"Win a prize now",
                                          "ok",
@@ -78,26 +79,40 @@ TEST_P(Classify, BatchMatesOfTheSameShapeChangeNotABit) {
   EXPECT_EQ(first[0].probabilities, second[0].probabilities);
 }
 
-TEST(ClassifyInBfloat16, NotABitDependsOnTheBatchOrTheOrder) {
+void expect_no_bit_depends_on_the_batch(const TinyClassifierOptions& options) {
+  SCOPED_TRACE(testing::Message() << "d_model " << options.d_model << ", family "
+                                  << static_cast<int>(options.family) << ", causal "
+                                  << options.causal);
+  const auto model = tiny_classifier(options);
+  auto texts = kTexts;
+  const auto half = [&](int64_t batch_size) {
+    return classify(model, texts, {.batch_size = batch_size, .precision = Precision::kBFloat16});
+  };
+  const auto together = half(64), alone = half(1);
+  std::reverse(texts.begin(), texts.end());
+  const auto backwards = half(3);
+  const auto exact = classify(model, kTexts);
+  for (size_t i = 0; i < kTexts.size(); ++i) {
+    EXPECT_EQ(together[i].probabilities, alone[i].probabilities) << kTexts[i];
+    EXPECT_EQ(together[i].probabilities, backwards[kTexts.size() - 1 - i].probabilities);
+    EXPECT_LT(distance(together[i], exact[i]), 0.02);
+    EXPECT_NE(together[i].probabilities, exact[i].probabilities) << "it was not in bfloat16";
+  }
+}
+
+TEST(ClassifyInBfloat16, NotABitDependsOnTheBatchOrTheOrderWhateverTheHeads) {
   if (!has_bfloat16_gemm()) GTEST_SKIP() << "no bfloat16 products on this processor";
   for (const auto family : {Family::kGpt2, Family::kLlama}) {
     for (const auto pooling : {Pooling::kLastToken, Pooling::kMean}) {
-      const auto model =
-          test::tiny_classifier({.pooling = pooling, .family = family, .d_model = 64});
-      auto texts = kTexts;
-      const auto half = [&](int64_t batch_size) {
-        return classify(model, texts,
-                        {.batch_size = batch_size, .precision = Precision::kBFloat16});
-      };
-      const auto together = half(64), alone = half(1);
-      std::reverse(texts.begin(), texts.end());
-      const auto backwards = half(3);
-      const auto exact = classify(model, kTexts);
-      for (size_t i = 0; i < kTexts.size(); ++i) {
-        EXPECT_EQ(together[i].probabilities, alone[i].probabilities) << kTexts[i];
-        EXPECT_EQ(together[i].probabilities, backwards[kTexts.size() - 1 - i].probabilities);
-        EXPECT_LT(distance(together[i], exact[i]), 0.02);
-        EXPECT_NE(together[i].probabilities, exact[i].probabilities) << "it was not in bfloat16";
+      for (const bool causal : {true, false}) {
+        // Two heads: of 8 to 128, and of sizes that no vector has.
+        for (const int64_t d_model : {16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208,
+                                      224, 240, 256, 12, 20, 44}) {
+          if (!causal && d_model % 48 != 0) continue;
+          if (pooling == Pooling::kMean && d_model % 32 != 0) continue;
+          expect_no_bit_depends_on_the_batch(
+              {.pooling = pooling, .causal = causal, .family = family, .d_model = d_model});
+        }
       }
     }
   }
@@ -130,6 +145,20 @@ TEST(ClassifyTexts, NoTextsAndNoBatchSizeAreHandled) {
   const auto model = tiny_classifier();
   EXPECT_TRUE(classify(model, {}).empty());
   expect_error([&] { classify(model, {"a"}, {.batch_size = 0}); }, "batch size: 0 is out of range");
+}
+
+TEST(Classify, RefusesAModelWhoseResultsOverflow) {
+  auto model = tiny_classifier();
+  model.where = "a/model";
+  {
+    torch::NoGradGuard no_grad;
+    auto weight = model.classifier->gpt()->block(0)->mlp()->up()->weight;
+    weight.div_(weight.abs().max()).mul_(3e38);  // finite; its products are not
+  }
+  for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
+    expect_error([&] { classify(model, kTexts, {.precision = precision}); },
+                 "a/model: its results are NaN or infinite");
+  }
 }
 
 }  // namespace

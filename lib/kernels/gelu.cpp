@@ -1,0 +1,71 @@
+#include "kernels/gelu.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "kernels/avx512.h"
+#include "kernels/bfloat16_gemm.h"
+
+namespace gptkit {
+
+namespace {
+
+using c10::BFloat16;
+using torch::Tensor;
+
+constexpr int64_t kAtOnce = 4096;  // elements of a task
+
+GPTKIT_AVX512 void forward_some(const BFloat16* u, int64_t count, BFloat16* y) {
+  for (int64_t i = 0; i < count; i += 16) {
+    const auto mask = avx512::lanes(count - i);
+    avx512::store(y + i, avx512::gelu(avx512::load(u + i, mask)).value, mask);
+  }
+}
+
+GPTKIT_AVX512 void backward_some(const BFloat16* u, const BFloat16* dy, int64_t count,
+                                 BFloat16* du) {
+  for (int64_t i = 0; i < count; i += 16) {
+    const auto mask = avx512::lanes(count - i);
+    const __m512 slope = avx512::gelu(avx512::load(u + i, mask)).slope;
+    avx512::store(du + i, _mm512_mul_ps(avx512::load(dy + i, mask), slope), mask);
+  }
+}
+
+class GeluFunction : public torch::autograd::Function<GeluFunction> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& before) {
+    const auto u = before.contiguous();
+    auto y = at::empty_like(u);
+    const auto* in = u.const_data_ptr<BFloat16>();
+    auto* out = y.mutable_data_ptr<BFloat16>();
+    at::parallel_for(0, u.numel(), kAtOnce, [&](int64_t begin, int64_t end) {
+      forward_some(in + begin, end - begin, out + begin);
+    });
+    context->save_for_backward({u});
+    return y;
+  }
+
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
+                                               const torch::autograd::tensor_list& outputs) {
+    const auto u = context->get_saved_variables()[0];
+    const auto dy = outputs[0].to(torch::kBFloat16).contiguous();
+    auto du = at::empty_like(u);
+    const auto *in = u.const_data_ptr<BFloat16>(), *d = dy.const_data_ptr<BFloat16>();
+    auto* out = du.mutable_data_ptr<BFloat16>();
+    at::parallel_for(0, u.numel(), kAtOnce, [&](int64_t begin, int64_t end) {
+      backward_some(in + begin, d + begin, end - begin, out + begin);
+    });
+    return {du};
+  }
+};
+
+}  // namespace
+
+bool fits_gelu_bfloat16(const Tensor& u) {
+  return has_bfloat16_gemm() && u.is_cpu() && u.scalar_type() == torch::kBFloat16 && u.numel() > 0;
+}
+
+Tensor gelu_bfloat16(const Tensor& u) { return GeluFunction::apply(u); }
+
+}  // namespace gptkit
