@@ -33,7 +33,7 @@ using std::chrono::seconds;
 
 /// After the first failure the others find out by themselves who is missing, and say so; then they
 /// are asked to end, then made to.
-constexpr auto kToNotice = seconds(15), kToEnd = seconds(10);
+constexpr auto kToNotice = seconds(8), kToEnd = seconds(4);
 constexpr std::size_t kKeptOutput = std::size_t{1} << 16;
 
 constexpr std::array kForwarded = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT};
@@ -43,6 +43,7 @@ struct Child {
   int messages = -1;  // its standard error, read by us; rank 0 has ours
   std::string text;   // the end of what it said
   std::optional<int> status;
+  bool stopped = false;  // by SIGSTOP: it notices nothing
 };
 
 /// A port of its own: the socket listens from here on, so nobody else can take it.
@@ -195,7 +196,10 @@ class Launcher {
     for (std::size_t rank = 0; rank < children_.size(); ++rank) {
       auto& child = children_[rank];
       int status = 0;
-      if (child.status || ::waitpid(child.pid, &status, WNOHANG) != child.pid) continue;
+      if (child.status) continue;
+      if (::waitpid(child.pid, &status, WNOHANG | WUNTRACED | WCONTINUED) != child.pid) continue;
+      child.stopped = WIFSTOPPED(status);
+      if (WIFSTOPPED(status) || WIFCONTINUED(status)) continue;
       child.status = status;
       while (child.messages >= 0) listen_to(child);
       if (status == 0 || first_failed_) continue;
@@ -206,9 +210,13 @@ class Launcher {
 
   /// Those who are left after a failure.
   void press() {
-    if (!deadline_ || Clock::now() < *deadline_) return;
+    if (!deadline_) return;
+    // Those who are stopped would go on too late, and blame the others.
+    for (const auto& child : children_) {
+      if (!child.status && child.stopped) ::kill(child.pid, SIGKILL);
+    }
+    if (Clock::now() < *deadline_) return;
     tell(pressed_ ? SIGKILL : SIGTERM);
-    tell(SIGCONT);  // who is stopped does not see SIGTERM
     pressed_ = true;
     deadline_ = Clock::now() + kToEnd;
   }

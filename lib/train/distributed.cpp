@@ -31,7 +31,7 @@ std::string first_difference(const std::string& found, const std::string& expect
 /// Asks again and again instead of waiting in the store: a launcher's store lives on when the rank
 /// that we wait for has failed.
 std::string World::Connection::wait_for(const std::string& key) {
-  const auto end = std::chrono::steady_clock::now() + timeout;
+  const auto end = std::chrono::steady_clock::now() + patience;
   while (!store->check({key})) {
     if (roll->is_alarmed() || std::chrono::steady_clock::now() > end) {
       throw std::runtime_error("waited in vain for " + key);
@@ -48,11 +48,14 @@ World::World(const RankEnvironment& ranks, seconds timeout, torch::Device device
   const auto store = meet(ranks, timeout);
   connection_ = std::make_unique<Connection>();
   connection_->store = store;
-  connection_->timeout = timeout;
-  connection_->roll =
-      std::make_unique<RollCall>(open_store(ranks, timeout, /*serve=*/false), rank(), size(),
-                                 ranks.launcher_holds_store ? "the launcher's store" : "rank 0");
-  guarded([&] { connection_->group = connect_ranks(store, ranks, timeout, device); });
+  const Patience patience(timeout);
+  connection_->patience = patience.exchange;
+  connection_->roll = std::make_unique<RollCall>(
+      reach_store(ranks, timeout),
+      RollCall::Options{rank(), size(),
+                        ranks.launcher_holds_store ? "the launcher's store" : "rank 0",
+                        patience.roll_call});
+  guarded([&] { connection_->group = connect_ranks(store, ranks, patience.exchange, device); });
 }
 
 World::~World() {

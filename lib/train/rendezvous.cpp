@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "train/network.h"
+#include "train/timed_store.h"
 
 namespace gptkit {
 
@@ -24,17 +25,40 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using namespace std::chrono_literals;
 
 /// c10d warns of every lost connection, with a backtrace; we tell it in our own words.
 void quieten() {
   if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = 3;
 }
 
-StorePtr reach_store(const RankEnvironment& ranks, seconds timeout) {
-  const bool serve = ranks.is_main() && !ranks.launcher_holds_store;
+/// A connection to the store; with `serve` the store itself.
+StorePtr open_store(const RankEnvironment& ranks, milliseconds timeout, bool serve) {
+  c10d::TCPStoreOptions options;
+  options.port = ranks.master_port;
+  options.isServer = serve;
+  options.waitWorkers = false;
+  options.timeout = timeout;
+  if (serve && ranks.listen_fd >= 0) options.masterListenFd = ranks.listen_fd;
+  return c10::make_intrusive<c10d::TCPStore>(ranks.master_addr, options);
+}
+
+/// A launcher that starts the ranks again may keep its store.
+StorePtr of_this_start(const StorePtr& store, const RankEnvironment& ranks) {
+  return c10::make_intrusive<c10d::PrefixStore>(concat("gptkit/", ranks.restarts), store);
+}
+
+StorePtr reach_store(const RankEnvironment& ranks, seconds timeout, bool serve) {
   const auto place = concat(ranks.master_addr, ":", ranks.master_port);
   try {
-    return open_store(ranks, timeout, serve);
+    // Where nobody listens c10d says so itself at the timeout; where somebody does who says
+    // nothing it would wait for ever.
+    constexpr auto kToTell = 300ms;
+    const auto open = [=] { return open_store(ranks, timeout, serve); };
+    const TimedStore::Limits limits{timeout + kToTell, Patience(timeout).roll_call};
+    auto store = c10::make_intrusive<TimedStore>(open, limits);
+    store->setTimeout(timeout);
+    return of_this_start(store, ranks);
   } catch (const std::exception& error) {
     if (serve) {
       fail_runtime("rank 0 cannot listen on MASTER_PORT ", ranks.master_port, " (",
@@ -96,7 +120,7 @@ auto gloo_devices(const RankEnvironment& ranks) {
 }
 
 void add_nccl([[maybe_unused]] c10d::ProcessGroup& group, [[maybe_unused]] const StorePtr& store,
-              [[maybe_unused]] seconds timeout) {
+              [[maybe_unused]] milliseconds timeout) {
 #ifdef GPTKIT_NCCL
   auto options = c10d::ProcessGroupNCCL::Options::create();
   options->timeout = timeout;
@@ -117,25 +141,24 @@ std::string first_line(const std::exception& error) {
   return printable(text.substr(0, text.find('\n')), 300);
 }
 
-StorePtr open_store(const RankEnvironment& ranks, seconds timeout, bool serve) {
-  c10d::TCPStoreOptions options;
-  options.port = ranks.master_port;
-  options.isServer = serve;
-  options.waitWorkers = false;
-  options.timeout = timeout;
-  if (serve && ranks.listen_fd >= 0) options.masterListenFd = ranks.listen_fd;
-  const auto store = c10::make_intrusive<c10d::TCPStore>(ranks.master_addr, options);
-  // A launcher that starts the ranks again may keep its store.
-  return c10::make_intrusive<c10d::PrefixStore>(concat("gptkit/", ranks.restarts), store);
+Patience::Patience(seconds timeout) {
+  // For the others to sign: their threads look now and then, on machines that may be busy.
+  roll_call = std::clamp<milliseconds>(timeout / 4, 2s, 5s);
+  exchange = std::max<milliseconds>(timeout - roll_call, timeout / 2);
+}
+
+StorePtr reach_store(const RankEnvironment& ranks, seconds timeout) {
+  return reach_store(ranks, timeout, /*serve=*/false);
 }
 
 StorePtr meet(const RankEnvironment& ranks, seconds timeout) {
   quieten();
   interfaces_to_use();  // a name that is wrong is told before waiting for others
-  const auto store = reach_store(ranks, timeout);
+  const bool serve = ranks.is_main() && !ranks.launcher_holds_store;
+  const auto store = reach_store(ranks, timeout, serve);
   try {
     // The others give rank 0 the time to tell who is missing.
-    store->setTimeout(timeout + seconds(ranks.is_main() ? 0 : 10));
+    store->setTimeout(timeout + seconds(ranks.is_main() ? 0 : 2));
     gather_ranks(*store, ranks, timeout);
     store->setTimeout(timeout);
     return store;
@@ -144,11 +167,11 @@ StorePtr meet(const RankEnvironment& ranks, seconds timeout) {
   } catch (const std::exception& error) {
     fail_runtime("rank ", ranks.rank, " lost the store at ", ranks.master_addr, ":",
                  ranks.master_port, " while the ranks met (", first_line(error),
-                 "); see what rank 0 says");
+                 "); see whether rank 0 runs there and what it says");
   }
 }
 
-GroupPtr connect_ranks(const StorePtr& store, const RankEnvironment& ranks, seconds timeout,
+GroupPtr connect_ranks(const StorePtr& store, const RankEnvironment& ranks, milliseconds timeout,
                        torch::Device device) {
   const int rank = static_cast<int>(ranks.rank), size = static_cast<int>(ranks.world_size);
   const auto options = c10d::ProcessGroupGloo::Options::create(timeout);
@@ -157,7 +180,10 @@ GroupPtr connect_ranks(const StorePtr& store, const RankEnvironment& ranks, seco
   group->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO,
                     c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, options));
   group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
-  if (device.is_cuda()) add_nccl(*group, store, timeout);
+  // NCCL's own threads ask the store while it waits for others, each in its turn otherwise.
+  if (device.is_cuda()) {
+    add_nccl(*group, of_this_start(open_store(ranks, timeout, /*serve=*/false), ranks), timeout);
+  }
   return group;
 }
 

@@ -1,11 +1,13 @@
 #include "train/roll_call.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <thread>
 
 #include "base/error.h"
+#include "train/timed_store.h"
 
 namespace gptkit {
 
@@ -15,8 +17,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kLookEvery = milliseconds(300);
-/// For the others to sign. Their threads look every kLookEvery, on machines that may be busy.
-constexpr auto kGrace = milliseconds(5000);
+constexpr auto kToRead = 5 * kLookEvery;  // for the others to read a reason
 
 constexpr const char* kAlarm = "alarm";
 constexpr const char* kUnknown = "?";  // the alarm of a rank that does not know why
@@ -41,6 +42,7 @@ struct RollCall::Shared {
   c10::intrusive_ptr<c10d::Store> store;
   int64_t rank, size;
   std::string holder;
+  milliseconds grace;
   std::atomic<bool> waiting{false}, alarmed{false};
 
   std::mutex mutex;
@@ -48,6 +50,8 @@ struct RollCall::Shared {
   Wish wish = Wish::kNothing;
   std::string text;  // of the wish
   std::optional<std::string> answer;
+  std::optional<Clock::time_point> due;  // when the thread, if at work, has to be done
+  bool ended = false;
   std::thread thread;
 
   // The thread's own.
@@ -73,7 +77,7 @@ struct RollCall::Shared {
   }
   /// Those that have not signed within the grace; returns early once a reason is known.
   std::vector<int64_t> call_the_roll() {
-    const auto end = Clock::now() + kGrace;
+    const auto end = Clock::now() + grace;
     for (;;) {
       read_alarm();
       if (!reason.empty()) return {};
@@ -113,7 +117,7 @@ struct RollCall::Shared {
     const auto alarm = store->compareSet(kAlarm, std::string(kUnknown), fault);
     reason = alarm.empty() ? fault : alarm;
     read_alarm();
-    const auto end = Clock::now() + 5 * kLookEvery;
+    const auto end = Clock::now() + kToRead;
     while (without("told/").size() > without("here/").size() && Clock::now() < end) {
       std::this_thread::sleep_for(milliseconds(20));
     }
@@ -133,12 +137,17 @@ struct RollCall::Shared {
       if (wanted == Wish::kFindFault) return find_fault();
       announce(about);
       return {};
+    } catch (const NoAnswer&) {
+      return reason.empty() ? silent() : reason;
     } catch (const std::exception&) {
       return reason.empty() ? lost() : reason;
     }
   }
   std::string lost() const {
     return concat(holder, ", where the ranks meet, is gone: killed, ended or cut off");
+  }
+  std::string silent() const {
+    return concat(holder, ", where the ranks meet, does not answer: stopped or cut off");
   }
   void look() {
     try {
@@ -148,23 +157,24 @@ struct RollCall::Shared {
   }
 };
 
-RollCall::RollCall(c10::intrusive_ptr<c10d::Store> connection, int64_t rank, int64_t size,
-                   std::string holder)
+RollCall::RollCall(c10::intrusive_ptr<c10d::Store> connection, Options options)
     : shared_(std::make_shared<Shared>()) {
   shared_->store = std::move(connection);
-  shared_->rank = rank;
-  shared_->size = size;
-  shared_->holder = std::move(holder);
+  shared_->rank = options.rank;
+  shared_->size = options.size;
+  shared_->holder = std::move(options.holder);
+  shared_->grace = options.grace;
   shared_->thread = std::thread([shared = shared_] { run(shared); });
 }
 
 RollCall::~RollCall() {
-  {
-    const std::scoped_lock lock(shared_->mutex);
-    shared_->wish = Wish::kEnd;
-  }
+  std::unique_lock lock(shared_->mutex);
+  shared_->wish = Wish::kEnd;
   shared_->changed.notify_all();
-  shared_->thread.join();
+  const bool ended =
+      shared_->changed.wait_for(lock, shared_->grace, [this] { return shared_->ended; });
+  lock.unlock();
+  ended ? shared_->thread.join() : shared_->thread.detach();
 }
 
 void RollCall::set_waiting(bool waiting) { shared_->waiting = waiting; }
@@ -182,10 +192,16 @@ std::string RollCall::ask(Wish wish, const std::string& text) {
   shared_->wish = wish;
   shared_->text = text;
   shared_->changed.notify_all();
-  const bool answered =
-      shared_->changed.wait_for(lock, 2 * kGrace, [this] { return shared_->answer.has_value(); });
-  if (answered) return *shared_->answer;
-  return concat(shared_->holder, ", where the ranks meet, does not answer: stopped or cut off");
+  const auto asked = Clock::now();
+  while (!shared_->answer) {
+    // A thread that hung long before has been given its time.
+    const auto end = std::max(asked + kLookEvery, shared_->due.value_or(asked + shared_->grace));
+    if (Clock::now() >= end) {
+      return shared_->silent();
+    }
+    shared_->changed.wait_until(lock, end);
+  }
+  return *shared_->answer;
 }
 
 void RollCall::run(const std::shared_ptr<Shared>& shared) {
@@ -193,21 +209,24 @@ void RollCall::run(const std::shared_ptr<Shared>& shared) {
   for (;;) {
     shared->changed.wait_for(lock, kLookEvery, [&] { return shared->wish != Wish::kNothing; });
     const auto wish = std::exchange(shared->wish, Wish::kNothing);
-    if (wish == Wish::kEnd) return;
+    if (wish == Wish::kEnd) break;
     const auto text = shared->text;
+    const bool looks = wish == Wish::kNothing;
+    shared->due = Clock::now() + shared->grace + (looks ? milliseconds(0) : 2 * kToRead);
     lock.unlock();
     std::optional<std::string> answer;
-    if (wish == Wish::kNothing) {
+    if (looks) {
       shared->look();
     } else {
       answer = shared->fulfil(wish, text);
     }
     lock.lock();
-    if (answer) {
-      shared->answer = std::move(answer);
-      shared->changed.notify_all();
-    }
+    shared->due.reset();
+    if (answer) shared->answer = std::move(answer);
+    shared->changed.notify_all();
   }
+  shared->ended = true;
+  shared->changed.notify_all();
 }
 
 }  // namespace gptkit

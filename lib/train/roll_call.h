@@ -16,9 +16,13 @@ namespace gptkit {
 
 class RollCall {
  public:
-  /// `connect` makes the thread's connection. `holder` says who holds the store, for messages.
-  RollCall(c10::intrusive_ptr<c10d::Store> connection, int64_t rank, int64_t size,
-           std::string holder);
+  struct Options {
+    int64_t rank = 0, size = 1;
+    std::string holder = {};               ///< of the store, for messages
+    std::chrono::milliseconds grace = {};  ///< for the others to sign, and for the store to answer
+  };
+  /// `connection` is the thread's own.
+  RollCall(c10::intrusive_ptr<c10d::Store> connection, Options options);
   ~RollCall();
 
   /// Whether this rank is waiting for the others.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <thread>
 
 #include "base/log.h"
 #include "rank_support.h"
@@ -221,6 +222,54 @@ TEST(World, TellsThatNobodyListens) {
   expect_error([&] { join(ranks, seconds(1)); }, "rank 1 cannot reach localhost:");
 }
 
+/// How long something takes.
+double seconds_of(const std::function<void()>& body) {
+  const auto begin = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+constexpr double kBusy = 5;  // seconds that a busy machine may take longer
+
+TEST(World, TellsThatAPortAcceptsAndSaysNothing) {
+  const test::Listener silent;
+  const RankEnvironment ranks{
+      .rank = 1, .world_size = 2, .master_addr = "localhost", .master_port = silent.port};
+  const double spent = seconds_of([&] {
+    expect_error([&] { join(ranks, seconds(1)); },
+                 concat("rank 1 cannot reach localhost:", silent.port,
+                        " within 1 s (something accepts connections there and says nothing)"));
+  });
+  EXPECT_LT(spent, 1 + kBusy);
+}
+
+TEST(World, TellsThatRankZeroIsStoppedWhileTheRanksMeet) {
+  std::vector<RankResult> results;
+  const double spent = seconds_of([&] {
+    results = run_ranks(2, [](const RankEnvironment& ranks) {
+      if (ranks.is_main()) {
+        // Its store answers once, to let the other one in.
+        std::thread([] {
+          std::this_thread::sleep_for(std::chrono::milliseconds(500));
+          ::raise(SIGSTOP);
+        }).detach();
+        join({.rank = 0,
+              .world_size = 3,
+              .local_world_size = 3,
+              .master_addr = "localhost",
+              .master_port = ranks.master_port,
+              .listen_fd = ranks.listen_fd});
+      }
+      auto one_of_three = ranks;
+      one_of_three.world_size = 3;
+      return concat(join(one_of_three, kHasty).size());
+    });
+  });
+  EXPECT_THAT(results[1].text, HasSubstr("error: rank 1 lost the store at localhost:"));
+  EXPECT_THAT(results[1].text, HasSubstr("see whether rank 0 runs there"));
+  EXPECT_LT(spent, 2 * 2 + kBusy);
+}
+
 /// Exchanges until something happens to `victim` in the third round.
 std::vector<RankResult> with_trouble(int64_t size, int64_t victim, seconds timeout,
                                      const std::function<void(World&)>& trouble) {
@@ -253,7 +302,10 @@ TEST(World, NamesRankZeroThatWasKilledWithTheStore) {
 
 TEST(World, NamesTheRankThatIsStoppedWithinTheTimeout) {
   for (const int64_t victim : {2, 0}) {
-    const auto results = with_trouble(3, victim, kHasty, [](World&) { ::raise(SIGSTOP); });
+    std::vector<RankResult> results;
+    const double spent = seconds_of(
+        [&] { results = with_trouble(3, victim, seconds(4), [](World&) { ::raise(SIGSTOP); }); });
+    EXPECT_LT(spent, 4 + kBusy);
     for (size_t rank = 0; rank < 3; ++rank) {
       if (static_cast<int64_t>(rank) == victim) continue;
       EXPECT_THAT(results[rank].text, HasSubstr(concat("error: rank ", victim)));
