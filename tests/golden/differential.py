@@ -9,6 +9,7 @@ A draw is explained when the answers agree, or when our program refuses it with 
 that names the feature; the table counts refusals by feature. --keep FOLDER writes the folders of minimal
 inputs. --replay writes the draws that tests/apps/differential_test.cpp repeats without Python.
 """
+
 import argparse
 import collections
 import json
@@ -65,11 +66,23 @@ class Finder:
             case, outcome = base.shrink(kind, case, outcome, self.programs)
             self.found[name].append((outcome.what, case))
             minimal = case
-            record = {"case": case, "got": outcome.got, "want": outcome.want, "command": outcome.command,
-                      "detail": outcome.detail, "number": number}
+            record = {
+                "case": case,
+                "got": outcome.got,
+                "want": outcome.want,
+                "command": outcome.command,
+                "detail": outcome.detail,
+                "number": number,
+            }
         else:
-            record = {"case": minimal or case, "detail": outcome.detail, "number": number,
-                      "got": outcome.got, "want": outcome.want, "command": outcome.command}
+            record = {
+                "case": minimal or case,
+                "detail": outcome.detail,
+                "number": number,
+                "got": outcome.got,
+                "want": outcome.want,
+                "command": outcome.command,
+            }
         return name, number, outcome.what, outcome.detail, record
 
 
@@ -167,8 +180,12 @@ def run(options):
                 pool.terminate()
                 break
             if done % 50 == 0:
-                print(f"\r{done} draws, {done / (time.time() - started):.1f}/s, {len(summary.shown)} differences",
-                      end="", file=sys.stderr, flush=True)
+                print(
+                    f"\r{done} draws, {done / (time.time() - started):.1f}/s, {len(summary.shown)} differences",
+                    end="",
+                    file=sys.stderr,
+                    flush=True,
+                )
     print(file=sys.stderr)
     summary.table()
     print(f"{done} draws in {time.time() - started:.0f} s; {summary.differences} differ")

@@ -1,5 +1,6 @@
 """LoRA adapters in PEFT's layout: `classify` and `evaluate perplexity` with an adapter's folder as the model,
 against peft."""
+
 import json
 
 from . import models, texts
@@ -18,27 +19,67 @@ def targets(rng, case):
     few = rng.sample(modules(case), rng.randint(1, 3))
     regex = r".*\.(%s)" % "|".join(m.split(".")[-1] for m in few)
     head = "wte" if models.gpt2(case) else "embed_tokens"
-    return rng.choice([few, few, few, "all-linear", regex, few + [head], few + ["lm_head"], few + ["score"],
-                       [("h.0." if models.gpt2(case) else "layers.0.self_attn.") + few[0]] if models.gpt2(case) else few])
+    return rng.choice(
+        [
+            few,
+            few,
+            few,
+            "all-linear",
+            regex,
+            few + [head],
+            few + ["lm_head"],
+            few + ["score"],
+            [("h.0." if models.gpt2(case) else "layers.0.self_attn.") + few[0]] if models.gpt2(case) else few,
+        ]
+    )
 
 
 def pattern(rng, case, value):
     first = modules(case)[0]
-    name = rng.choice([first, rf".*\.0\..*{first}", "h.1.attn.c_attn" if models.gpt2(case) else "layers.1.self_attn.q_proj",
-                       "^" + first, rng.choice(modules(case))])
+    name = rng.choice(
+        [
+            first,
+            rf".*\.0\..*{first}",
+            "h.1.attn.c_attn" if models.gpt2(case) else "layers.1.self_attn.q_proj",
+            "^" + first,
+            rng.choice(modules(case)),
+        ]
+    )
     return {name: value}
 
 
 def switches(rng, case):
-    keys = [("use_rslora", True), ("use_rslora", True), ("bias", rng.choice(["all", "lora_only"])), ("use_dora", True),
-            ("modules_to_save", rng.choice([["ln_f"], ["score"], ["wte"], ["lm_head"]]) if models.gpt2(case) else
-             rng.choice([["norm"], ["score"], ["embed_tokens"], ["lm_head"]])),
-            ("layers_to_transform", rng.choice([[0], [1], 1])), ("exclude_modules", [rng.choice(modules(case))]),
-            ("rank_pattern", pattern(rng, case, rng.choice([1, 3]))), ("alpha_pattern", pattern(rng, case, rng.choice([1, 7]))),
-            ("lora_dropout", 0.3), ("lora_bias", True), ("init_lora_weights", rng.choice([False, "gaussian"])),
-            ("trainable_token_indices", [5, 6]), ("layer_replication", [[0, 2], [1, 2]]), ("megatron_config", None),
-            ("revision", None), ("fan_in_fan_out", models.gpt2(case)), ("inference_mode", False), ("target_parameters", None),
-            ("corda_config", None), ("use_qalora", True), ("alora_invocation_tokens", [5])]
+    keys = [
+        ("use_rslora", True),
+        ("use_rslora", True),
+        ("bias", rng.choice(["all", "lora_only"])),
+        ("use_dora", True),
+        (
+            "modules_to_save",
+            (
+                rng.choice([["ln_f"], ["score"], ["wte"], ["lm_head"]])
+                if models.gpt2(case)
+                else rng.choice([["norm"], ["score"], ["embed_tokens"], ["lm_head"]])
+            ),
+        ),
+        ("layers_to_transform", rng.choice([[0], [1], 1])),
+        ("exclude_modules", [rng.choice(modules(case))]),
+        ("rank_pattern", pattern(rng, case, rng.choice([1, 3]))),
+        ("alpha_pattern", pattern(rng, case, rng.choice([1, 7]))),
+        ("lora_dropout", 0.3),
+        ("lora_bias", True),
+        ("init_lora_weights", rng.choice([False, "gaussian"])),
+        ("trainable_token_indices", [5, 6]),
+        ("layer_replication", [[0, 2], [1, 2]]),
+        ("megatron_config", None),
+        ("revision", None),
+        ("fan_in_fan_out", models.gpt2(case)),
+        ("inference_mode", False),
+        ("target_parameters", None),
+        ("corda_config", None),
+        ("use_qalora", True),
+        ("alora_invocation_tokens", [5]),
+    ]
     return dict(rng.choice(keys) for _ in range(rng.choice([1, 1, 2, 3])))
 
 
@@ -54,9 +95,14 @@ class Adapters(Kind):
         "text": (1, lambda rng, case: texts.plain_text(rng)),
     }
     fixed = ("text",)
-    words = {"targets": ["target_modules", "wte", "embed_tokens", "lm_head", "embedding"],
-             "target_modules": ["wte", "embed_tokens", "lm_head", "embedding"], "use_dora": ["DoRA"], "switches": ["adapter_config"],
-             "bin": ["adapter_model.safetensors", "adapter_model.bin"], "classifier": ["class head"]}
+    words = {
+        "targets": ["target_modules", "wte", "embed_tokens", "lm_head", "embedding"],
+        "target_modules": ["wte", "embed_tokens", "lm_head", "embedding"],
+        "use_dora": ["DoRA"],
+        "switches": ["adapter_config"],
+        "bin": ["adapter_model.safetensors", "adapter_model.bin"],
+        "classifier": ["class head"],
+    }
 
     def base_case(self, case):
         body = {k: v for k, v in case.items() if k in ("family", "n_head", "kv", "dtype")}
@@ -85,15 +131,26 @@ class Adapters(Kind):
         with tempfile.TemporaryDirectory(prefix="differential-") as name:
             folder = pathlib.Path(name)
             write_folder(files, folder)
-            model = models.reference_model(folder / "base") if "classifier" not in case else self.classifier(folder / "base")
+            model = (
+                models.reference_model(folder / "base")
+                if "classifier" not in case
+                else self.classifier(folder / "base")
+            )
             switches = dict(case.get("switches", {}))
             targets = case.get("targets", ["c_attn"] if models.gpt2(case) else ["q_proj", "v_proj"])
-            config = peft.LoraConfig(r=case.get("r", 2), lora_alpha=case.get("alpha", 4), target_modules=targets,
-                                     task_type="SEQ_CLS" if "classifier" in case else "CAUSAL_LM", **switches)
+            config = peft.LoraConfig(
+                r=case.get("r", 2),
+                lora_alpha=case.get("alpha", 4),
+                target_modules=targets,
+                task_type="SEQ_CLS" if "classifier" in case else "CAUSAL_LM",
+                **switches,
+            )
             peft.get_peft_model(model, config).save_pretrained(folder / "adapter")
             path = folder / "adapter/adapter_model.safetensors"
             shapes = {n: list(t.shape) for n, t in load_file(path).items()}
-            said = json.loads((folder / "adapter/adapter_config.json").read_text()) | {"base_model_name_or_path": "../base"}
+            said = json.loads((folder / "adapter/adapter_config.json").read_text()) | {
+                "base_model_name_or_path": "../base"
+            }
         kind, file = ("$torch", "adapter_model.bin") if "bin" in case else ("$tensors", "adapter_model.safetensors")
         return {"adapter/adapter_config.json": {"$json": said}, "adapter/" + file: {kind: shapes, "dtype": "F32"}}
 

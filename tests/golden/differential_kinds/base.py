@@ -1,4 +1,5 @@
 """A kind of draws, our programs' answers, and what shrinks a draw."""
+
 import json
 import os
 import pathlib
@@ -30,8 +31,14 @@ class Programs:
         command = [str(self.folder / name), *map(str, arguments)]
         self.last = [name, *map(str, arguments)]
         try:
-            done = subprocess.run([os.fsencode(part) for part in command], cwd=cwd, input=stdin, timeout=120,
-                                  capture_output=True, env=self.environment)
+            done = subprocess.run(
+                [os.fsencode(part) for part in command],
+                cwd=cwd,
+                input=stdin,
+                timeout=120,
+                capture_output=True,
+                env=self.environment,
+            )
         except subprocess.TimeoutExpired:
             raise Broken("it did not end within 120 s") from None
         self.warnings = done.stderr.decode("utf-8", "replace")
@@ -166,18 +173,18 @@ def smaller(value, texts=True):
         n = len(value)
         if n > 1:
             yield value[: n // 2]
-            yield value[n // 2:]
+            yield value[n // 2 :]
         if n <= 24:
-            yield from (value[:i] + value[i + 1:] for i in range(n))
+            yield from (value[:i] + value[i + 1 :] for i in range(n))
         else:
-            yield from (value[:i] + value[i + n // 8:] for i in range(0, n, n // 8))
+            yield from (value[:i] + value[i + n // 8 :] for i in range(0, n, n // 8))
     elif isinstance(value, list):
         n = len(value)
         if n > 1:
             yield value[: n // 2]
-            yield value[n // 2:]
-        yield from (value[:i] + value[i + 1:] for i in range(n))
-        yield from (value[:i] + [v] + value[i + 1:] for i in range(n) for v in smaller(value[i], texts))
+            yield value[n // 2 :]
+        yield from (value[:i] + value[i + 1 :] for i in range(n))
+        yield from (value[:i] + [v] + value[i + 1 :] for i in range(n) for v in smaller(value[i], texts))
     elif isinstance(value, dict):
         for key in value:
             yield {k: v for k, v in value.items() if k != key}

@@ -1,20 +1,50 @@
 """Chat templates by a grammar of the constructs that published ones use: `generate --chat` against transformers'
 apply_chat_template and greedy generate."""
+
 from . import models, texts
 from .base import Invalid, Kind
 from .generation import STEPS, common, replayed
 from .tokenizers import tokenizer_json
 
-MARKS = ["<|im_start|>", "<|im_end|>", "<s>", "</s>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|user|>",
-         "<|system|>", "<|assistant|>", "[INST]", "[/INST]", "<|end|>"]
+MARKS = [
+    "<|im_start|>",
+    "<|im_end|>",
+    "<s>",
+    "</s>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<|user|>",
+    "<|system|>",
+    "<|assistant|>",
+    "[INST]",
+    "[/INST]",
+    "<|end|>",
+]
 # Frames of a turn: what stands before the role, between role and content, and behind.
-FRAMES = {"chatml": ("<|im_start|>", "\\n", "<|im_end|>\\n"), "llama3": ("<|start_header_id|>", "<|end_header_id|>\\n\\n", "<|eot_id|>"),
-          "zephyr": ("<|", "|>\\n", "</s>\\n"), "phi3": ("<|", "|>\\n", "<|end|>\\n"), "hash": ("### ", ":\\n", "\\n\\n"),
-          "colon": ("", ": ", "\\n")}
+FRAMES = {
+    "chatml": ("<|im_start|>", "\\n", "<|im_end|>\\n"),
+    "llama3": ("<|start_header_id|>", "<|end_header_id|>\\n\\n", "<|eot_id|>"),
+    "zephyr": ("<|", "|>\\n", "</s>\\n"),
+    "phi3": ("<|", "|>\\n", "<|end|>\\n"),
+    "hash": ("### ", ":\\n", "\\n\\n"),
+    "colon": ("", ": ", "\\n"),
+}
 
 
 def content_filter(rng, case):
-    return rng.choice(["| trim", ".strip()", "| trim | upper", "| replace('e', 'a')", ".rstrip()", "| lower", "[:20]", ".split('\\n')[0]"])
+    return rng.choice(
+        [
+            "| trim",
+            ".strip()",
+            "| trim | upper",
+            "| replace('e', 'a')",
+            ".rstrip()",
+            "| lower",
+            "[:20]",
+            ".split('\\n')[0]",
+        ]
+    )
 
 
 def role_form(rng, case):
@@ -32,7 +62,10 @@ class Chat(Kind):
         "begin": (0.3, lambda rng, case: rng.choice(["always", "first"])),
         "filter": (0.3, content_filter),
         "role_filter": (0.1, role_form),
-        "default_system": (0.35, lambda rng, case: rng.choice(["You are Tilda.", "You are a helpful assistant", "Be kind.\\nBe brief."])),
+        "default_system": (
+            0.35,
+            lambda rng, case: rng.choice(["You are Tilda.", "You are a helpful assistant", "Be kind.\\nBe brief."]),
+        ),
         "system_place": (0.25, lambda rng, case: rng.choice(["slice", "namespace", "loop", "first user"])),
         "opening": (0.3, lambda rng, case: rng.choice(["<think>\\n", "", "no condition", "always", " "])),
         "raise": (0.25, lambda rng, case: rng.choice(["alternate", "role", "never"])),
@@ -43,7 +76,10 @@ class Chat(Kind):
         "loop": (0.2, lambda rng, case: rng.choice(["loop.last", "loop.index0", "range", "set"])),
         "system": (0.35, lambda rng, case: rng.choice(["Talk like Tom.", "", "  spaced  "])),
         "salt": (1, lambda rng, case: rng.randint(0, 9)),
-        "prompt": (1, lambda rng, case: rng.choice(["", " ", "\n"]) + texts.words(rng, 1, 6) + rng.choice(["", "  ", "?\n"])),
+        "prompt": (
+            1,
+            lambda rng, case: rng.choice(["", " ", "\n"]) + texts.words(rng, 1, 6) + rng.choice(["", "  ", "?\n"]),
+        ),
     }
     fixed = ("prompt", "salt")
     words = {f: ["chat template"] for f in features if f not in ("prompt", "salt")}
@@ -73,46 +109,78 @@ class Chat(Kind):
     def inst_turn(self, case):
         content = "(" + self.field(case, "content") + " " + case.get("filter", "") + ")"
         role = self.field(case, "role")
-        return [f"{{% if {role} == 'user' %}}", f"{{{{ '[INST] ' + {content} + ' [/INST]' }}}}",
-                f"{{% elif {role} == 'system' %}}", f"{{{{ '<<SYS>>\\n' + {content} + '\\n<</SYS>>\\n\\n' }}}}", "{% else %}",
-                f"{{{{ ' ' + {content} + ' ' + eos_token }}}}", "{% endif %}"]
+        return [
+            f"{{% if {role} == 'user' %}}",
+            f"{{{{ '[INST] ' + {content} + ' [/INST]' }}}}",
+            f"{{% elif {role} == 'system' %}}",
+            f"{{{{ '<<SYS>>\\n' + {content} + '\\n<</SYS>>\\n\\n' }}}}",
+            "{% else %}",
+            f"{{{{ ' ' + {content} + ' ' + eos_token }}}}",
+            "{% endif %}",
+        ]
 
     def tools(self, case):
-        return {"if tools": ["{% if tools %}{{ '# Tools\\n' + tools | tojson }}{% endif %}"],
-                "is defined": ["{% if tools is defined and tools is not none and tools | length > 0 %}{{ 'tools' }}{% endif %}"],
-                "macro": ["{% macro show(x) %}{{ '[' + x + ']' }}{% endmacro %}"]}.get(case.get("tools"), [])
+        return {
+            "if tools": ["{% if tools %}{{ '# Tools\\n' + tools | tojson }}{% endif %}"],
+            "is defined": [
+                "{% if tools is defined and tools is not none and tools | length > 0 %}{{ 'tools' }}{% endif %}"
+            ],
+            "macro": ["{% macro show(x) %}{{ '[' + x + ']' }}{% endmacro %}"],
+        }.get(case.get("tools"), [])
 
     def date(self, case):
-        return {"fixed": ["{% if not date_string is defined %}{% set date_string = '26 Jul 2024' %}{% endif %}{{ date_string + '\\n' }}"],
-                "strftime_now": ["{{ strftime_now('%Y') }}"]}.get(case.get("date"), [])
+        return {
+            "fixed": [
+                "{% if not date_string is defined %}{% set date_string = '26 Jul 2024' %}{% endif %}{{ date_string + '\\n' }}"
+            ],
+            "strftime_now": ["{{ strftime_now('%Y') }}"],
+        }.get(case.get("date"), [])
 
     def system(self, case):
         default, place = case.get("default_system"), case.get("system_place")
         first = "messages[0]['role']"
         if place == "slice":
             message = f"'{default}'" if default else "''"
-            return [f"{{% if {first} == 'system' %}}", "{% set system_message = messages[0]['content'] %}", "{% set messages = messages[1:] %}",
-                    "{% else %}", f"{{% set system_message = {message} %}}", "{% endif %}",
-                    "{% if system_message %}{{ '<|im_start|>system\\n' + system_message + '<|im_end|>\\n' }}{% endif %}"]
+            return [
+                f"{{% if {first} == 'system' %}}",
+                "{% set system_message = messages[0]['content'] %}",
+                "{% set messages = messages[1:] %}",
+                "{% else %}",
+                f"{{% set system_message = {message} %}}",
+                "{% endif %}",
+                "{% if system_message %}{{ '<|im_start|>system\\n' + system_message + '<|im_end|>\\n' }}{% endif %}",
+            ]
         if place == "namespace":
-            return [f"{{% set ns = namespace(system='{default or ''}') %}}", "{% for m in messages %}{% if m['role'] == 'system' %}"
-                    "{% set ns.system = m['content'] %}{% endif %}{% endfor %}", "{{ ns.system }}"]
+            return [
+                f"{{% set ns = namespace(system='{default or ''}') %}}",
+                "{% for m in messages %}{% if m['role'] == 'system' %}"
+                "{% set ns.system = m['content'] %}{% endif %}{% endfor %}",
+                "{{ ns.system }}",
+            ]
         if place == "loop" and default:
             return []
         if default:
-            return [f"{{% if {first} != 'system' %}}{{{{ '<|im_start|>system\\n{default}<|im_end|>\\n' }}}}{{% endif %}}"]
+            return [
+                f"{{% if {first} != 'system' %}}{{{{ '<|im_start|>system\\n{default}<|im_end|>\\n' }}}}{{% endif %}}"
+            ]
         return []
 
     def loop(self, case, turn):
         role = self.field(case, "role")
         body = []
         if case.get("system_place") == "loop" and "default_system" in case:
-            body.append(f"{{% if loop.first and messages[0]['role'] != 'system' %}}{{{{ '<|im_start|>system\\n{case['default_system']}<|im_end|>\\n' }}}}"
-                        "{% endif %}")
+            body.append(
+                f"{{% if loop.first and messages[0]['role'] != 'system' %}}{{{{ '<|im_start|>system\\n{case['default_system']}<|im_end|>\\n' }}}}"
+                "{% endif %}"
+            )
         if case.get("raise") == "alternate":
-            body.append(f"{{% if {role} == 'assistant' and loop.first %}}{{{{ raise_exception('Roles must alternate') }}}}{{% endif %}}")
+            body.append(
+                f"{{% if {role} == 'assistant' and loop.first %}}{{{{ raise_exception('Roles must alternate') }}}}{{% endif %}}"
+            )
         if case.get("raise") == "role":
-            body.append(f"{{% if {role} not in ['user', 'assistant', 'system'] %}}{{{{ raise_exception('Only these') }}}}{{% endif %}}")
+            body.append(
+                f"{{% if {role} not in ['user', 'assistant', 'system'] %}}{{{{ raise_exception('Only these') }}}}{{% endif %}}"
+            )
         if case.get("begin") == "first":
             body.append("{% if loop.first %}{{ bos_token }}{% endif %}")
         body += turn
@@ -122,7 +190,9 @@ class Chat(Kind):
         if kind == "loop.index0":
             body.insert(0, "{% if loop.index0 > 0 %}{{ '\\n' }}{% endif %}")
         if kind == "set":
-            body.append("{% set text = " + self.field(case, "content") + " %}{% if text | length > 1000 %}{{ text }}{% endif %}")
+            body.append(
+                "{% set text = " + self.field(case, "content") + " %}{% if text | length > 1000 %}{{ text }}{% endif %}"
+            )
         if kind == "range":
             return ["{% for i in range(messages | length) %}{% set message = messages[i] %}", *body, "{% endfor %}"]
         return ["{% for message in messages %}", *body, "{% endfor %}"]
@@ -141,7 +211,7 @@ class Chat(Kind):
 
     def styled(self, case, text):
         if "double_quotes" in case:
-            text = text.replace("\"", "\x00").replace("'", "\"").replace("\x00", "'")
+            text = text.replace('"', "\x00").replace("'", '"').replace("\x00", "'")
         dashes = case.get("dashes")
         if dashes:
             text = text.replace("{%", "{%-").replace("{{", "{{-")
@@ -182,14 +252,32 @@ class Chat(Kind):
         if not ids or len(ids) > 230:
             raise Invalid("an empty or a long prompt")
         done = models.reference_model(folder).generate(
-            torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), do_sample=False, max_new_tokens=STEPS,
-            return_dict_in_generate=True, output_scores=True)
+            torch.tensor([ids]),
+            attention_mask=torch.ones(1, len(ids)),
+            do_sample=False,
+            max_new_tokens=STEPS,
+            return_dict_in_generate=True,
+            output_scores=True,
+        )
         margins = [float((s := score[0].topk(2).values)[0] - s[1]) for score in done.scores]
-        return {"ids": done.sequences[0].tolist()[len(ids):], "margins": margins, "ends": [328], "prompt": text}
+        return {"ids": done.sequences[0].tolist()[len(ids) :], "margins": margins, "ends": [328], "prompt": text}
 
     def arguments(self, case):
         system = ["--system", case["system"]] if "system" in case else []
-        return ["-q", "--model", ".", "--chat", "--prompt", case["prompt"], *system, "--temperature", "0", "-n", str(STEPS), "--json"]
+        return [
+            "-q",
+            "--model",
+            ".",
+            "--chat",
+            "--prompt",
+            case["prompt"],
+            *system,
+            "--temperature",
+            "0",
+            "-n",
+            str(STEPS),
+            "--json",
+        ]
 
     def ours(self, case, folder, programs):
         return programs.lines("generate", self.arguments(case), folder)[0]["token_ids"]

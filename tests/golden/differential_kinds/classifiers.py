@@ -1,5 +1,6 @@
 """Classifiers of every problem type: `classify` against transformers' ...ForSequenceClassification, a text at
 a time."""
+
 import json
 
 from . import models, texts
@@ -20,11 +21,21 @@ def labels(rng, case):
 
 def config(rng, case):
     positions = 128
-    keys = [("problem_type", rng.choice(["single_label_classification", "multi_label_classification", "regression", None])),
-            ("problem_type", rng.choice(["single_label_classification", "multi_label_classification", "regression"])),
-            ("pad_token_id", rng.choice([0, 32, 328])), ("tie_word_embeddings", rng.random() < 0.5), ("n_positions", positions),
-            ("label2id", {"a": 0, "b": 1}), ("classifier_dropout", 0.5), ("summary_type", "mean"), ("use_cache", False),
-            ("finetuning_task", "mnli"), ("num_labels", case.get("n", 2)), ("eos_token_id", 328), models.one_key(rng, case)]
+    keys = [
+        ("problem_type", rng.choice(["single_label_classification", "multi_label_classification", "regression", None])),
+        ("problem_type", rng.choice(["single_label_classification", "multi_label_classification", "regression"])),
+        ("pad_token_id", rng.choice([0, 32, 328])),
+        ("tie_word_embeddings", rng.random() < 0.5),
+        ("n_positions", positions),
+        ("label2id", {"a": 0, "b": 1}),
+        ("classifier_dropout", 0.5),
+        ("summary_type", "mean"),
+        ("use_cache", False),
+        ("finetuning_task", "mnli"),
+        ("num_labels", case.get("n", 2)),
+        ("eos_token_id", 328),
+        models.one_key(rng, case),
+    ]
     return dict(rng.choice(keys) for _ in range(rng.choice([1, 1, 2, 3])))
 
 
@@ -44,7 +55,12 @@ class Classifiers(Kind):
         "texts": (1, draw_texts),
     }
     fixed = ("texts",)
-    words = {"head": ["lm_head"], "config": ["config.json"], "labels": ["id2label"], "n": ["num_labels", "score.weight"]}
+    words = {
+        "head": ["lm_head"],
+        "config": ["config.json"],
+        "labels": ["id2label"],
+        "n": ["num_labels", "score.weight"],
+    }
 
     def files(self, case):
         usable = [t for t in case.get("texts", []) if t.strip() and "\x00" not in t]

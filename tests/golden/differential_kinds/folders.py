@@ -9,6 +9,7 @@ A content is a text, or an object with one of these keys:
     $torch     the same as a pytorch_model.bin
     $latin1    bytes, a character each
 """
+
 import functools
 import json
 import pathlib

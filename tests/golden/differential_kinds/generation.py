@@ -1,5 +1,6 @@
 """generation_config.json and what says which tokens begin, end and pad: `generate --temperature 0` against
 transformers' greedy generate."""
+
 import json
 
 from . import models, texts
@@ -17,22 +18,59 @@ def some_id(rng):
 
 def ends(rng):
     """Many, so that they are met."""
-    return rng.choice([None, 328, [328, 329], rng.sample(range(332), 60), rng.sample(range(332), 60), [rng.randint(0, 331)]])
+    return rng.choice(
+        [None, 328, [328, 329], rng.sample(range(332), 60), rng.sample(range(332), 60), [rng.randint(0, 331)]]
+    )
 
 
 def generation_config(rng, case):
-    keys = [("eos_token_id", ends(rng)), ("eos_token_id", ends(rng)), ("pad_token_id", some_id(rng)), ("bos_token_id", some_id(rng)),
-            ("do_sample", rng.random() < 0.5), ("repetition_penalty", rng.choice([1.0, 1.3, 0.8])), ("temperature", 0.7), ("top_k", 5),
-            ("top_p", 0.5), ("min_p", 0.1), ("typical_p", 0.5), ("max_length", 24), ("max_new_tokens", 5), ("min_new_tokens", 6),
-            ("min_length", 30), ("no_repeat_ngram_size", 2), ("suppress_tokens", rng.sample(range(332), 80)),
-            ("begin_suppress_tokens", rng.sample(range(332), 80)), ("bad_words_ids", [[i] for i in rng.sample(range(332), 80)]),
-            ("forced_eos_token_id", 5), ("forced_bos_token_id", 5), ("num_beams", rng.choice([1, 3])), ("length_penalty", 0.5),
-            ("early_stopping", True), ("sequence_bias", [[[7], 10.0]]), ("guidance_scale", rng.choice([1.0, 2.0])),
-            ("exponential_decay_length_penalty", [2, 1.5]), ("stop_strings", ["he"]), ("renormalize_logits", True),
-            ("encoder_repetition_penalty", 1.5), ("remove_invalid_values", True), ("num_return_sequences", 1), ("use_cache", False),
-            ("epsilon_cutoff", 0.1), ("eta_cutoff", 0.1), ("num_beam_groups", 1), ("diversity_penalty", 0.0),
-            ("transformers_version", "5.0.0"), ("_from_model_config", True), ("cache_implementation", "static"),
-            ("top_h", 0.5), ("unheard_of", 1), ("max_time", 100.0), ("decoder_start_token_id", 3), ("low_memory", True)]
+    keys = [
+        ("eos_token_id", ends(rng)),
+        ("eos_token_id", ends(rng)),
+        ("pad_token_id", some_id(rng)),
+        ("bos_token_id", some_id(rng)),
+        ("do_sample", rng.random() < 0.5),
+        ("repetition_penalty", rng.choice([1.0, 1.3, 0.8])),
+        ("temperature", 0.7),
+        ("top_k", 5),
+        ("top_p", 0.5),
+        ("min_p", 0.1),
+        ("typical_p", 0.5),
+        ("max_length", 24),
+        ("max_new_tokens", 5),
+        ("min_new_tokens", 6),
+        ("min_length", 30),
+        ("no_repeat_ngram_size", 2),
+        ("suppress_tokens", rng.sample(range(332), 80)),
+        ("begin_suppress_tokens", rng.sample(range(332), 80)),
+        ("bad_words_ids", [[i] for i in rng.sample(range(332), 80)]),
+        ("forced_eos_token_id", 5),
+        ("forced_bos_token_id", 5),
+        ("num_beams", rng.choice([1, 3])),
+        ("length_penalty", 0.5),
+        ("early_stopping", True),
+        ("sequence_bias", [[[7], 10.0]]),
+        ("guidance_scale", rng.choice([1.0, 2.0])),
+        ("exponential_decay_length_penalty", [2, 1.5]),
+        ("stop_strings", ["he"]),
+        ("renormalize_logits", True),
+        ("encoder_repetition_penalty", 1.5),
+        ("remove_invalid_values", True),
+        ("num_return_sequences", 1),
+        ("use_cache", False),
+        ("epsilon_cutoff", 0.1),
+        ("eta_cutoff", 0.1),
+        ("num_beam_groups", 1),
+        ("diversity_penalty", 0.0),
+        ("transformers_version", "5.0.0"),
+        ("_from_model_config", True),
+        ("cache_implementation", "static"),
+        ("top_h", 0.5),
+        ("unheard_of", 1),
+        ("max_time", 100.0),
+        ("decoder_start_token_id", 3),
+        ("low_memory", True),
+    ]
     return dict(rng.choice(keys) for _ in range(rng.choice([1, 1, 2, 3])))
 
 
@@ -42,13 +80,35 @@ def config_roles(rng, case):
 
 
 def tokenizer_config(rng, case):
-    keys = [("eos_token", rng.choice(ENDS)), ("bos_token", rng.choice(ENDS)), ("pad_token", "<|pad|>"),
-            ("add_bos_token", rng.random() < 0.7), ("add_eos_token", rng.random() < 0.5), ("add_prefix_space", rng.random() < 0.5),
-            ("model_max_length", rng.choice([5, 64, 1e30])), ("padding_side", "left"), ("truncation_side", "left"),
-            ("clean_up_tokenization_spaces", rng.random() < 0.5), ("legacy", False), ("unk_token", "<|endoftext|>"),
-            ("eos_token", {"__type": "AddedToken", "content": "<|im_end|>", "lstrip": False, "rstrip": False, "normalized": False,
-                           "single_word": False}), ("split_special_tokens", True), ("additional_special_tokens", ["<|im_end|>"]),
-            ("extra_special_tokens", {"image_token": "<|pad|>"}), ("model_input_names", ["input_ids"])]
+    keys = [
+        ("eos_token", rng.choice(ENDS)),
+        ("bos_token", rng.choice(ENDS)),
+        ("pad_token", "<|pad|>"),
+        ("add_bos_token", rng.random() < 0.7),
+        ("add_eos_token", rng.random() < 0.5),
+        ("add_prefix_space", rng.random() < 0.5),
+        ("model_max_length", rng.choice([5, 64, 1e30])),
+        ("padding_side", "left"),
+        ("truncation_side", "left"),
+        ("clean_up_tokenization_spaces", rng.random() < 0.5),
+        ("legacy", False),
+        ("unk_token", "<|endoftext|>"),
+        (
+            "eos_token",
+            {
+                "__type": "AddedToken",
+                "content": "<|im_end|>",
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "single_word": False,
+            },
+        ),
+        ("split_special_tokens", True),
+        ("additional_special_tokens", ["<|im_end|>"]),
+        ("extra_special_tokens", {"image_token": "<|pad|>"}),
+        ("model_input_names", ["input_ids"]),
+    ]
     return dict(rng.choice(keys) for _ in range(rng.choice([1, 2, 3])))
 
 
@@ -72,9 +132,14 @@ class Generation(Kind):
         if not case.get("prompt"):
             raise Invalid("no prompt")
         added = {t: {} for t in ENDS}
-        tokenizer = {"added_tokens": added} | ({"post_processor": case["post_processor"]} if "post_processor" in case else {})
-        model = {k: v for k, v in case.items() if k == "family"} | {"config": case.get("config", {}), "n_layer": 1,
-                                                                    "inner": 24 + case["salt"]}
+        tokenizer = {"added_tokens": added} | (
+            {"post_processor": case["post_processor"]} if "post_processor" in case else {}
+        )
+        model = {k: v for k, v in case.items() if k == "family"} | {
+            "config": case.get("config", {}),
+            "n_layer": 1,
+            "inner": 24 + case["salt"],
+        }
         files = models.model_files(model) | {"tokenizer.json": {"$json": tokenizer_json(tokenizer)}}
         config = {"tokenizer_class": "PreTrainedTokenizerFast"} | case.get("tokenizer_config", {})
         files["tokenizer_config.json"] = {"$json": config}
@@ -100,17 +165,26 @@ class Generation(Kind):
         tokenizer = AutoTokenizer.from_pretrained(folder)
         ids = tokenizer(case["prompt"]).input_ids
         raw = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(case["prompt"]).ids
-        explicit = {"add_bos_token", "add_eos_token", "add_prefix_space", "bos_token", "eos_token"} & set(case.get("tokenizer_config", {}))
+        explicit = {"add_bos_token", "add_eos_token", "add_prefix_space", "bos_token", "eos_token"} & set(
+            case.get("tokenizer_config", {})
+        )
         if ids != raw and not explicit:
             raise Invalid("transformers and tokenizers disagree about the prompt")
         if not ids:
             raise Invalid("an empty prompt")
         more = {"tokenizer": tokenizer} if "stop_strings" in case.get("generation_config", {}) else {}
         torch.manual_seed(0)
-        done = model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), do_sample=False, max_new_tokens=STEPS,
-                              return_dict_in_generate=True, output_scores=True, **more)
+        done = model.generate(
+            torch.tensor([ids]),
+            attention_mask=torch.ones(1, len(ids)),
+            do_sample=False,
+            max_new_tokens=STEPS,
+            return_dict_in_generate=True,
+            output_scores=True,
+            **more,
+        )
         new = done.sequences[0].tolist()
-        new = new[len(ids):] if new[:len(ids)] == ids else new
+        new = new[len(ids) :] if new[: len(ids)] == ids else new
         margins = [float((s := score[0].topk(2).values)[0] - s[1]) for score in done.scores]
         return {"ids": new, "ends": named_ends(case, tokenizer), "margins": margins}
 

@@ -1,5 +1,6 @@
 """Instruction files of every shape: the first loss of `finetune-instruct` against transformers' over the tokens
 that README's prompt styles give, written down here a second time."""
+
 import json
 
 from . import models, texts
@@ -7,7 +8,7 @@ from .base import Invalid, Kind
 from .folders import bytes_content
 from .tokenizers import tokenizer_json
 
-ALPACA = ("Below is an instruction that describes a task. Write a response that appropriately completes the request.")
+ALPACA = "Below is an instruction that describes a task. Write a response that appropriately completes the request."
 STYLES = ["alpaca", "phi3", "chatml", "plain", "llama2", "llama3", "zephyr", "mistral"]
 POSITIONS = 1024
 
@@ -39,11 +40,18 @@ class Instructions(Kind):
         "crlf": (0.1, lambda rng, case: True),
         "markers": (0.3, lambda rng, case: True),
         "max_tokens": (0.1, lambda rng, case: rng.choice([30, 60])),
-        "rows": (1, lambda rng, case: [conversation(rng, case.get("shape", "alpaca")) for _ in range(rng.randint(2, 4))]),
+        "rows": (
+            1,
+            lambda rng, case: [conversation(rng, case.get("shape", "alpaca")) for _ in range(rng.randint(2, 4))],
+        ),
     }
     fixed = ("rows",)
-    words = {"extra_keys": ["unknown key", "unknown keys", "id"], "nulls": ["null"], "file": ["jsonl", "array"],
-             "shape": ["conversations", "messages", "history", "from"]}
+    words = {
+        "extra_keys": ["unknown key", "unknown keys", "id"],
+        "nulls": ["null"],
+        "file": ["jsonl", "array"],
+        "shape": ["conversations", "messages", "history", "from"],
+    }
 
     def row(self, case, number, row):
         shape, turns = case.get("shape", "alpaca"), row["turns"]
@@ -70,13 +78,20 @@ class Instructions(Kind):
         objects = [self.row(case, i, row) for i, row in enumerate(case["rows"])]
         name = case.get("file", "rows.json")
         lines = [json.dumps(o, ensure_ascii=i % 2 == 0) for i, o in enumerate(objects)]
-        whole = {"rows.json": "[" + ",\n".join(lines) + "]", "rows.jsonl": "\n".join(lines) + "\n", "lines.json": "\n".join(lines),
-                 "object.json": json.dumps({"data": objects}), "pretty.json": json.dumps(objects, indent=2)}[name]
+        whole = {
+            "rows.json": "[" + ",\n".join(lines) + "]",
+            "rows.jsonl": "\n".join(lines) + "\n",
+            "lines.json": "\n".join(lines),
+            "object.json": json.dumps({"data": objects}),
+            "pretty.json": json.dumps(objects, indent=2),
+        }[name]
         whole = whole.replace("\n", "\r\n") if "crlf" in case else whole
         return (b"\xef\xbb\xbf" if "mark" in case else b"") + whole.encode("utf-8", "surrogatepass")
 
     def files(self, case):
-        if not case.get("rows") or any(not r.get("turns") or not all(len(t) == 2 for t in r["turns"]) for r in case["rows"]):
+        if not case.get("rows") or any(
+            not r.get("turns") or not all(len(t) == 2 for t in r["turns"]) for r in case["rows"]
+        ):
             raise Invalid("no rows")
         pieces = [s for r in case["rows"] for t in r["turns"] for s in t] + [r.get("system", "a") for r in case["rows"]]
         pieces += [r.get("input", "a") for r in case["rows"]]
@@ -116,14 +131,26 @@ class Instructions(Kind):
 
     def arguments(self, case):
         name, n = case.get("file", "rows.json"), len(case["rows"])
-        sets = ["model=base", f"data.train={name}", f"data.validation={name}", f"data.test={name}", "responses.count=0",
-                "train.max_steps=1", "train.eval_every=0", f"train.micro_batch_size={n}", f"train.global_batch_size={n}",
-                f"instruct.prompt_style={case.get('style', 'alpaca')}", f"instruct.mask_prompt={str('mask_prompt' in case).lower()}"]
+        sets = [
+            "model=base",
+            f"data.train={name}",
+            f"data.validation={name}",
+            f"data.test={name}",
+            "responses.count=0",
+            "train.max_steps=1",
+            "train.eval_every=0",
+            f"train.micro_batch_size={n}",
+            f"train.global_batch_size={n}",
+            f"instruct.prompt_style={case.get('style', 'alpaca')}",
+            f"instruct.mask_prompt={str('mask_prompt' in case).lower()}",
+        ]
         sets += [f"instruct.max_tokens={case['max_tokens']}"] if "max_tokens" in case else []
         return ["-q", "--out", "run", *(p for s in sets for p in ("--set", s))]
 
     def replay(self, case, want):
-        return [{"run": ["finetune-instruct", *self.arguments(case)], "file": "run/metrics.jsonl", "want": [{"loss": want}]}]
+        return [
+            {"run": ["finetune-instruct", *self.arguments(case)], "file": "run/metrics.jsonl", "want": [{"loss": want}]}
+        ]
 
     def ours(self, case, folder, programs):
         programs.run("finetune-instruct", self.arguments(case), folder)
@@ -186,14 +213,26 @@ def mistral_request(question, i, system, given):
 STYLE = {
     "alpaca": framed(lambda s: s or ALPACA, alpaca_request, lambda a: "\n\n### Response:\n" + a),
     "phi3": framed(lambda s: "", lambda q, i, s, g: "<|user|>\n" + q, lambda a: "\n<|assistant|>:\n" + a, "\n"),
-    "chatml": framed(lambda s: f"<|im_start|>system\n{s}<|im_end|>\n" if s else "",
-                     lambda q, i, s, g: f"<|im_start|>user\n{q}<|im_end|>\n", lambda a: "<|im_start|>assistant\n" + a, "\n",
-                     "<|im_end|>"),
+    "chatml": framed(
+        lambda s: f"<|im_start|>system\n{s}<|im_end|>\n" if s else "",
+        lambda q, i, s, g: f"<|im_start|>user\n{q}<|im_end|>\n",
+        lambda a: "<|im_start|>assistant\n" + a,
+        "\n",
+        "<|im_end|>",
+    ),
     "plain": framed(lambda s: s + "\n" if s else "", lambda q, i, s, g: q, lambda a: "\n" + a, "\n"),
     "llama2": framed(lambda s: "", llama2_request, lambda a: f" {a.strip()} ", "", "</s>"),
-    "llama3": framed(lambda s: llama3_turn("system", s) if s else "", lambda q, i, s, g: llama3_turn("user", q),
-                     lambda a: llama3_turn("assistant", a)),
-    "zephyr": framed(lambda s: f"<|system|>\n{s}</s>\n" if s else "", lambda q, i, s, g: f"<|user|>\n{q}</s>\n",
-                     lambda a: "<|assistant|>\n" + a, "\n", "</s>"),
+    "llama3": framed(
+        lambda s: llama3_turn("system", s) if s else "",
+        lambda q, i, s, g: llama3_turn("user", q),
+        lambda a: llama3_turn("assistant", a),
+    ),
+    "zephyr": framed(
+        lambda s: f"<|system|>\n{s}</s>\n" if s else "",
+        lambda q, i, s, g: f"<|user|>\n{q}</s>\n",
+        lambda a: "<|assistant|>\n" + a,
+        "\n",
+        "</s>",
+    ),
     "mistral": framed(lambda s: "", mistral_request, lambda a: a, "", "</s>"),
 }

@@ -1,5 +1,6 @@
 """Language models of the four families with every key of config.json varied, and their weight files:
 `evaluate perplexity` against transformers' loss."""
+
 import json
 
 from . import texts
@@ -7,8 +8,13 @@ from .base import Invalid, Kind
 from .tokenizers import tokenizer_json
 
 VOCABULARY = 332  # the plain tokenizer has 329 tokens
-LLAMA3_ROPE = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-               "original_max_position_embeddings": 16}
+LLAMA3_ROPE = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
 
 
@@ -36,18 +42,35 @@ def sizes(case):
 
 def gpt2_config(case):
     heads, _, _, width, inner, layers, positions = sizes(case)
-    config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": vocabulary(case), "n_positions": positions,
-              "n_embd": width, "n_layer": layers, "n_head": heads}
+    config = {
+        "model_type": "gpt2",
+        "architectures": ["GPT2LMHeadModel"],
+        "vocab_size": vocabulary(case),
+        "n_positions": positions,
+        "n_embd": width,
+        "n_layer": layers,
+        "n_head": heads,
+    }
     return config | ({"n_inner": inner} if "inner" in case else {})
 
 
 def llama_config(case):
     heads, head, kv, width, inner, layers, positions = sizes(case)
     kind = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2"}[family(case)]
-    config = {"model_type": family(case), "architectures": [kind + "ForCausalLM"], "vocab_size": vocabulary(case),
-              "max_position_embeddings": positions, "hidden_size": width, "num_hidden_layers": layers,
-              "num_attention_heads": heads, "num_key_value_heads": kv, "head_dim": head, "intermediate_size": inner,
-              "tie_word_embeddings": False, "sliding_window": None}
+    config = {
+        "model_type": family(case),
+        "architectures": [kind + "ForCausalLM"],
+        "vocab_size": vocabulary(case),
+        "max_position_embeddings": positions,
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv,
+        "head_dim": head,
+        "intermediate_size": inner,
+        "tie_word_embeddings": False,
+        "sliding_window": None,
+    }
     if head * heads == width and "no_head_dim" in case:
         del config["head_dim"]
     return config
@@ -69,9 +92,20 @@ def gpt2_tensors(case):
     _, _, _, C, F, layers, positions = sizes(case)
     V = vocabulary(case)
     shapes = {"wte.weight": [V, C], "wpe.weight": [positions, C]}
-    block = {"ln_1.weight": [C], "ln_1.bias": [C], "attn.c_attn.weight": [C, 3 * C], "attn.c_attn.bias": [3 * C],
-             "attn.c_proj.weight": [C, C], "attn.c_proj.bias": [C], "ln_2.weight": [C], "ln_2.bias": [C],
-             "mlp.c_fc.weight": [C, F], "mlp.c_fc.bias": [F], "mlp.c_proj.weight": [F, C], "mlp.c_proj.bias": [C]}
+    block = {
+        "ln_1.weight": [C],
+        "ln_1.bias": [C],
+        "attn.c_attn.weight": [C, 3 * C],
+        "attn.c_attn.bias": [3 * C],
+        "attn.c_proj.weight": [C, C],
+        "attn.c_proj.bias": [C],
+        "ln_2.weight": [C],
+        "ln_2.bias": [C],
+        "mlp.c_fc.weight": [C, F],
+        "mlp.c_fc.bias": [F],
+        "mlp.c_proj.weight": [F, C],
+        "mlp.c_proj.bias": [C],
+    }
     for i in range(layers):
         shapes |= {f"h.{i}.{name}": shape for name, shape in block.items()}
     return shapes | {"ln_f.weight": [C], "ln_f.bias": [C]}
@@ -82,12 +116,23 @@ def llama_tensors(case):
     config = config_of(case)
     bias = family(case) == "qwen2" or config.get("attention_bias", False)
     shapes = {"embed_tokens.weight": [vocabulary(case), C]}
-    block = {"input_layernorm.weight": [C], "self_attn.q_proj.weight": [heads * D, C], "self_attn.k_proj.weight": [kv * D, C],
-             "self_attn.v_proj.weight": [kv * D, C], "self_attn.o_proj.weight": [C, heads * D],
-             "post_attention_layernorm.weight": [C], "mlp.gate_proj.weight": [F, C], "mlp.up_proj.weight": [F, C],
-             "mlp.down_proj.weight": [C, F]}
+    block = {
+        "input_layernorm.weight": [C],
+        "self_attn.q_proj.weight": [heads * D, C],
+        "self_attn.k_proj.weight": [kv * D, C],
+        "self_attn.v_proj.weight": [kv * D, C],
+        "self_attn.o_proj.weight": [C, heads * D],
+        "post_attention_layernorm.weight": [C],
+        "mlp.gate_proj.weight": [F, C],
+        "mlp.up_proj.weight": [F, C],
+        "mlp.down_proj.weight": [C, F],
+    }
     if bias:
-        block |= {"self_attn.q_proj.bias": [heads * D], "self_attn.k_proj.bias": [kv * D], "self_attn.v_proj.bias": [kv * D]}
+        block |= {
+            "self_attn.q_proj.bias": [heads * D],
+            "self_attn.k_proj.bias": [kv * D],
+            "self_attn.v_proj.bias": [kv * D],
+        }
         block |= {} if family(case) == "qwen2" else {"self_attn.o_proj.bias": [C]}
     if config.get("mlp_bias", False):
         block |= {"mlp.gate_proj.bias": [F], "mlp.up_proj.bias": [F], "mlp.down_proj.bias": [C]}
@@ -112,8 +157,11 @@ def tensors_of(case, head="lm_head.weight", rows=None):
     elif stored == "same":
         tensors[head] = embedding.removeprefix(prefix) if bare else embedding
     if "extra_tensors" in case:
-        extra = {"h.0.attn.bias": [1, 1, 8, 8], "h.0.attn.masked_bias": [1]} if gpt2(case) else {
-            "layers.0.self_attn.rotary_emb.inv_freq": [4]}
+        extra = (
+            {"h.0.attn.bias": [1, 1, 8, 8], "h.0.attn.masked_bias": [1]}
+            if gpt2(case)
+            else {"layers.0.self_attn.rotary_emb.inv_freq": [4]}
+        )
         tensors |= {("" if bare else prefix) + name: shape for name, shape in extra.items()}
     if case.get("prefix"):
         # A name that stands for another tensor's values follows it.
@@ -148,34 +196,110 @@ def model_files(case):
 def one_key(rng, case):
     """Some keys of the family's config.json with values other than the plain ones."""
     positions = case.get("positions", 128)
-    common = [("tie_word_embeddings", rng.random() < 0.5), ("use_cache", False), ("initializer_range", 0.1), ("dtype", "bfloat16"),
-              ("torch_dtype", "float16"), ("bos_token_id", 3), ("eos_token_id", [3, 4]), ("pad_token_id", 5),
-              ("architectures", None), ("transformers_version", "4.1.0"), ("_name_or_path", "x"), ("task_specific_params", None),
-              ("attn_implementation", "eager"), ("_attn_implementation", "sdpa"), ("output_attentions", False),
-              ("chunk_size_feed_forward", 2), ("is_decoder", True), ("return_dict", True), ("pruned_heads", {}),
-              ("auto_map", {"AutoModel": "x.Y"}), ("unheard_of", 1)]
+    common = [
+        ("tie_word_embeddings", rng.random() < 0.5),
+        ("use_cache", False),
+        ("initializer_range", 0.1),
+        ("dtype", "bfloat16"),
+        ("torch_dtype", "float16"),
+        ("bos_token_id", 3),
+        ("eos_token_id", [3, 4]),
+        ("pad_token_id", 5),
+        ("architectures", None),
+        ("transformers_version", "4.1.0"),
+        ("_name_or_path", "x"),
+        ("task_specific_params", None),
+        ("attn_implementation", "eager"),
+        ("_attn_implementation", "sdpa"),
+        ("output_attentions", False),
+        ("chunk_size_feed_forward", 2),
+        ("is_decoder", True),
+        ("return_dict", True),
+        ("pruned_heads", {}),
+        ("auto_map", {"AutoModel": "x.Y"}),
+        ("unheard_of", 1),
+    ]
     if gpt2(case):
-        own = [("activation_function", rng.choice(["gelu", "gelu_new", "relu", "silu", "swish", "gelu_pytorch_tanh", "gelu_fast",
-                                                   "quick_gelu", "tanh", "mish", "relu2"])),
-               ("layer_norm_epsilon", rng.choice([1e-3, 1e-6, 0.1])), ("scale_attn_weights", rng.random() < 0.3),
-               ("scale_attn_by_inverse_layer_idx", rng.random() < 0.8), ("reorder_and_upcast_attn", rng.random() < 0.8),
-               ("add_cross_attention", False), ("resid_pdrop", 0.5), ("attn_pdrop", 0.5), ("embd_pdrop", 0.5), ("n_ctx", 16),
-               ("n_inner", None), ("summary_type", "mean"), ("hidden_act", "relu"), ("layer_norm_eps", 0.1)]
+        own = [
+            (
+                "activation_function",
+                rng.choice(
+                    [
+                        "gelu",
+                        "gelu_new",
+                        "relu",
+                        "silu",
+                        "swish",
+                        "gelu_pytorch_tanh",
+                        "gelu_fast",
+                        "quick_gelu",
+                        "tanh",
+                        "mish",
+                        "relu2",
+                    ]
+                ),
+            ),
+            ("layer_norm_epsilon", rng.choice([1e-3, 1e-6, 0.1])),
+            ("scale_attn_weights", rng.random() < 0.3),
+            ("scale_attn_by_inverse_layer_idx", rng.random() < 0.8),
+            ("reorder_and_upcast_attn", rng.random() < 0.8),
+            ("add_cross_attention", False),
+            ("resid_pdrop", 0.5),
+            ("attn_pdrop", 0.5),
+            ("embd_pdrop", 0.5),
+            ("n_ctx", 16),
+            ("n_inner", None),
+            ("summary_type", "mean"),
+            ("hidden_act", "relu"),
+            ("layer_norm_eps", 0.1),
+        ]
     else:
         windows = [rng.choice([None, 4, 16, positions, 4096])]
-        own = [("hidden_act", rng.choice(["silu", "swish", "gelu", "gelu_new", "relu", "gelu_pytorch_tanh", "tanh"])),
-               ("rms_norm_eps", rng.choice([1e-5, 1e-3, 0.1])), ("rope_theta", rng.choice([500.0, 1e6])),
-               ("rope_scaling", rng.choice([None, LLAMA3_ROPE, YARN, {"type": "linear", "factor": 2.0},
-                                            {"rope_type": "dynamic", "factor": 2.0}, {"rope_type": "default"},
-                                            {"rope_type": "linear", "factor": 4.0}])),
-               ("rope_parameters", rng.choice([{"rope_type": "default", "rope_theta": 100.0}, LLAMA3_ROPE | {"rope_theta": 500.0},
-                                               {"rope_theta": 777.0}, {"rope_type": "linear", "factor": 3.0, "rope_theta": 1e4},
-                                               {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}])),
-               ("attention_bias", rng.random() < 0.8), ("mlp_bias", rng.random() < 0.8), ("attention_dropout", 0.3),
-               ("pretraining_tp", 2), ("sliding_window", windows[0]), ("use_sliding_window", rng.random() < 0.7),
-               ("max_window_layers", rng.choice([0, 1, 28])), ("partial_rotary_factor", 0.5),
-               ("layer_types", ["full_attention"] * max(1, case.get("n_layer", 2))), ("head_dim", 8), ("qkv_bias", False),
-               ("layer_norm_eps", 0.1), ("rope_interleaved", True), ("num_local_experts", 4)]
+        own = [
+            ("hidden_act", rng.choice(["silu", "swish", "gelu", "gelu_new", "relu", "gelu_pytorch_tanh", "tanh"])),
+            ("rms_norm_eps", rng.choice([1e-5, 1e-3, 0.1])),
+            ("rope_theta", rng.choice([500.0, 1e6])),
+            (
+                "rope_scaling",
+                rng.choice(
+                    [
+                        None,
+                        LLAMA3_ROPE,
+                        YARN,
+                        {"type": "linear", "factor": 2.0},
+                        {"rope_type": "dynamic", "factor": 2.0},
+                        {"rope_type": "default"},
+                        {"rope_type": "linear", "factor": 4.0},
+                    ]
+                ),
+            ),
+            (
+                "rope_parameters",
+                rng.choice(
+                    [
+                        {"rope_type": "default", "rope_theta": 100.0},
+                        LLAMA3_ROPE | {"rope_theta": 500.0},
+                        {"rope_theta": 777.0},
+                        {"rope_type": "linear", "factor": 3.0, "rope_theta": 1e4},
+                        {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5},
+                    ]
+                ),
+            ),
+            ("attention_bias", rng.random() < 0.8),
+            ("mlp_bias", rng.random() < 0.8),
+            ("attention_dropout", 0.3),
+            ("pretraining_tp", 2),
+            ("sliding_window", windows[0]),
+            ("use_sliding_window", rng.random() < 0.7),
+            ("max_window_layers", rng.choice([0, 1, 28])),
+            ("partial_rotary_factor", 0.5),
+            ("layer_types", ["full_attention"] * max(1, case.get("n_layer", 2))),
+            ("head_dim", 8),
+            ("qkv_bias", False),
+            ("layer_norm_eps", 0.1),
+            ("rope_interleaved", True),
+            ("num_local_experts", 4),
+        ]
     return rng.choice(own if rng.random() < 0.75 else common)
 
 
@@ -184,8 +308,20 @@ def config_keys(rng, case):
 
 
 def absent(rng, case):
-    return [rng.choice(["architectures", "head_dim", "num_key_value_heads", "tie_word_embeddings", "sliding_window", "model_type",
-                        "n_head", "n_inner"])]
+    return [
+        rng.choice(
+            [
+                "architectures",
+                "head_dim",
+                "num_key_value_heads",
+                "tie_word_embeddings",
+                "sliding_window",
+                "model_type",
+                "n_head",
+                "n_inner",
+            ]
+        )
+    ]
 
 
 FEATURES = {
@@ -235,9 +371,15 @@ class Models(Kind):
     name, share = "models", 20
     features = FEATURES | {"text": (1, lambda rng, case: texts.plain_text(rng))}
     fixed = ("text",)
-    words = {"prefix": ["module", "_orig_mod"], "config": ["config.json"], "bin": ["pytorch_model"],
-             "head": ["lm_head", "tie_word_embeddings"], "dtype": ["F64"],
-             "activation_function": ["hidden_act"], "rope_scaling": ["rope scaling", "rope_parameters"]}
+    words = {
+        "prefix": ["module", "_orig_mod"],
+        "config": ["config.json"],
+        "bin": ["pytorch_model"],
+        "head": ["lm_head", "tie_word_embeddings"],
+        "dtype": ["F64"],
+        "activation_function": ["hidden_act"],
+        "rope_scaling": ["rope scaling", "rope_parameters"],
+    }
 
     def files(self, case):
         if len(case.get("text", "")) < 4:
@@ -317,9 +459,10 @@ def windows_loss(model, ids, context):
         while predicted < len(ids):
             end = min(len(ids) - 1, predicted - 1 + context)
             begin = max(0, end - context)  # the last window is moved back, so that it is full
-            logits = model(torch.tensor([ids[begin:end]])).logits[0].float()[predicted - 1 - begin:]
-            total += float(torch.nn.functional.cross_entropy(logits, torch.tensor(ids[predicted:end + 1]),
-                                                             reduction="sum"))
+            logits = model(torch.tensor([ids[begin:end]])).logits[0].float()[predicted - 1 - begin :]
+            total += float(
+                torch.nn.functional.cross_entropy(logits, torch.tensor(ids[predicted : end + 1]), reduction="sum")
+            )
             predicted = end + 1
     loss = total / (len(ids) - 1)
     if loss != loss or abs(loss) == float("inf"):

@@ -1,10 +1,22 @@
 """The kinds by name, in the order of the report."""
+
 import warnings
 
 from . import adapters, chat, classifiers, generation, instructions, models, tables, tokenizers
 
-KINDS = {kind.name: kind for kind in (tokenizers.Tokenizers(), models.Models(), generation.Generation(), classifiers.Classifiers(), adapters.Adapters(),
-                                      tables.Tables(), instructions.Instructions(), chat.Chat())}
+KINDS = {
+    kind.name: kind
+    for kind in (
+        tokenizers.Tokenizers(),
+        models.Models(),
+        generation.Generation(),
+        classifiers.Classifiers(),
+        adapters.Adapters(),
+        tables.Tables(),
+        instructions.Instructions(),
+        chat.Chat(),
+    )
+}
 
 
 def quiet():

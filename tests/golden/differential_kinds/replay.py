@@ -5,14 +5,23 @@ A file is {"shared": [content ...], "cases": [{"draw", "files", "commands", "ref
 cases have is a number, its place in `shared`. `refused` has the words that name
 what our program did not do when the file was written: it may refuse the case by one of them.
 """
+
 import collections
 import json
 
 from . import base
 from .folders import DATA
 
-QUOTA = {"tokenizers": 36, "models": 14, "generation": 12, "chat": 12, "tables": 8, "instructions": 6, "classifiers": 8,
-         "adapters": 4}
+QUOTA = {
+    "tokenizers": 36,
+    "models": 14,
+    "generation": 12,
+    "chat": 12,
+    "tables": 8,
+    "instructions": 6,
+    "classifiers": 8,
+    "adapters": 4,
+}
 MOST_DRAWS = 400
 
 
@@ -80,7 +89,16 @@ def write(options, kinds, draw_of):
     for name in names:
         entries = chosen(kinds[name], options.seed, draw_of, programs)
         parts = shared(entries)
-        text = ('{"shared":[\n' + ",\n".join(map(line, parts)) + '\n],"cases":[\n' + ",\n".join(map(line, entries)) + "\n]}\n")
+        text = (
+            '{"shared":[\n'
+            + ",\n".join(map(line, parts))
+            + '\n],"cases":[\n'
+            + ",\n".join(map(line, entries))
+            + "\n]}\n"
+        )
         (DATA / f"{name}.json").write_text(text, encoding="utf-8", errors="surrogatepass")
-        print(f"{name}: {len(entries)} draws, {sum('refused' in e for e in entries)} refused, {len(text.encode()) // 1000} kB", flush=True)
+        print(
+            f"{name}: {len(entries)} draws, {sum('refused' in e for e in entries)} refused, {len(text.encode()) // 1000} kB",
+            flush=True,
+        )
     return 0

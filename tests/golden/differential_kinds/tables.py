@@ -1,5 +1,6 @@
 """Labelled tables in every dialect: what `classify --input`, `--evaluate` and `finetune-classify` read, against
 pandas and Python's json."""
+
 import csv
 import io
 import json
@@ -9,10 +10,41 @@ from .base import Invalid, Kind
 from .folders import bytes_content
 
 LABELS = [["spam", "ham"], ["0", "1"], ["work", "home", "other"], ["yes", "no"], ["A b", "c,d"], ["café", "日本"]]
-HEADERS = [["label", "text"], ["text", "label"], ["Label", "Text"], ["LABEL", "TEXT"], ["Category", "Message"], ["v1", "v2"],
-           ["id", "label", "text"], ["label", "text", "source"], ["sentiment", "review"]]
-PUNCTUATION = ["a, b", "say \"hi\"", "semi; colon", "tab\there", "#hash", "'single'", "", "1,000", "£5", "café", "“curly”", "x = \"y\" z",
-               "two\nlines", "\"", "  padded  ", "NA", "null", "-", "\ufeffmark", "a|b", "back\\slash", "end\\"]
+HEADERS = [
+    ["label", "text"],
+    ["text", "label"],
+    ["Label", "Text"],
+    ["LABEL", "TEXT"],
+    ["Category", "Message"],
+    ["v1", "v2"],
+    ["id", "label", "text"],
+    ["label", "text", "source"],
+    ["sentiment", "review"],
+]
+PUNCTUATION = [
+    "a, b",
+    'say "hi"',
+    "semi; colon",
+    "tab\there",
+    "#hash",
+    "'single'",
+    "",
+    "1,000",
+    "£5",
+    "café",
+    "“curly”",
+    'x = "y" z',
+    "two\nlines",
+    '"',
+    "  padded  ",
+    "NA",
+    "null",
+    "-",
+    "\ufeffmark",
+    "a|b",
+    "back\\slash",
+    "end\\",
+]
 
 
 def rows(rng, case):
@@ -34,7 +66,12 @@ class Tables(Kind):
         "named_columns": (0.3, lambda rng, case: True if "header" in case else None),
         "quoting": (0.3, lambda rng, case: rng.choice(["all", "nonnumeric"])),
         "newline": (0.3, lambda rng, case: rng.choice(["\r\n", "\r\n", "\r"])),
-        "encoding": (0.35, lambda rng, case: rng.choice(["utf-8-sig", "latin-1", "cp1252", "utf-16", "utf-16-le-mark", "utf-16-be-mark"])),
+        "encoding": (
+            0.35,
+            lambda rng, case: rng.choice(
+                ["utf-8-sig", "latin-1", "cp1252", "utf-16", "utf-16-le-mark", "utf-16-be-mark"]
+            ),
+        ),
         "open_end": (0.2, lambda rng, case: True),
         "blank_lines": (0.15, lambda rng, case: True),
         "raw_quotes": (0.1, lambda rng, case: True),
@@ -65,7 +102,10 @@ class Tables(Kind):
         form = case.get("format", "tsv")
         if form.startswith("json"):
             label, text = self.json_keys(case)
-            objects = [{label: int(row[0]) if "numbers" in case and row[0].isdigit() else row[0], text: row[1]} for row in case["rows"]]
+            objects = [
+                {label: int(row[0]) if "numbers" in case and row[0].isdigit() else row[0], text: row[1]}
+                for row in case["rows"]
+            ]
             dump = [json.dumps(o, ensure_ascii="ascii" in case) for o in objects]
             whole = "[" + ",\n".join(dump) + "]" if form == "json" else "\n".join(dump) + "\n"
         else:
@@ -112,8 +152,12 @@ class Tables(Kind):
             raise Invalid("the first row's label is there once: is it a header?")
         if case["rows"][0][1].lower() == "text" or case["rows"][0][1].startswith("\ufeff"):
             raise Invalid("a first row like a header, or like a mark")
-        model = classifiers.Classifiers().files({"n": len(names), "labels": {str(i): n for i, n in enumerate(names)}, "texts": ["a"]})
-        files = {"model/" + name: content for name, content in model.items()} | {self.file_name(case): bytes_content(self.content(case))}
+        model = classifiers.Classifiers().files(
+            {"n": len(names), "labels": {str(i): n for i, n in enumerate(names)}, "texts": ["a"]}
+        )
+        files = {"model/" + name: content for name, content in model.items()} | {
+            self.file_name(case): bytes_content(self.content(case))
+        }
         if "train" in case:
             base = models.Models().files({"text": "some text", "positions": 256})
             files |= {"base/" + name: content for name, content in base.items()}
@@ -125,8 +169,11 @@ class Tables(Kind):
         counts = {}
         for label, _ in case["rows"]:
             counts[label] = counts.get(label, 0) + 1
-        return {"texts": [text for _, text in case["rows"]], "counts": dict(sorted(counts.items())),
-                "trained": sorted(counts) if "train" in case else None}
+        return {
+            "texts": [text for _, text in case["rows"]],
+            "counts": dict(sorted(counts.items())),
+            "trained": sorted(counts) if "train" in case else None,
+        }
 
     def check_with_pandas(self, case, folder):
         """pandas reads the same rows, or the dialect has no one meaning."""
@@ -135,9 +182,16 @@ class Tables(Kind):
         label, text = self.columns(case)
         encoding = case.get("encoding", "utf-8")
         encoding = "utf-16" if encoding.startswith("utf-16") else encoding
-        frame = pandas.read_csv(folder / self.file_name(case), sep="," if case.get("format") == "csv" else "\t", dtype=str,
-                                header=0 if "header" in case else None, keep_default_na=False, na_values=[], encoding=encoding,
-                                quoting=csv.QUOTE_NONE if "raw_quotes" in case else csv.QUOTE_MINIMAL)
+        frame = pandas.read_csv(
+            folder / self.file_name(case),
+            sep="," if case.get("format") == "csv" else "\t",
+            dtype=str,
+            header=0 if "header" in case else None,
+            keep_default_na=False,
+            na_values=[],
+            encoding=encoding,
+            quoting=csv.QUOTE_NONE if "raw_quotes" in case else csv.QUOTE_MINIMAL,
+        )
         read = [[row[label], row[text]] for row in frame.values.tolist()]
         if read != case["rows"]:
             raise Invalid(f"pandas reads {read} of {case['rows']}")
@@ -151,12 +205,24 @@ class Tables(Kind):
         return options
 
     def arguments(self, case):
-        return ["-q", "--model", "model", "--precision", "float32", "--json", "--input", self.file_name(case), *self.options(case)]
+        return [
+            "-q",
+            "--model",
+            "model",
+            "--precision",
+            "float32",
+            "--json",
+            "--input",
+            self.file_name(case),
+            *self.options(case),
+        ]
 
     def replay(self, case, want):
         classes = {label: {"rows": n} for label, n in want["counts"].items()}
-        return [{"run": ["classify", *self.arguments(case)], "want": [{"text": text} for text in want["texts"]]},
-                {"run": ["classify", *self.arguments(case), "--evaluate"], "want": [{"classes": classes}]}]
+        return [
+            {"run": ["classify", *self.arguments(case)], "want": [{"text": text} for text in want["texts"]]},
+            {"run": ["classify", *self.arguments(case), "--evaluate"], "want": [{"classes": classes}]},
+        ]
 
     def ours(self, case, folder, programs):
         common = self.arguments(case)
@@ -169,16 +235,24 @@ class Tables(Kind):
         return {"texts": texts, "counts": {k: n for k, n in sorted(counts.items()) if n}, "trained": trained}
 
     def trained(self, case, folder, programs):
-        sets = ["model=base", f"data.train={self.file_name(case)}", f"data.validation={self.file_name(case)}",
-                f"data.test={self.file_name(case)}", "train.max_steps=1", "train.eval_every=0",
-                "train.micro_batch_size=2", "train.global_batch_size=2"]
+        sets = [
+            "model=base",
+            f"data.train={self.file_name(case)}",
+            f"data.validation={self.file_name(case)}",
+            f"data.test={self.file_name(case)}",
+            "train.max_steps=1",
+            "train.eval_every=0",
+            "train.micro_batch_size=2",
+            "train.global_batch_size=2",
+        ]
         sets += ["data.quotes=false"] if "raw_quotes" in case else []
         columns = self.options(case)
         if "--label-column" in columns:
-            sets += [f"data.label_column={columns[columns.index('--label-column') + 1]}",
-                     f"data.text_column={columns[columns.index('--text-column') + 1]}"]
+            sets += [
+                f"data.label_column={columns[columns.index('--label-column') + 1]}",
+                f"data.text_column={columns[columns.index('--text-column') + 1]}",
+            ]
         options = [part for s in sets for part in ("--set", s)]
         programs.run("finetune-classify", ["-q", "--out", "run", *options], folder)
         config = json.loads((folder / "run/model/config.json").read_text())
         return sorted(config["id2label"].values())
-

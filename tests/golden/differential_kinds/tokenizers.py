@@ -1,21 +1,35 @@
 """tokenizer.json in all its forms: `tokenize encode` and `decode` against tokenizers."""
+
 import json
 
 from . import texts
 from .base import Invalid, Kind
 
 GPT2 = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
-LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
-          r"\s*[\r\n]+|\s+(?!\S)|\s+")
+LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
+    r"\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 QWEN2 = LLAMA3.replace("{1,3}", "")
 REGEXES = [GPT2, LLAMA3, QWEN2, r"\s+", r"\p{N}", r"\d{1,3}", r"[\p{L}\p{M}]+", r"[a-z]+", r"\n"]
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False}
-LLAMA_NORMALIZER = {"type": "Sequence", "normalizers": [
-    {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}
-LLAMA_DECODER = {"type": "Sequence", "decoders": [
-    {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
-    {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+LLAMA_NORMALIZER = {
+    "type": "Sequence",
+    "normalizers": [
+        {"type": "Prepend", "prepend": "▁"},
+        {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+    ],
+}
+LLAMA_DECODER = {
+    "type": "Sequence",
+    "decoders": [
+        {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+        {"type": "ByteFallback"},
+        {"type": "Fuse"},
+        {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+    ],
+}
 END = {"<|endoftext|>": {}}
 
 
@@ -24,14 +38,33 @@ def bytes_case(case):
 
 
 def simple_normalizer(rng):
-    return rng.choice([
-        {"type": "NFC"}, {"type": "NFC"}, {"type": "NFD"}, {"type": "NFKC"}, {"type": "NFKD"}, {"type": "Lowercase"},
-        {"type": "Strip", "strip_left": rng.random() < 0.5, "strip_right": rng.random() < 0.5},
-        {"type": "StripAccents"}, {"type": "Prepend", "prepend": rng.choice(["▁", " ", "x"])},
-        {"type": "Replace", "pattern": {"String": rng.choice([" ", "a", "''"])}, "content": rng.choice(["▁", "", "\""])},
-        {"type": "Replace", "pattern": {"Regex": rng.choice([" {2,}", r"\s+"])}, "content": " "},
-        {"type": "Nmt"}, {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
-                          "strip_accents": None, "lowercase": rng.random() < 0.5}])
+    return rng.choice(
+        [
+            {"type": "NFC"},
+            {"type": "NFC"},
+            {"type": "NFD"},
+            {"type": "NFKC"},
+            {"type": "NFKD"},
+            {"type": "Lowercase"},
+            {"type": "Strip", "strip_left": rng.random() < 0.5, "strip_right": rng.random() < 0.5},
+            {"type": "StripAccents"},
+            {"type": "Prepend", "prepend": rng.choice(["▁", " ", "x"])},
+            {
+                "type": "Replace",
+                "pattern": {"String": rng.choice([" ", "a", "''"])},
+                "content": rng.choice(["▁", "", '"']),
+            },
+            {"type": "Replace", "pattern": {"Regex": rng.choice([" {2,}", r"\s+"])}, "content": " "},
+            {"type": "Nmt"},
+            {
+                "type": "BertNormalizer",
+                "clean_text": True,
+                "handle_chinese_chars": True,
+                "strip_accents": None,
+                "lowercase": rng.random() < 0.5,
+            },
+        ]
+    )
 
 
 def normalizer(rng, case):
@@ -45,35 +78,77 @@ def split(rng):
     pattern = {"Regex": rng.choice(REGEXES)} if rng.random() < 0.9 else {"String": rng.choice([" ", "a"])}
     usual = rng.random() < 0.7
     behaviors = ["Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
-    return {"type": "Split", "pattern": pattern, "behavior": "Isolated" if usual else rng.choice(behaviors),
-            "invert": not usual and rng.random() < 0.5}
+    return {
+        "type": "Split",
+        "pattern": pattern,
+        "behavior": "Isolated" if usual else rng.choice(behaviors),
+        "invert": not usual and rng.random() < 0.5,
+    }
 
 
 def bytes_pre_tokenizer(rng):
     byte_level = BYTE_LEVEL | {"add_prefix_space": rng.random() < 0.15, "use_regex": rng.random() < 0.8}
     inner = BYTE_LEVEL | {"use_regex": rng.random() < 0.2, "add_prefix_space": rng.random() < 0.1}
     digits = {"type": "Digits", "individual_digits": rng.random() < 0.7}
-    other = rng.choice([{"type": "Whitespace"}, {"type": "WhitespaceSplit"}, {"type": "Punctuation", "behavior": "Isolated"},
-                        {"type": "CharDelimiterSplit", "delimiter": "a"}, {"type": "UnicodeScripts"},
-                        {"type": "BertPreTokenizer"}])
-    sequence = rng.choice([[split(rng), inner], [split(rng), inner], [digits, byte_level], [split(rng), split(rng), inner],
-                           [split(rng), digits, inner], [other, inner]])
+    other = rng.choice(
+        [
+            {"type": "Whitespace"},
+            {"type": "WhitespaceSplit"},
+            {"type": "Punctuation", "behavior": "Isolated"},
+            {"type": "CharDelimiterSplit", "delimiter": "a"},
+            {"type": "UnicodeScripts"},
+            {"type": "BertPreTokenizer"},
+        ]
+    )
+    sequence = rng.choice(
+        [
+            [split(rng), inner],
+            [split(rng), inner],
+            [digits, byte_level],
+            [split(rng), split(rng), inner],
+            [split(rng), digits, inner],
+            [other, inner],
+        ]
+    )
     return rng.choice([byte_level, {"type": "Sequence", "pretokenizers": sequence}])
 
 
 def pre_tokenizer(rng, case):
     if bytes_case(case):
         return bytes_pre_tokenizer(rng)
-    return rng.choice([
-        METASPACE, METASPACE | {"prepend_scheme": rng.choice(["always", "never", "first"]), "split": rng.random() < 0.4},
-        {"type": "Whitespace"}, {"type": "Sequence", "pretokenizers": [METASPACE, {"type": "Digits", "individual_digits": True}]},
-        {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": r"\d"}, "behavior": "Isolated",
-                                                "invert": False}, METASPACE]}])
+    return rng.choice(
+        [
+            METASPACE,
+            METASPACE | {"prepend_scheme": rng.choice(["always", "never", "first"]), "split": rng.random() < 0.4},
+            {"type": "Whitespace"},
+            {"type": "Sequence", "pretokenizers": [METASPACE, {"type": "Digits", "individual_digits": True}]},
+            {
+                "type": "Sequence",
+                "pretokenizers": [
+                    {"type": "Split", "pattern": {"Regex": r"\d"}, "behavior": "Isolated", "invert": False},
+                    METASPACE,
+                ],
+            },
+        ]
+    )
 
 
 def added_tokens(rng, case):
-    choices = ["<|im_start|>", "<|im_end|>", "<|a|>", "<|a|>b", "[INST]", "the", "lighthouse", "  ", "\n\n", "<tool>", "é",
-               "x y", "A", "<|end of turn|>"]
+    choices = [
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|a|>",
+        "<|a|>b",
+        "[INST]",
+        "the",
+        "lighthouse",
+        "  ",
+        "\n\n",
+        "<tool>",
+        "日",
+        "x y",
+        "<|end of turn|>",
+    ] + ([] if bytes_case(case) else ["A"])
     tokens = {}
     for content in rng.sample(choices, rng.randint(1, 3)):
         flags = {f: True for f in ("lstrip", "rstrip", "single_word") if rng.random() < 0.12}
@@ -103,17 +178,36 @@ def model_keys(rng, case):
 
 
 def decoder(rng, case):
-    return rng.choice([{"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}, LLAMA_DECODER,
-                       {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
-                       {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]}, {"type": "Fuse"},
-                       {"type": "WordPiece", "prefix": "##", "cleanup": True}, {"type": "BPEDecoder", "suffix": "</w>"}])
+    return rng.choice(
+        [
+            {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+            LLAMA_DECODER,
+            {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
+            {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+            {"type": "Fuse"},
+            {"type": "WordPiece", "prefix": "##", "cleanup": True},
+            {"type": "BPEDecoder", "suffix": "</w>"},
+        ]
+    )
 
 
 def limits(rng, case):
     cut = {"direction": rng.choice(["Left", "Right"]), "max_length": 6, "strategy": "LongestFirst", "stride": 0}
-    return {"truncation": cut} if rng.random() < 0.5 else {"truncation": cut, "padding": {
-        "strategy": {"Fixed": 12}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0,
-        "pad_token": "<|endoftext|>"}}
+    return (
+        {"truncation": cut}
+        if rng.random() < 0.5
+        else {
+            "truncation": cut,
+            "padding": {
+                "strategy": {"Fixed": 12},
+                "direction": "Right",
+                "pad_to_multiple_of": None,
+                "pad_id": 0,
+                "pad_type_id": 0,
+                "pad_token": "<|endoftext|>",
+            },
+        }
+    )
 
 
 def template(rng, case):
@@ -121,14 +215,18 @@ def template(rng, case):
     end = "<|endoftext|>" if bytes_case(case) else rng.choice(["<s>", "</s>"])
     parts = {"first": [end], "last": [end]}
     kind = rng.choice(["first", "last", "both", "byte level", "none"])
-    single = ([{"SpecialToken": {"id": end, "type_id": 0}}] if kind in ("first", "both") else [])
+    single = [{"SpecialToken": {"id": end, "type_id": 0}}] if kind in ("first", "both") else []
     single += [{"Sequence": {"id": "A", "type_id": 0}}]
     single += [{"SpecialToken": {"id": end, "type_id": 0}}] if kind in ("last", "both") else []
     if kind == "byte level":
         return {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
     del parts
-    return {"type": "TemplateProcessing", "single": single, "pair": single + [{"Sequence": {"id": "B", "type_id": 1}}],
-            "special_tokens": {} if kind == "none" else {end: {"id": end, "ids": ["$id"], "tokens": [end]}}}
+    return {
+        "type": "TemplateProcessing",
+        "single": single,
+        "pair": single + [{"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {} if kind == "none" else {end: {"id": end, "ids": ["$id"], "tokens": [end]}},
+    }
 
 
 def draw_texts(rng, case):
@@ -143,12 +241,22 @@ def other_model(rng, case):
 def other_model_json(name):
     tokens = ["<unk>", "<s>", "</s>", "▁the", "▁", "the", "a", "b", "e", "##e", "lamp"]
     if name == "Unigram":
-        return {"type": name, "unk_id": 0, "vocab": [[t, -float(i)] for i, t in enumerate(tokens)], "byte_fallback": False}
+        return {
+            "type": name,
+            "unk_id": 0,
+            "vocab": [[t, -float(i)] for i, t in enumerate(tokens)],
+            "byte_fallback": False,
+        }
     vocab = {t: i for i, t in enumerate(tokens)}
     if name == "WordLevel":
         return {"type": name, "vocab": vocab, "unk_token": "<unk>"}
-    return {"type": name, "vocab": vocab, "unk_token": "<unk>", "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100}
+    return {
+        "type": name,
+        "vocab": vocab,
+        "unk_token": "<unk>",
+        "continuing_subword_prefix": "##",
+        "max_input_chars_per_word": 100,
+    }
 
 
 def vocabulary_of(model):
@@ -170,9 +278,17 @@ def with_ids(post, ids):
 def tokenizer_json(case):
     """The file's value of a case with the features of the kind `tokenizers`."""
     plain = bytes_case(case)
-    model = {"type": "BPE", "dropout": None, "unk_token": None if plain else "<unk>", "continuing_subword_prefix": None,
-             "end_of_word_suffix": None, "fuse_unk": not plain, "byte_fallback": not plain, "ignore_merges": False,
-             "$vocabulary": "bytes" if plain else "pieces"} | case.get("model", {})
+    model = {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": None if plain else "<unk>",
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": not plain,
+        "byte_fallback": not plain,
+        "ignore_merges": False,
+        "$vocabulary": "bytes" if plain else "pieces",
+    } | case.get("model", {})
     if "text_merges" in case:
         model["$text_merges"] = True
     if "type" in case:
@@ -182,18 +298,39 @@ def tokenizer_json(case):
     roles = END if plain else {"<unk>": {}, "<s>": {}, "</s>": {}}
     for content, flags in {**roles, **case.get("added_tokens", {})}.items():
         ids.setdefault(content, len(ids))
-        added.append({"id": ids[content], "content": content, "single_word": False, "lstrip": False, "rstrip": False,
-                      "normalized": False, "special": True} | flags)
+        added.append(
+            {
+                "id": ids[content],
+                "content": content,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
+            }
+            | flags
+        )
     added.sort(key=lambda token: token["id"])
     legacy = not plain and "metaspace" not in case
-    return {"version": "1.0", "truncation": None, "padding": None} | case.get("limits", {}) | {
-        "added_tokens": added,
-        "normalizer": case.get("normalizer", LLAMA_NORMALIZER if legacy and "pre_tokenizer" not in case else None),
-        "pre_tokenizer": case.get("pre_tokenizer", BYTE_LEVEL if plain else None if legacy else METASPACE),
-        "post_processor": with_ids(case["post_processor"], ids) if "post_processor" in case else None,
-        "decoder": case.get("decoder", {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
-                            if plain else LLAMA_DECODER),
-        "model": model}
+    return (
+        {"version": "1.0", "truncation": None, "padding": None}
+        | case.get("limits", {})
+        | {
+            "added_tokens": added,
+            "normalizer": case.get("normalizer", LLAMA_NORMALIZER if legacy and "pre_tokenizer" not in case else None),
+            "pre_tokenizer": case.get("pre_tokenizer", BYTE_LEVEL if plain else None if legacy else METASPACE),
+            "post_processor": with_ids(case["post_processor"], ids) if "post_processor" in case else None,
+            "decoder": case.get(
+                "decoder",
+                (
+                    {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+                    if plain
+                    else LLAMA_DECODER
+                ),
+            ),
+            "model": model,
+        }
+    )
 
 
 FEATURES = {
@@ -215,8 +352,14 @@ class Tokenizers(Kind):
     name, share = "tokenizers", 30
     features = FEATURES | {"texts": (1, draw_texts)}
     fixed = ("texts",)
-    words = {"base": ["byte_fallback", "vocab"], "metaspace": ["Metaspace"], "limits": ["truncation", "padding"],
-             "text_merges": ["merges"], "added_tokens": ["added token", "added tokens", "added_tokens"], "type": ["type"]}
+    words = {
+        "base": ["byte_fallback", "vocab"],
+        "metaspace": ["Metaspace"],
+        "limits": ["truncation", "padding"],
+        "text_merges": ["merges"],
+        "added_tokens": ["added token", "added tokens", "added_tokens"],
+        "type": ["type"],
+    }
 
     def files(self, case):
         if not case.get("texts") or not all(case["texts"]):
@@ -249,5 +392,10 @@ class Tokenizers(Kind):
         commands = [{"run": ["tokenize", *self.ENCODE], "want": [{"ids": ids} for ids in want["ids"]]}]
         if not want["ids"][0]:
             return commands
-        return commands + [{"run": ["tokenize", *self.DECODE], "stdin": " ".join(map(str, want["ids"][0])),
-                            "want": [{"text": want["text"]}]}]
+        return commands + [
+            {
+                "run": ["tokenize", *self.DECODE],
+                "stdin": " ".join(map(str, want["ids"][0])),
+                "want": [{"text": want["text"]}],
+            }
+        ]
