@@ -2,16 +2,44 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/progress.h"
+#include "model/config_names.h"
 
 namespace gptkit {
 
 namespace {
 
-void require_range(const char* name, int64_t value, int64_t low, int64_t high) {
-  require(value >= low && value <= high, "model.", name, ": ", value, " is out of range; expected ",
-          low, " to ", high);
+/// How messages call a field: "model.d_ff:", or the file and its own key for it.
+class Wording {
+ public:
+  explicit Wording(const ConfigNames* names) : names_(names) {}
+
+  std::string key(const char* field) const {
+    if (!names_) return field;
+    for (const auto& [ours, theirs] : names_->keys) {
+      if (ours == field) return theirs;
+    }
+    return field;
+  }
+  std::string at(const char* field) const {
+    return names_ ? names_->where + ": " + key(field) : concat("model.", field, ":");
+  }
+  std::string whole() const { return names_ ? names_->where + ":" : "model:"; }
+  bool of_file() const { return names_ != nullptr; }
+
+ private:
+  const ConfigNames* names_;
+};
+
+void require_range(const Wording& say, const char* field, int64_t value, int64_t low,
+                   int64_t high) {
+  if (value >= low && value <= high) return;
+  // 0 stands for a key that the file does not have.
+  fail(say.at(field), " ", value, " is out of range; expected ",
+       say.of_file() ? std::max<int64_t>(low, 1) : low, " to ", high);
 }
 
 double memory_of_this_machine() {
@@ -36,18 +64,20 @@ ModelConfig smollm2(int64_t n_layer, int64_t n_head, int64_t n_kv_head, int64_t 
 }
 
 /// What rotary positions ask for; what GPT-2 has no place for.
-void validate_family(const ModelConfig& c) {
-  require(c.rope_theta > 0 && c.rope_theta <= 1e12, "model.rope_theta: ", c.rope_theta,
+void validate_family(const ModelConfig& c, const Wording& say) {
+  require(c.rope_theta > 0 && c.rope_theta <= 1e12, say.at("rope_theta"), " ", c.rope_theta,
           " is out of range; expected more than 0 and at most 1e12");
-  require(c.rope_factor >= 1 && c.rope_factor <= 1e6, "model.rope_factor: ", c.rope_factor,
+  require(c.rope_factor >= 1 && c.rope_factor <= 1e6, say.at("rope_factor"), " ", c.rope_factor,
           " is out of range; expected 1 (no scaling) to 1e6");
-  require(c.rope_low_frequency > 0 && c.rope_high_frequency > c.rope_low_frequency,
-          "model: rope_low_frequency ", c.rope_low_frequency, " and rope_high_frequency ",
-          c.rope_high_frequency, ": expected both above 0 and the second one larger");
-  require_range("rope_original_context", c.rope_original_context, 1, int64_t{1} << 24);
+  require(c.rope_low_frequency > 0 && c.rope_high_frequency > c.rope_low_frequency, say.whole(),
+          " ", say.key("rope_low_frequency"), " ", c.rope_low_frequency, " and ",
+          say.key("rope_high_frequency"), " ", c.rope_high_frequency,
+          ": expected both above 0 and the second one larger");
+  require_range(say, "rope_original_context", c.rope_original_context, 1, int64_t{1} << 24);
   if (c.is_llama()) {
-    require(c.head_dim() % 2 == 0, "model: rotary positions turn pairs, but a head has ",
-            c.head_dim(), " elements; choose an even number");
+    require(c.head_dim() % 2 == 0, say.whole(), " rotary positions turn pairs, but a head has ",
+            c.head_dim(), " elements (", say.key("d_head"), ", or ", say.key("d_model"), " / ",
+            say.key("n_head"), "); expected an even number");
     return;
   }
   require(c.proj_bias && c.mlp_bias, "model: proj_bias and mlp_bias are true in family gpt2");
@@ -55,7 +85,43 @@ void validate_family(const ModelConfig& c) {
           "model: n_kv_head and d_head are for family llama; leave them 0 in family gpt2");
 }
 
+void require_memory(const ModelConfig& c, const Wording& say) {
+  const double bytes = 4.0 * static_cast<double>(parameter_count(c));
+  require(bytes < memory_of_this_machine(), say.whole(), " ", format_count(parameter_count(c)),
+          " parameters need ", format_bytes(bytes), " in float32, more than this machine's ",
+          format_bytes(memory_of_this_machine()), "; ", say.of_file() ? "check " : "lower ",
+          say.key("n_layer"), say.of_file() ? " and " : " or ", say.key("d_model"));
+}
+
+void validate(const ModelConfig& c, const Wording& say) {
+  // The limits keep every product below within 64 bits; the memory check is the real bound.
+  require_range(say, "vocab_size", c.vocab_size, 1, int64_t{1} << 24);
+  require_range(say, "context_length", c.context_length, 1, int64_t{1} << 24);
+  require_range(say, "n_layer", c.n_layer, 1, 10'000);
+  require_range(say, "n_head", c.n_head, 1, 10'000);
+  require_range(say, "d_model", c.d_model, 1, int64_t{1} << 20);
+  require_range(say, "d_ff", c.d_ff, 0, int64_t{1} << 22);
+  require_range(say, "d_head", c.d_head, 0, int64_t{1} << 16);
+  require_range(say, "n_kv_head", c.n_kv_head, 0, c.n_head);
+  require(c.d_head > 0 || c.d_model % c.n_head == 0, say.whole(), " ", say.key("d_model"), " ",
+          c.d_model, " is not divisible by ", say.key("n_head"), " ", c.n_head,
+          say.of_file() ? "" : "; choose a d_model that is a multiple of n_head");
+  require(c.n_head % c.kv_heads() == 0, say.whole(), " ", say.key("n_head"), " ", c.n_head,
+          " is not divisible by ", say.key("n_kv_head"), " ", c.n_kv_head);
+  validate_family(c, say);
+  require(c.dropout >= 0 && c.dropout < 1, say.at("dropout"), " ", c.dropout,
+          " is out of range; expected at least 0 and less than 1");
+  require(c.norm_epsilon > 0 && c.norm_epsilon <= 1, say.at("norm_epsilon"), " ", c.norm_epsilon,
+          " is out of range; expected more than 0 and at most 1");
+  require_memory(c, say);
+}
+
 }  // namespace
+
+void validate(const ModelConfig& config) { validate(config, Wording(nullptr)); }
+void validate(const ModelConfig& config, const ConfigNames& names) {
+  validate(config, Wording(&names));
+}
 
 ModelConfig model_preset(std::string_view name) {
   if (name == "gpt2") return {};
@@ -68,32 +134,6 @@ ModelConfig model_preset(std::string_view name) {
   fail("unknown model preset '", name,
        "'; expected gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2-135m, smollm2-360m or "
        "smollm2-1.7b (other shapes: set n_layer, n_head, d_model)");
-}
-
-void validate(const ModelConfig& c) {
-  // The limits keep every product below within 64 bits; the memory check is the real bound.
-  require_range("vocab_size", c.vocab_size, 1, int64_t{1} << 24);
-  require_range("context_length", c.context_length, 1, int64_t{1} << 24);
-  require_range("n_layer", c.n_layer, 1, 10'000);
-  require_range("n_head", c.n_head, 1, 10'000);
-  require_range("d_model", c.d_model, 1, int64_t{1} << 20);
-  require_range("d_ff", c.d_ff, 0, int64_t{1} << 22);
-  require_range("d_head", c.d_head, 0, int64_t{1} << 16);
-  require_range("n_kv_head", c.n_kv_head, 0, c.n_head);
-  require(c.d_head > 0 || c.d_model % c.n_head == 0, "model: d_model ", c.d_model,
-          " is not divisible by n_head ", c.n_head,
-          "; choose a d_model that is a multiple of n_head");
-  require(c.n_head % c.kv_heads() == 0, "model: n_head ", c.n_head,
-          " is not divisible by n_kv_head ", c.n_kv_head);
-  validate_family(c);
-  require(c.dropout >= 0 && c.dropout < 1, "model.dropout: ", c.dropout,
-          " is out of range; expected at least 0 and less than 1");
-  require(c.norm_epsilon > 0 && c.norm_epsilon <= 1, "model.norm_epsilon: ", c.norm_epsilon,
-          " is out of range; expected more than 0 and at most 1");
-  const double bytes = 4.0 * static_cast<double>(parameter_count(c));
-  require(bytes < memory_of_this_machine(), "model: ", format_count(parameter_count(c)),
-          " parameters need ", format_bytes(bytes), " in float32, more than this machine's ",
-          format_bytes(memory_of_this_machine()), "; lower n_layer or d_model");
 }
 
 int64_t parameter_count(const ModelConfig& c) {

@@ -10,6 +10,7 @@
 #include "text/byte_alphabet.h"
 #include "text/hugging_face_pipeline.h"
 #include "text/tokenizer_files.h"
+#include "text/tokenizer_keys.h"
 
 namespace gptkit {
 
@@ -279,6 +280,7 @@ BpeModel read_tokenizer_json(const fs::path& path) {
           ": not a tokenizer.json: no object 'model'");
   const Json& bpe = file["model"];
   check_model(bpe, where);
+  check_keys(file, tokenizer_json_key_rules(), where);
   const HuggingFacePipeline pipeline = read_pipeline(file, where);
   require(bpe.contains("vocab") && bpe.contains("merges"), where,
           ": model.vocab or model.merges is missing");

@@ -5,6 +5,7 @@
 #include "text/character.h"
 #include "text/hugging_face_tokenizer.h"
 #include "text/sentencepiece.h"
+#include "text/tokenizer_keys.h"
 #include "text/word.h"
 
 namespace gptkit {
@@ -59,7 +60,10 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& name_or_path)
   }
   require(is_there(path), "tokenizer '", printable(name_or_path),
           "' not found: expected gpt2, a folder with tokenizer files, or a .model file");
-  if (is_folder(path)) return load_folder(path);
+  if (is_folder(path)) {
+    check_tokenizer_config(path);
+    return load_folder(path);
+  }
   if (path.extension() == ".model") return load_sentencepiece(path);
   fail(name_or_path,
        ": not a tokenizer: expected gpt2, a folder with tokenizer files, or a .model ", "file");

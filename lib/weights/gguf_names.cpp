@@ -8,7 +8,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "model/config_names.h"
 #include "model/rope.h"
+#include "model/rope_scaling.h"
 
 namespace gptkit {
 
@@ -117,6 +119,34 @@ double decimal(double value) {
   return result;
 }
 
+/// What a file calls the fields; `prefix` is "llama." or the like.
+ConfigNames key_names(const std::string& where, const std::string& prefix, bool llama) {
+  return {where,
+          {{"vocab_size", "the rows of token_embd.weight"},
+           {"context_length", prefix + "context_length"},
+           {"d_model", prefix + "embedding_length"},
+           {"n_layer", prefix + "block_count"},
+           {"n_head", prefix + "attention.head_count"},
+           {"n_kv_head", prefix + "attention.head_count_kv"},
+           {"d_head", prefix + "attention.key_length"},
+           {"d_ff", prefix + "feed_forward_length"},
+           {"norm_epsilon",
+            prefix + (llama ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon")},
+           {"rope_theta", prefix + "rope.freq_base"},
+           {"rope_factor", prefix + "rope.scaling.factor"}}};
+}
+
+/// Linear scaling, under the key of today or that of old files.
+void read_rope_scaling(const GgufFile& file, const std::string& prefix, ModelConfig& c) {
+  const auto old = prefix + "rope.scale_linear", kind = prefix + "rope.scaling.type";
+  const auto type = file.text(kind, file.has(old) ? "linear" : "none");
+  require(type == "none" || type == "linear", file.path().string(), ": ", kind, " '",
+          printable(type), "' is not supported; expected none or linear");
+  if (type == "none") return;
+  c.rope_factor = decimal(file.number(prefix + "rope.scaling.factor", file.number(old, 1)));
+  set_linear_scaling(c);
+}
+
 /// Our own keys for what rope_freqs.weight was made from; llama.cpp passes over them.
 constexpr const char *kRopeFactor = "gptkit.rope_factor", *kRopeLow = "gptkit.rope_low_frequency",
                      *kRopeHigh = "gptkit.rope_high_frequency",
@@ -172,9 +202,10 @@ ModelConfig config_from_gguf(const GgufFile& file, const TensorMap& tensors) {
   c.tie_embeddings =
       !tensors.contains("output.weight") ||
       same_values(tensors.source("output.weight"), tensors.source("token_embd.weight"));
+  const auto names = key_names(where, key(""), c.is_llama());
   if (!c.is_llama()) {
     c.norm_epsilon = decimal(file.number(key("attention.layer_norm_epsilon")));
-    validate(c);
+    validate(c, names);
     return c;
   }
   c.n_kv_head = file.integer(key("attention.head_count_kv"), c.n_head);
@@ -184,13 +215,15 @@ ModelConfig config_from_gguf(const GgufFile& file, const TensorMap& tensors) {
   c.qkv_bias = tensors.contains("blk.0.attn_q.bias");
   c.proj_bias = tensors.contains("blk.0.attn_output.bias");
   c.mlp_bias = tensors.contains("blk.0.ffn_down.bias");
-  validate(c);
+  validate(c, names);
   require(file.integer(key("attention.value_length"), c.head_dim()) == c.head_dim(), where,
           ": heads whose values have another width than their keys are not supported");
   require(file.integer(key("rope.dimension_count"), c.head_dim()) == c.head_dim(), where,
           ": rotary positions on a part of each head are not supported");
-  const auto scaling = file.text(key("rope.scaling.type"), "none");
-  require(scaling == "none", where, ": rope scaling '", printable(scaling), "' is not supported");
+  read_rope_scaling(file, key(""), c);
+  validate(c, names);
+  require(file.number(key("attention.scale"), 0) == 0, where, ": ", key("attention.scale"), " ",
+          file.number(key("attention.scale"), 0), " is not supported; expected none");
   require(!file.has(key("expert_count")) || file.integer(key("expert_count")) == 0, where,
           ": mixtures of experts are not supported");
   read_rope_factors(file, tensors, c);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/config_names.h"
 
 namespace gptkit {
 
@@ -61,7 +62,9 @@ ModelConfig config_from_openai(const Json& hparams, const std::string& where) {
   c.d_model = json_int(hparams, "n_embd", where);
   c.n_head = json_int(hparams, "n_head", where);
   c.n_layer = json_int(hparams, "n_layer", where);
-  validate(c);
+  const ConfigNames names{
+      where, {{"vocab_size", "n_vocab"}, {"context_length", "n_ctx"}, {"d_model", "n_embd"}}};
+  validate(c, names);
   return c;
 }
 

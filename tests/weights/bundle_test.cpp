@@ -145,7 +145,7 @@ TEST(HuggingFaceNames, RefusesConfigurationsThatComputeSomethingElse) {
       {{{"model_type", "bert"}}, "model_type 'bert'"},
       {{{"activation_function", "relu"}}, "activation_function 'relu'"},
       {{{"scale_attn_by_inverse_layer_idx", true}}, "scale_attn_by_inverse_layer_idx"},
-      {{{"n_embd", 10}, {"n_head", 3}}, "d_model 10 is not divisible by n_head 3"},
+      {{{"n_embd", 10}, {"n_head", 3}}, "n_embd 10 is not divisible by n_head 3"},
       {{{"n_layer", 1e30}}, "n_layer"},
       {{{"n_layer", -3}}, "n_layer"}};
   for (const auto& [json, part] : bad) {

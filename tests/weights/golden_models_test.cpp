@@ -52,10 +52,11 @@ TEST(HuggingFaceConfig, RefusesWhatComputesSomethingElse) {
       {llama("rope_parameters", {{"rope_type", "yarn"}, {"factor", 4}}), "rope scaling 'yarn'"},
       {llama("model_type", "gemma"), "model_type 'gemma'"},
       {llama("partial_rotary_factor", 0.5), "partial_rotary_factor"},
-      {llama("num_key_value_heads", 4), "n_head 6 is not divisible by n_kv_head 4"},
-      {llama("num_attention_heads", 0), "n_head"},
+      {llama("num_key_value_heads", 4),
+       "num_attention_heads 6 is not divisible by num_key_value_heads 4"},
+      {llama("num_attention_heads", 0), "num_attention_heads 0"},
       {llama("head_dim", 5), "rotary positions turn pairs"},
-      {llama("num_hidden_layers", 1e12), "n_layer"}};
+      {llama("num_hidden_layers", 1e12), "num_hidden_layers"}};
   for (const auto& [json, part] : bad) {
     test::expect_error([&] { config_from_json(json, "config.json"); }, part);
   }
