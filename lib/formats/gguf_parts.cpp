@@ -41,8 +41,7 @@ fs::path path_of(const fs::path& folder, const std::string& base, std::int64_t p
 /// The part that lies beside the first one.
 std::shared_ptr<const GgufFile> open_part(const fs::path& path, std::int64_t part,
                                           std::int64_t parts) {
-  std::error_code ignored;
-  require(fs::exists(path, ignored), printable(path.string(), 400), ": part ", part, " of ", parts,
+  require(is_there(path), printable(path.string(), 400), ": part ", part, " of ", parts,
           " is missing; put it beside the first part");
   auto file = std::make_shared<const GgufFile>(path);
   const auto number = file->integer(kPart, -1) + 1, count = file->integer(kParts, 0);

@@ -43,7 +43,12 @@ ClassifierBatch classifier_batch(const TextClassifier& model,
   for (int64_t b = 0; b < B; ++b) {
     const auto& row = rows[static_cast<size_t>(b)];
     std::copy(row.begin(), row.end(), batch.ids.mutable_data_ptr<int64_t>() + b * T);
-    batch.lengths.push_back(std::max<int64_t>(1, std::ssize(row)));
+    auto length = std::ssize(row);
+    while (model.skips_padding && length > 1 &&
+           row[static_cast<size_t>(length) - 1] == model.pad_id) {
+      --length;
+    }
+    batch.lengths.push_back(std::max<int64_t>(1, length));
   }
   return batch;
 }
@@ -82,6 +87,18 @@ torch::Tensor class_logits(const TextClassifier& model,
   return logits;
 }
 
+torch::Tensor class_scores(const torch::Tensor& logits, ProblemType type) {
+  switch (type) {
+    case ProblemType::kSingleLabel:
+      return logits.softmax(-1);
+    case ProblemType::kMultiLabel:
+      return logits.sigmoid();
+    case ProblemType::kRegression:
+      return logits;
+  }
+  return logits;
+}
+
 std::vector<Prediction> classify(const TextClassifier& model, const std::vector<std::string>& texts,
                                  const ClassifyOptions& options) {
   std::vector<std::vector<TokenId>> rows;
@@ -95,7 +112,8 @@ std::vector<Prediction> classify(const TextClassifier& model, const std::vector<
     rows.push_back(std::move(input.ids));
   }
   torch::InferenceMode inference;
-  const auto probabilities = class_logits(model, rows, options).softmax(-1).contiguous();
+  const auto probabilities =
+      class_scores(class_logits(model, rows, options), model.problem_type).contiguous();
   const int64_t n = probabilities.size(1);
   std::vector<Prediction> predictions;
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -47,6 +47,9 @@ torch::Tensor class_logits(const TextClassifier& model,
                            const std::vector<std::vector<TokenId>>& rows,
                            const ClassifyOptions& options = {});
 
+/// Logits (N,n_class) -> probabilities, or a regression's values.
+torch::Tensor class_scores(const torch::Tensor& logits, ProblemType type);
+
 /// One prediction a text, in order. Empty texts are classified as the end-of-text token alone.
 /// Fails for a text that is too long when the model refuses to cut.
 std::vector<Prediction> classify(const TextClassifier& model, const std::vector<std::string>& texts,
@@ -74,6 +77,7 @@ struct ClassifyConfig {
   bool raw_quotes = false;
   std::string positive;
   double threshold = 0.5;
+  std::vector<std::string> thresholds;
   bool explain = false;
   ExplainMethod explain_method = ExplainMethod::kLeaveOneOut;
   std::filesystem::path html;
@@ -99,7 +103,10 @@ void visit_fields(ClassifyConfig& c, Visitor&& visit) {
   visit("header", c.header, "auto, none or first_row");
   visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
   visit("positive", c.positive, "of two labels the one that --threshold is about");
-  visit("threshold", c.threshold, "the positive label from this probability on");
+  visit("threshold", c.threshold,
+        "the positive label from this probability on; of a multi-label model every label");
+  visit("thresholds", c.thresholds,
+        "of a multi-label model: LABEL=PROBABILITY, for a label with a threshold of its own");
   visit("explain", c.explain,
         "what each token adds to the label's log-odds; n + 1 runs for n tokens");
   visit("explain_method", c.explain_method,
@@ -126,10 +133,12 @@ struct ClassifyRequest {
 
 /// Classifies the request's texts (two at a time with a model of pairs), or the input file, or
 /// without either the lines of standard input, in constant memory and in order. Writes to `out` a
-/// line a text: label, probability, text (tabs and newlines escaped), or with `json` an object;
-/// with config.evaluate the report alone (16 bytes a row are kept for it). A row that cannot be
-/// read is named in a warning and skipped; with config.strict it is an error, after the rows before
-/// it.
+/// line a text: label, probability, text (tabs and newlines escaped), or with `json` an object. Of
+/// a multi-label model the first column has the labels that reach their threshold and the second
+/// the probabilities of all, of a regression the outputs' names and values, both with commas
+/// between; with config.evaluate the report alone (16 bytes a row are kept for it). A row that
+/// cannot be read is named in a warning and skipped; with config.strict it is an error, after the
+/// rows before it.
 void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, std::ostream& out);
 
 }  // namespace gptkit

@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <ostream>
@@ -9,9 +7,11 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "eval/classification_report.h"
+#include "eval/report_format.h"
 #include "model/device.h"
 #include "tasks/classify.h"
+#include "tasks/classify_evaluation.h"
+#include "tasks/decision.h"
 #include "tasks/explain_view.h"
 #include "tasks/row_stream.h"
 
@@ -29,9 +29,19 @@ class Labeller {
   virtual std::string refusal(const std::string&) const { return {}; }
   /// The classifier, to explain its labels.
   virtual const TextClassifier* classifier() const { return nullptr; }
+  ProblemType problem_type() const {
+    return classifier() ? classifier()->problem_type : ProblemType::kSingleLabel;
+  }
   /// What there is to say about the texts it has seen.
   virtual void report() const {}
 };
+
+std::string name_of(ProblemType type) {
+  for (const auto& [name, value] : enum_names(ProblemType{})) {
+    if (value == type) return name;
+  }
+  return {};
+}
 
 class FinetunedLabeller : public Labeller {
  public:
@@ -104,32 +114,6 @@ class FewShotLabeller : public Labeller {
   int64_t truncated_ = 0, fewer_ = 0;
 };
 
-/// The positive label from the threshold on, else the other one.
-class Threshold {
- public:
-  Threshold(const ClassifyConfig& config, const std::vector<std::string>& labels)
-      : least_(config.threshold) {
-    if (config.positive.empty()) return;
-    require(labels.size() == 2,
-            "--positive and --threshold choose between two labels; this model has ", labels.size());
-    const auto found = std::find(labels.begin(), labels.end(), config.positive);
-    require(found != labels.end(), "positive: '", printable(config.positive),
-            "' is not one of the labels; expected '", labels[0], "' or '", labels[1], "'");
-    positive_ = found - labels.begin();
-  }
-
-  void apply_(Prediction& prediction) const {
-    if (positive_ < 0) return;
-    const auto& p = prediction.probabilities;
-    prediction.label = p[static_cast<size_t>(positive_)] >= least_ ? positive_ : 1 - positive_;
-    prediction.probability = p[static_cast<size_t>(prediction.label)];
-  }
-
- private:
-  int64_t positive_ = -1;
-  double least_;
-};
-
 /// What happens to texts once they have labels.
 class Sink {
  public:
@@ -167,9 +151,7 @@ class Writer : public Sink {
       if (page_) page_->add(label, prediction.probability, pieces, prediction.truncated);
     }
     if (json_) return write_json(row, prediction, label, explanation, pieces);
-    std::array<char, 16> probability{};
-    std::snprintf(probability.data(), probability.size(), "%.4f", prediction.probability);
-    out_ << escaped_for_terminal(label) << '\t' << probability.data() << '\t';
+    out_ << columns_of(prediction) << '\t';
     out_ << (explanation && color_ ? to_terminal(pieces) : escaped_for_terminal(row.text));
     if (explanation && !color_) out_ << '\t' << to_line(pieces);
     out_ << '\n';
@@ -186,19 +168,59 @@ class Writer : public Sink {
   std::ostream& out_;
   std::optional<ExplainPage> page_;
 
+  /// Label and probability; of a multi-label model and a regression all of them.
+  std::string columns_of(const Prediction& prediction) const {
+    const auto type = labeller_.problem_type();
+    const auto name = [&](int64_t i) {
+      return escaped_for_terminal(labeller_.labels()[static_cast<size_t>(i)]);
+    };
+    if (type == ProblemType::kSingleLabel) {
+      return name(prediction.label) + "\t" + fixed(prediction.probability, 4);
+    }
+    std::string names, values;
+    const auto n = std::ssize(prediction.probabilities);
+    for (int64_t i = 0; i < n; ++i) {
+      const bool named = type == ProblemType::kRegression ||
+                         std::count(prediction.labels.begin(), prediction.labels.end(), i) > 0;
+      if (named) names.append(names.empty() ? "" : ",").append(name(i));
+      values.append(i > 0 ? "," : "")
+          .append(fixed(prediction.probabilities[static_cast<size_t>(i)], 4));
+    }
+    return names + "\t" + values;
+  }
+
+  /// The labels and what the model says of each.
+  OrderedJson scores_of(const Prediction& prediction, const std::string& label) const {
+    const auto type = labeller_.problem_type();
+    const bool values = type == ProblemType::kRegression;
+    OrderedJson row = {{"label", label},
+                       {values ? "value" : "probability", prediction.probability}};
+    if (type == ProblemType::kMultiLabel) {
+      row["labels"] = OrderedJson::array();
+      for (const auto i : prediction.labels) {
+        row["labels"].push_back(labeller_.labels()[static_cast<size_t>(i)]);
+      }
+    }
+    auto& scores = row[values ? "values" : "probabilities"];
+    for (size_t c = 0; c < labeller_.labels().size(); ++c) {
+      scores[labeller_.labels()[c]] = prediction.probabilities[c];
+    }
+    if (type != ProblemType::kSingleLabel) row["problem_type"] = name_of(type);
+    return row;
+  }
+
   void write_json(const TableRow& input, const Prediction& prediction, const std::string& label,
                   const std::optional<Explanation>& explanation,
                   const std::vector<ExplainedPiece>& pieces) {
-    OrderedJson row = {{"label", label}, {"probability", prediction.probability}};
-    for (size_t c = 0; c < labeller_.labels().size(); ++c) {
-      row["probabilities"][labeller_.labels()[c]] = prediction.probabilities[c];
-    }
+    auto row = scores_of(prediction, label);
     row["truncated"] = prediction.truncated;
     if (prediction.shots) row["shots"] = *prediction.shots;
     if (numbered_) row["row"] = input.row;
     row["text"] = input.text;
     if (explanation) {
-      row["log_odds"] = explanation->log_odds;
+      if (labeller_.problem_type() != ProblemType::kRegression) {
+        row["log_odds"] = explanation->log_odds;
+      }
       row["tokens"] = OrderedJson::array();
       for (const auto& piece : pieces) {
         row["tokens"].push_back(
@@ -210,39 +232,29 @@ class Writer : public Sink {
 };
 
 /// Compares with the labels that the rows bring.
-class Evaluation : public Sink {
+class EvaluationSink : public Sink {
  public:
-  Evaluation(const ClassifyConfig& config, const ClassifyRequest& request, const Labeller& labeller,
-             std::ostream& out)
-      : config_(config), labels_(labeller.labels()), json_(request.json), out_(out) {}
+  EvaluationSink(std::unique_ptr<Evaluation> evaluation, bool json, std::ostream& out)
+      : evaluation_(std::move(evaluation)), json_(json), out_(out) {}
 
-  void check(const TableRow& row) override {
-    const auto found = std::find(labels_.begin(), labels_.end(), row.label);
-    require(found != labels_.end(), config_.input.string(), ":", row.line, ": label '",
-            printable(row.label), "' is not one of the classifier's (", labels_.front(), " ... ",
-            labels_.back(), "); is it another column? See --label-column");
-  }
+  void check(const TableRow& row) override { evaluation_->check(row); }
   void take(const TableRow& row, const Prediction& prediction) override {
-    truth_.push_back(std::find(labels_.begin(), labels_.end(), row.label) - labels_.begin());
-    predicted_.push_back(prediction.label);
+    evaluation_->add(row, prediction);
   }
   void finish(int64_t skipped) override {
-    const auto report = classification_report(truth_, predicted_, labels_);
     if (!json_) {
-      out_ << to_text(report);
+      out_ << evaluation_->text();
       return;
     }
-    auto json = to_json(report);
+    auto json = evaluation_->json();
     json["skipped"] = skipped;
     out_ << dump_json(json) << '\n';
   }
 
  private:
-  const ClassifyConfig& config_;
-  const std::vector<std::string>& labels_;
+  std::unique_ptr<Evaluation> evaluation_;
   bool json_;
   std::ostream& out_;
-  std::vector<int64_t> truth_, predicted_;
 };
 
 void validate(const ClassifyConfig& config, const ClassifyRequest& request) {
@@ -255,8 +267,6 @@ void validate(const ClassifyConfig& config, const ClassifyRequest& request) {
           " is out of range; expected at least 1");
   require(std::isfinite(config.threshold) && config.threshold >= 0 && config.threshold <= 1,
           "threshold: ", config.threshold, " is out of range; expected 0 to 1");
-  require(!config.positive.empty() || config.threshold == ClassifyConfig{}.threshold,
-          "--threshold needs the label that it is about: --positive LABEL");
   require(config.html.empty() || config.explain, "--html shows explanations; give --explain too");
   const auto folder = config.html.parent_path();
   std::error_code ignored;
@@ -299,7 +309,7 @@ std::vector<std::string> joined_pairs(const std::vector<std::string>& texts) {
   return pairs;
 }
 
-void label_rows(Labeller& labeller, const Threshold& threshold, Sink& sink,
+void label_rows(Labeller& labeller, const Decision& decision, Sink& sink,
                 const std::vector<TableRow>& rows) {
   std::vector<std::string> texts;
   for (const auto& row : rows) {
@@ -308,15 +318,14 @@ void label_rows(Labeller& labeller, const Threshold& threshold, Sink& sink,
   }
   auto predictions = labeller.predict(texts);
   for (size_t i = 0; i < rows.size(); ++i) {
-    threshold.apply_(predictions[i]);
+    decision.apply_(predictions[i]);
     sink.take(rows[i], predictions[i]);
   }
   sink.flush();
 }
 
 /// Reads the input to its end; how many rows were passed over.
-int64_t label_stream(Labeller& labeller, const Threshold& threshold, Sink& sink,
-                     RowStream& stream) {
+int64_t label_stream(Labeller& labeller, const Decision& decision, Sink& sink, RowStream& stream) {
   for (auto rows = stream.next(); !rows.empty(); rows = stream.next()) {
     std::vector<TableRow> usable;
     for (auto& row : rows) {
@@ -328,7 +337,7 @@ int64_t label_stream(Labeller& labeller, const Threshold& threshold, Sink& sink,
       stream.skip(stream.place(row) + ": " + reason);
       if (stream.failed()) break;
     }
-    if (!usable.empty()) label_rows(labeller, threshold, sink, usable);
+    if (!usable.empty()) label_rows(labeller, decision, sink, usable);
   }
   stream.finish();
   return stream.skipped();
@@ -358,21 +367,23 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
   require(!stream || !pairs || paired, config.model.text,
           ": it was trained on pairs of texts; name the second one's column with "
           "--pair-column");
-  const Threshold threshold(config, labeller->labels());
+  const Decision decision(config, labeller->labels(), labeller->problem_type());
   std::unique_ptr<Sink> sink;
   if (config.evaluate) {
-    sink = std::make_unique<Evaluation>(config, request, *labeller, out);
+    sink = std::make_unique<EvaluationSink>(
+        make_evaluation(config.input.string(), labeller->labels(), labeller->problem_type()),
+        request.json, out);
   } else {
     sink = std::make_unique<Writer>(config, request, *labeller, stream.has_value(), out);
   }
   if (stream) {
-    sink->finish(label_stream(*labeller, threshold, *sink, *stream));
+    sink->finish(label_stream(*labeller, decision, *sink, *stream));
   } else {
     std::vector<TableRow> rows;
     for (const auto& text : pairs || paired ? joined_pairs(request.texts) : request.texts) {
       rows.push_back({.text = text, .row = std::ssize(rows)});
     }
-    label_rows(*labeller, threshold, *sink, rows);
+    label_rows(*labeller, decision, *sink, rows);
     sink->finish(0);
   }
   labeller->report();

@@ -16,8 +16,9 @@ namespace gptkit {
 
 namespace {
 
-/// logits (N,n_class) -> (N): log(p / (1 - p)) of one class.
-torch::Tensor log_odds(const torch::Tensor& logits, int64_t label) {
+/// logits (N,n_class) -> (N): log(p / (1 - p)) of one class; of a regression the value.
+torch::Tensor log_odds(const TextClassifier& model, const torch::Tensor& logits, int64_t label) {
+  if (model.problem_type != ProblemType::kSingleLabel) return logits.select(1, label);
   const int64_t n = logits.size(1);
   const auto others = torch::cat({logits.slice(1, 0, label), logits.slice(1, label + 1, n)}, 1);
   return logits.select(1, label) - others.logsumexp(1);
@@ -40,7 +41,8 @@ std::vector<double> leave_one_out(const TextClassifier& model, const std::vector
       rows.back().erase(rows.back().begin() + static_cast<std::ptrdiff_t>(i));
     }
     const auto without =
-        log_odds(class_logits(model, rows, {.batch_size = batch_size}), whole.label).contiguous();
+        log_odds(model, class_logits(model, rows, {.batch_size = batch_size}), whole.label)
+            .contiguous();
     for (size_t i = begin; i < end; ++i) {
       contributions.push_back(whole.log_odds -
                               without.const_data_ptr<double>()[static_cast<int64_t>(i - begin)]);
@@ -80,7 +82,7 @@ std::vector<double> gradient_times_input(const TextClassifier& model,
   const auto table = vectors * 1;  // (T,C)
   const OtherEmbeddings swapped(embedding, table);
   const auto ids = torch::arange(table.size(0), torch::kInt64).unsqueeze(0).to(device);
-  const auto value = log_odds(classifier(ids, batch.lengths), label);
+  const auto value = log_odds(model, classifier(ids, batch.lengths), label);
   const auto gradient = torch::autograd::grad({value}, {vectors}).front();
   require_finite_results(gradient, model.where);
   const auto products =
@@ -101,7 +103,7 @@ Explanation explain(const TextClassifier& model, const std::string& text, int64_
   const size_t first = leading_ids(model, ids);
   Explanation explanation{.label = label};
   explanation.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.end());
-  explanation.log_odds = log_odds(class_logits(model, {ids}), label).item<double>();
+  explanation.log_odds = log_odds(model, class_logits(model, {ids}), label).item<double>();
   if (explanation.ids.empty()) return explanation;
   explanation.contributions =
       options.method == ExplainMethod::kGradient

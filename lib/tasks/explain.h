@@ -2,7 +2,7 @@
 // Which tokens spoke for the class that a text was given, and how strongly.
 //
 // A token's contribution is in units of the class's log-odds, log(p / (1 - p)): positive for the
-// class, negative against it.
+// class, negative against it. Of a regression they are in units of its value.
 //
 // Leave-one-out takes the token out and lets the rest move up, so the positions behind it shift by
 // one. Putting another token in its place would keep the positions, but a GPT has no token that

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "model/device.h"
 #include "tasks/common.h"
+#include "tasks/stored_generation.h"
 #include "weights/bundle.h"
 
 namespace gptkit {
@@ -67,6 +68,7 @@ void run_generate(const GenerateConfig& wanted, int threads, const GenerateEvent
   set_threads(threads);
   const auto prompt = read_prompt(config);
   auto model = load_language_model(config.model.text);
+  warn_of_settings_left_out(model_path(config.model.text), config);
   model.gpt->to(device);
 
   auto ids = encode(model, config, prompt);

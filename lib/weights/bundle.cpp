@@ -24,8 +24,17 @@ struct Opened {
   GPT gpt;
 };
 
-Opened open_for(const std::string& name_or_path, double dropout = 0) {
-  auto source = open_model(name_or_path);
+/// Makes the head a tensor of its own.
+void untie(ModelSource& source) {
+  if (!source.config.tie_embeddings) return;
+  source.config.tie_embeddings = false;
+  if (source.tensors.contains("lm_head.weight")) return;  // it is the embedding's copy
+  const bool llama = source.config.is_llama();
+  source.tensors.add("lm_head.weight", source.tensors.source(llama ? "model.embed_tokens.weight"
+                                                                   : "transformer.wte.weight"));
+}
+
+Opened open_for(ModelSource source, double dropout = 0) {
   source.config.dropout = dropout;
   const auto where = source.path.string();
   const GPT gpt(source.config);
@@ -83,19 +92,51 @@ torch::Tensor fold_head_bias(const torch::Tensor& norm_bias, const torch::Tensor
 
 }  // namespace
 
-LanguageModel load_language_model(const std::string& name_or_path, double dropout) {
-  auto opened = open_for(name_or_path, dropout);
-  const auto& source = opened.source;
-  require(!source.is_classifier(), opened.where,
+namespace {
+
+/// The weights and what belongs to them; an adapter's base is `untied` where the adapter needs it.
+LanguageModel load_plain(const std::string& name_or_path, double dropout, bool untied) {
+  auto source = open_model(name_or_path);
+  if (untied) untie(source);
+  const auto opened = open_for(std::move(source), dropout);
+  require(!opened.source.is_classifier(), opened.where,
           ": this is a classifier; use the classify program, or name a language model");
   LanguageModel model;
-  model.tokenizer = open_tokenizer(source);
-  load_from_hugging_face(opened.gpt, source.tensors);
-  require_finite(*opened.gpt, opened.where);
-  opened.gpt->eval();
-  model.gpt = opened.gpt;
+  model.tokenizer = open_tokenizer(opened.source);
+  auto gpt = opened.gpt;
+  load_from_hugging_face(gpt, opened.source.tensors);
+  require_finite(*gpt, opened.where);
+  gpt->eval();
+  model.gpt = gpt;
   model.where = opened.where;
-  read_chat_template(source, model);
+  read_chat_template(opened.source, model);
+  return model;
+}
+
+/// The base as the adapter names it: a path (also beside the adapter), or a name.
+std::string base_of(const AdapterSource& source) {
+  const auto where = (source.folder / "adapter_config.json").string();
+  require(!source.base.empty(), where, ": base_model_name_or_path is missing; add it");
+  const auto beside = source.folder / source.base;
+  if (is_there(beside)) return beside.string();
+  try {
+    return model_path(source.base).string();
+  } catch (const Error& error) {
+    fail(where, ": base_model_name_or_path: ", error.what());
+  }
+}
+
+}  // namespace
+
+LanguageModel load_language_model(const std::string& name_or_path, double dropout) {
+  if (!is_adapter(name_or_path)) return load_plain(name_or_path, dropout, /*untied=*/false);
+  const auto source = open_adapter(name_or_path);
+  require(!source.classifier && !source.tensors.contains("score.weight"), name_or_path,
+          ": this is the adapter of a classifier; use the classify program");
+  auto model = load_plain(base_of(source), dropout, unties(source));
+  merge_(load_adapter(source, model.gpt));
+  require_finite(*model.gpt, name_or_path);
+  model.where = name_or_path;
   return model;
 }
 
@@ -117,7 +158,8 @@ Enum parse_enum(const Json& json, const char* key, const std::string& where, Enu
     if (text == name) return value;
     names += (names.empty() ? "" : ", ") + std::string(name);
   }
-  require(text.empty(), where, ": gptkit.", key, " is '", text, "'; expected one of ", names);
+  require(text.empty(), where, ": ", key, " '", printable(text), "' is not supported; expected ",
+          "one of ", names);
   return fallback;
 }
 template <class Enum>
@@ -126,6 +168,22 @@ std::string enum_name(Enum wanted) {
     if (value == wanted) return name;
   }
   return {};
+}
+
+/// transformers' rule where the key is absent: one output is a sigmoid.
+ProblemType read_problem_type(const Json& json, int64_t classes, const std::string& where) {
+  const auto fallback = classes == 1 ? ProblemType::kMultiLabel : ProblemType::kSingleLabel;
+  const auto type = parse_enum(json, "problem_type", where, fallback);
+  require(classes > 1 || type != ProblemType::kSingleLabel, where,
+          ": problem_type 'single_label_classification' needs two labels or more, but the class "
+          "head has one output; for its value as it is the type is 'regression'");
+  return type;
+}
+
+/// Nothing where config.json has no padding token; some Llamas say -1.
+std::optional<int64_t> read_pad_token_id(const Json& json, const std::string& where) {
+  const auto id = json_int(json, "pad_token_id", where, -1);
+  return id < 0 ? std::nullopt : std::optional(id);
 }
 
 /// What config.json has beside transformers' own keys, and an adapter in a file of its own.
@@ -158,6 +216,11 @@ void write_labels(Json& json, const std::vector<std::string>& labels) {
   }
 }
 
+/// Where it is not what a reader takes it for without the key.
+void write_problem_type(Json& json, ProblemType type) {
+  if (type != ProblemType::kSingleLabel) json["problem_type"] = enum_name(type);
+}
+
 /// The classifier around a model; its head holds nothing yet. `json` is config.json's or an
 /// adapter's description.
 TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const Json& json,
@@ -177,44 +240,71 @@ TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const
   model.truncate = parse_enum(ours, "truncate", where, Truncate::kRight);
   model.causal = json_bool(ours, "causal", where, true);
   model.pairs = json_bool(ours, "pairs", where, false);
+  model.problem_type = read_problem_type(json, score.size(0), where);
   model.classifier->gpt()->set_causal(model.causal);
   model.max_tokens = json_int(ours, "max_tokens", where, config.context_length);
   require(model.max_tokens >= 1 && model.max_tokens <= config.context_length, where,
           ": gptkit.max_tokens ", model.max_tokens, " is out of range; expected 1 to ",
           config.context_length);
   const auto end = model.tokenizer->end_of_text().value_or(0);
-  const auto pad = json_int(ours, "pad_id", where, json_int(json, "pad_token_id", where, end));
+  const auto pad_token = read_pad_token_id(json, where);
+  const auto pad = json_int(ours, "pad_id", where, pad_token.value_or(end));
   require(pad >= 0 && pad < config.vocab_size, where, ": pad_token_id ", pad,
           " is outside the vocabulary of ", config.vocab_size);
   model.pad_id = static_cast<TokenId>(pad);
+  model.skips_padding =
+      pad_token == pad && model.causal && model.classifier->pooling() == Pooling::kLastToken;
   return model;
+}
+
+void fill_head(const TextClassifier& model, const torch::Tensor& score) {
+  torch::NoGradGuard no_grad;
+  model.classifier->head()->weight.copy_(score);
 }
 
 constexpr const char* kAdapterDescription = "gptkit.json";
 
-/// The base as the adapter names it: a path (also beside the adapter), or a name.
-std::string base_of(const AdapterSource& source) {
-  require(!source.base.empty(), source.folder.string(),
-          ": adapter_config.json does not say its base_model_name_or_path; add it");
-  const auto beside = source.folder / source.base;
-  return is_there(beside) ? beside.string() : source.base;
+/// The language model or the classifier that an adapter was trained on.
+struct AdapterBase {
+  GPT gpt{nullptr};
+  std::shared_ptr<const Tokenizer> tokenizer;
+  Json json = Json::object();  ///< what a classifier says of its labels
+  torch::Tensor score;         ///< its class head
+};
+
+AdapterBase load_adapter_base(const AdapterSource& source) {
+  const auto base = base_of(source);
+  auto opened = open_for(open_model(base));
+  AdapterBase loaded;
+  loaded.tokenizer = open_tokenizer(opened.source);
+  if (opened.source.is_classifier()) {
+    loaded.json = opened.source.json;
+    loaded.score = opened.source.tensors.at("score.weight");
+  }
+  load_from_hugging_face(opened.gpt, opened.source.tensors, {"score.weight"});
+  require_finite(*opened.gpt, opened.where);
+  loaded.gpt = opened.gpt;
+  return loaded;
 }
 
 TextClassifier load_classifier_adapter(const fs::path& folder) {
   const auto source = open_adapter(folder);
   const auto where = folder.string();
-  require(source.tensors.contains("score.weight"), where,
-          ": this adapter has no class head (score.weight); it is of a language model");
-  const auto base = load_language_model(base_of(source));
-  Json json = Json::object();
+  const auto base = load_adapter_base(source);
+  const bool trained = source.tensors.contains("score.weight");
+  require(trained || base.score.defined(), where,
+          ": neither this adapter nor its base has a class head (score.weight); it is of a "
+          "language model");
+  const auto score = trained ? source.tensors.at("score.weight") : base.score;
+  auto json = base.json;
   const auto description = folder / kAdapterDescription;
   if (is_there(description)) {
     constexpr uint64_t kMaxBytes = 4 << 20;
     json = parse_json(read_file(description, kMaxBytes), description.string());
     require(json.is_object(), description.string(), ": expected a JSON object");
   }
-  auto model =
-      make_classifier(base.gpt, source.tensors.at("score.weight"), json, base.tokenizer, where);
+  auto model = make_classifier(base.gpt, score, json, base.tokenizer, where);
+  fill_head(model, score);
   attach(load_adapter(source, base.gpt, model.classifier->head()));
   require_finite(*model.classifier, where);
   model.classifier->eval();
@@ -225,7 +315,7 @@ TextClassifier load_classifier_adapter(const fs::path& folder) {
 
 TextClassifier load_text_classifier(const std::string& name_or_path) {
   if (is_adapter(name_or_path)) return load_classifier_adapter(name_or_path);
-  auto opened = open_for(name_or_path);
+  auto opened = open_for(open_model(name_or_path));
   const auto& tensors = opened.source.tensors;
   require(opened.source.is_classifier(), opened.where,
           ": this is a language model without a class head; train one with finetune-classify");
@@ -233,10 +323,7 @@ TextClassifier load_text_classifier(const std::string& name_or_path) {
   const auto score = tensors.at("score.weight");
   auto model = make_classifier(opened.gpt, score, opened.source.json, open_tokenizer(opened.source),
                                opened.where);
-  {
-    torch::NoGradGuard no_grad;
-    model.classifier->head()->weight.copy_(score);
-  }
+  fill_head(model, score);
   require_finite(*model.classifier, opened.where);
   model.classifier->eval();
   return model;
@@ -257,6 +344,7 @@ void save_classifier_adapter(const fs::path& folder, const TextClassifier& model
   save_adapter(folder, gpt, config, base, whole, /*classifier=*/true);
   Json json = {{"gptkit", describe(model)}};
   write_labels(json, model.labels);
+  write_problem_type(json, model.problem_type);
   write_json(folder / kAdapterDescription, json);
 }
 
@@ -335,6 +423,7 @@ void save_text_classifier(const fs::path& folder, const TextClassifier& model) {
   json["tie_word_embeddings"] = true;  // no vocabulary head is stored
   write_labels(json, model.labels);
   json["num_labels"] = model.labels.size();
+  write_problem_type(json, model.problem_type);
   // transformers reads the last position that is not padding when it knows the padding's id, and
   // the last position when it does not: the two poolings.
   const bool padded = model.classifier->pooling() == Pooling::kLastPosition;

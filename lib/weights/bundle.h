@@ -3,10 +3,12 @@
 // weights/model_source.h opens, saved as a folder in Hugging Face's layout.
 // https://huggingface.co/docs/transformers/main_classes/model#transformers.PreTrainedModel
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -31,6 +33,18 @@ struct LanguageModel {
   std::string where = {};  ///< it was opened; for messages
 };
 
+/// What the class head's outputs are: transformers' `problem_type`.
+enum class ProblemType {
+  kSingleLabel,  ///< one label a text: softmax
+  kMultiLabel,   ///< each label by itself: a sigmoid each; a head of one output, too
+  kRegression,   ///< values as they are
+};
+constexpr auto enum_names(ProblemType) {
+  return std::array{std::pair{"single_label_classification", ProblemType::kSingleLabel},
+                    std::pair{"multi_label_classification", ProblemType::kMultiLabel},
+                    std::pair{"regression", ProblemType::kRegression}};
+}
+
 /// A text classifier with its tokenizer, labels and how its inputs were cut and padded.
 struct TextClassifier {
   Classifier classifier{nullptr};
@@ -40,12 +54,17 @@ struct TextClassifier {
   TokenId pad_id = 0;
   Truncate truncate = Truncate::kRight;  ///< how longer texts are cut
   bool causal = true;                    ///< false: its tokens see those behind them, too
-  bool pairs = false;      ///< its texts are two, joined by kPairSeparator (data/table.h)
+  bool pairs = false;  ///< its texts are two, joined by kPairSeparator (data/table.h)
+  ProblemType problem_type = ProblemType::kSingleLabel;
+  /// Whether the class head reads the last token that is not pad_id, as transformers' classes do
+  /// with a pad_token_id, although the text ends with it.
+  bool skips_padding = false;
   std::string where = {};  ///< it was opened; for messages
 };
 
 /// Opens a model; it is in evaluation mode, in float32, on the CPU. Weights that are not finite are
-/// refused naming the tensor. `dropout` is for training it further.
+/// refused naming the tensor. `dropout` is for training it further. A LoRA adapter's folder
+/// (weights/peft.h) is the base model that it names with the adapter merged.
 LanguageModel load_language_model(const std::string& name_or_path, double dropout = 0);
 /// The same for a folder with a class head, `score.weight`, or for a LoRA adapter of one
 /// (weights/peft.h), which is put into the base model that it names.

@@ -188,6 +188,9 @@ ModelSource open_folder(const fs::path& folder) {
   }
   if (is_there(folder / "hparams.json")) return open_openai(folder);
   if (const auto gguf = lone_gguf(folder)) return open_gguf(*gguf);
+  require(
+      !is_there(folder / "adapter_config.json"), folder.string(),
+      ": this is a LoRA adapter, not a model; name the model that its adapter_config.json says");
   fail(folder.string(),
        ": the folder has no config.json, hparams.json or .gguf file; a run's finished model is in "
        "its model/ folder");

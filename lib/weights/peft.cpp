@@ -1,16 +1,21 @@
 #include "weights/peft.h"
 
+#include <ATen/ops/linalg_vector_norm.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
+#include <regex>
 #include <set>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/json.h"
-#include "formats/safetensors.h"
+#include "weights/config_keys.h"
 #include "weights/finite.h"
 #include "weights/hugging_face_names.h"
+#include "weights/model_source.h"
 
 namespace gptkit {
 
@@ -18,6 +23,7 @@ namespace {
 
 constexpr const char* kConfigFile = "adapter_config.json";
 constexpr const char* kTensorFile = "adapter_model.safetensors";
+constexpr const char* kOldFile = "adapter_model.bin";
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr int64_t kMaxRank = 4096;
 
@@ -83,27 +89,33 @@ std::optional<LoraPart> joined(const PeftLayer& layer) {
   return LoraPart{0, layer.count, torch::cat(rows), b, parts.front().scale};
 }
 
-/// The setting of a layer: by its name in a pattern ("c_attn", "h.0.attn.c_attn"), else for all.
-double of_layer(const Json& config, const char* pattern, const char* fallback,
-                const std::string& path, const std::string& where) {
-  const auto found = config.find(pattern);
-  if (found != config.end() && found->is_object()) {
-    for (const auto& [name, value] : found->items()) {
-      const bool fits = path == name || path.ends_with("." + name);
-      if (fits && value.is_number()) return value.get<double>();
+/// The setting of a layer: of the first pattern that its path ends with, as in PEFT a regular
+/// expression ("c_attn", "h.0.attn.c_attn", "layers.[01].*q_proj"), else the one for all.
+double of_layer(const AdapterSource& source, const OrderedJson& patterns, const char* name,
+                const char* fallback, const std::string& path) {
+  const auto where = (source.folder / kConfigFile).string();
+  for (const auto& [pattern, value] : patterns.items()) {
+    require(value.is_number(), where, ": ", name, ": '", printable(pattern), "' is ",
+            printable(dump_json(value), 60), "; expected a number");
+    try {
+      const std::regex regex("(.*\\.)?(" + pattern + ")");
+      if (std::regex_match(path, regex)) return value.get<double>();
+    } catch (const std::regex_error&) {
+      fail(where, ": ", name, ": '", printable(pattern),
+           "' is not a regular expression that is supported here; name the layers one by one");
     }
   }
-  return json_number(config, fallback, where);
+  return json_number(source.config, fallback, where);
 }
 
-double scale_of(const Json& config, const std::string& path, int64_t rank,
-                const std::string& where) {
-  const double alpha = of_layer(config, "alpha_pattern", "lora_alpha", path, where);
-  const double said = of_layer(config, "rank_pattern", "r", path, where);
+double scale_of(const AdapterSource& source, const std::string& path, int64_t rank) {
+  const auto where = (source.folder / kConfigFile).string();
+  const double alpha = of_layer(source, source.alpha_pattern, "alpha_pattern", "lora_alpha", path);
+  const double said = of_layer(source, source.rank_pattern, "rank_pattern", "r", path);
   require(std::llround(said) == rank, where, ": the rank of ", path, " is ", said,
           " but its tensors have ", rank, " rows; the folder's files do not belong together");
   require(std::isfinite(alpha), where, ": lora_alpha of ", path, " is not a number");
-  const bool stable = json_bool(config, "use_rslora", where, false);
+  const bool stable = json_bool(source.config, "use_rslora", where, false);
   return alpha / (stable ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank));
 }
 
@@ -111,6 +123,16 @@ torch::Tensor float32(const TensorMap& map, const std::string& name) {
   const auto tensor = map.at(name).to(torch::kFloat32).clone();
   require(all_finite(tensor), map.where(), ": tensor '", name,
           "' holds NaN or infinity; the file is damaged or the training diverged");
+  return tensor;
+}
+
+/// A tensor of this shape, taken off the list.
+torch::Tensor take(const AdapterSource& source, const std::string& name, at::IntArrayRef shape,
+                   std::set<std::string>& unread) {
+  const auto tensor = float32(source.tensors, name);
+  require(tensor.sizes() == shape, source.tensors.where(), ": tensor '", name, "' has shape ",
+          tensor.sizes(), "; expected ", shape);
+  unread.erase(name);
   return tensor;
 }
 
@@ -128,9 +150,59 @@ std::optional<LoraPart> read_part(const AdapterSource& source, const PeftLayer& 
           ", rank): it was made for another model");
   unread.erase(name_a);
   unread.erase(name_b);
-  const auto where = (source.folder / kConfigFile).string();
-  return LoraPart{layer.begin, layer.count, a, b,
-                  scale_of(source.config, layer.path, a.size(0), where)};
+  return LoraPart{layer.begin, layer.count, a, b, scale_of(source, layer.path, a.size(0))};
+}
+
+/// lora_bias: what is added to the layer's bias, scaled as its matrices are.
+void add_bias(const AdapterSource& source, const PeftLayer& layer, double scale,
+              std::set<std::string>& unread) {
+  const auto name = layer.path + ".lora_B.bias";
+  if (!unread.contains(name)) return;
+  const auto bias = take(source, name, {layer.count}, unread);
+  require(layer.linear->bias.defined(), source.tensors.where(), ": tensor '", name,
+          "' is a bias (lora_bias), but this layer of the model has none, which is not supported");
+  layer.linear->bias.narrow(0, layer.begin, layer.count).add_(bias, scale);
+}
+
+/// DoRA (arXiv:2402.09353): the rows of the adapted weight are brought to the lengths that were
+/// learned. Changes the weight, and says whether the layer has it.
+bool merge_magnitude(const AdapterSource& source, const PeftLayer& layer, const LoraPart& part,
+                     std::set<std::string>& unread) {
+  auto name = layer.path + ".lora_magnitude_vector";
+  if (!unread.contains(name)) name += ".weight";
+  if (!unread.contains(name)) return false;
+  const auto length = take(source, name, {layer.count}, unread);
+  const auto weight = layer.linear->weight.narrow(0, layer.begin, layer.count);  // (count,in)
+  const auto sum = weight + part.b.matmul(part.a) * part.scale;
+  weight.copy_(sum * (length / at::linalg_vector_norm(sum, 2, {1})).unsqueeze(1));
+  return true;
+}
+
+/// Adds an adapter to a weight that is not a layer's: the head's, or (by columns) the embedding's.
+void merge_tables(const AdapterSource& source, const GPT& gpt, std::set<std::string>& unread) {
+  const bool llama = gpt->config().is_llama();
+  const std::string embedding = llama ? "model.embed_tokens" : "transformer.wte";
+  const int64_t V = gpt->config().vocab_size, C = gpt->config().d_model;
+  const auto rank_of = [&](const std::string& name) {
+    const auto& shape = source.tensors.source(name).shape;
+    return shape.empty() ? int64_t{0} : shape.front();
+  };
+  if (const auto name = embedding + ".lora_embedding_A"; unread.contains(name)) {
+    const int64_t R = rank_of(name);
+    const auto a = take(source, name, {R, V}, unread);
+    const auto b = take(source, embedding + ".lora_embedding_B", {C, R}, unread);
+    gpt->token_embedding()->weight.add_(b.matmul(a).t(), scale_of(source, embedding, R));
+  }
+  if (const std::string name = "lm_head.lora_A.weight"; gpt->head() && unread.contains(name)) {
+    const int64_t R = rank_of(name);
+    const PeftLayer layer{"lm_head", "lm_head", gpt->head(), 0, V};
+    const auto a = take(source, name, {R, C}, unread);
+    const auto b = take(source, "lm_head.lora_B.weight", {V, R}, unread);
+    const LoraPart part{0, V, a, b, scale_of(source, "lm_head", R)};
+    if (!merge_magnitude(source, layer, part, unread)) {
+      gpt->head()->weight.add_(b.matmul(a), part.scale);
+    }
+  }
 }
 
 /// Layers trained whole.
@@ -149,6 +221,13 @@ void copy_whole(const AdapterSource& source, const GPT& gpt, const Linear& head,
   }
 }
 
+/// PEFT calls a layer's own tensors q_proj.base_layer.bias, as they lie below the adapter's.
+std::string without_base_layer(std::string name) {
+  constexpr std::string_view kPart = ".base_layer";
+  if (const auto at = name.find(kPart); at != name.npos) name.erase(at, kPart.size());
+  return name;
+}
+
 }  // namespace
 
 bool is_adapter(const fs::path& folder) {
@@ -156,43 +235,70 @@ bool is_adapter(const fs::path& folder) {
 }
 
 AdapterSource open_adapter(const fs::path& folder) {
-  AdapterSource source{.folder = folder, .base = {}, .config = {}, .tensors = {}};
+  AdapterSource source{.folder = folder};
   const auto where = (folder / kConfigFile).string();
   constexpr uint64_t kMaxConfigBytes = 1 << 20;
-  source.config = parse_json(read_file(folder / kConfigFile, kMaxConfigBytes), where);
+  const auto text = read_file(folder / kConfigFile, kMaxConfigBytes);
+  source.config = parse_json(text, where);
   require(source.config.is_object(), where, ": expected a JSON object");
   const auto type = json_string(source.config, "peft_type", where);
-  require(type == "LORA", where, ": adapters of the type '", type,
+  require(type == "LORA", where, ": adapters of the type '", printable(type),
           "' are not supported; expected LORA");
-  require(!json_bool(source.config, "use_dora", where, false), where,
-          ": use_dora is not supported; expected plain LoRA");
-  const auto bias = json_string(source.config, "bias", where, "none");
-  require(bias == "none", where, ": bias '", bias, "' is not supported; expected none");
+  check_keys(source.config, adapter_key_rules(), where);
+  const auto ordered = parse_json_ordered(text, where);
+  const auto patterns = [&](const char* key) {
+    const auto found = ordered.find(key);
+    const bool there = found != ordered.end() && !found->is_null();
+    require(!there || found->is_object(), where, ": ", key, " is not an object");
+    return there ? *found : OrderedJson::object();
+  };
+  source.rank_pattern = patterns("rank_pattern");
+  source.alpha_pattern = patterns("alpha_pattern");
   const auto base = source.config.value("base_model_name_or_path", Json());
   if (base.is_string()) source.base = base.get<std::string>();
   const auto task = source.config.value("task_type", Json());
   source.classifier = task.is_string() && task.get<std::string>() == "SEQ_CLS";
 
-  const TensorMap file({folder / kTensorFile});
+  const bool old = !is_there(folder / kTensorFile) && is_there(folder / kOldFile);
+  TensorMap file;
+  file.add(open_weight_file(folder / (old ? kOldFile : kTensorFile)));
   source.tensors.set_where(file.where());
   for (const auto& [name, tensor] : file.sources()) {
-    require(name.starts_with(kPrefix), file.where(), ": tensor '", name,
+    require(name.starts_with(kPrefix), file.where(), ": tensor '", printable(name),
             "' is none of an adapter; expected names that begin with ", kPrefix);
-    source.tensors.add(name.substr(kPrefix.size()), tensor);
+    source.tensors.add(without_base_layer(name.substr(kPrefix.size())), tensor);
   }
   return source;
 }
 
+bool unties(const AdapterSource& source) {
+  const auto& sources = source.tensors.sources();
+  const bool tables = std::any_of(sources.begin(), sources.end(), [](const auto& entry) {
+    return entry.first.starts_with("lm_head.") || entry.first.starts_with("transformer.wte.") ||
+           entry.first.starts_with("model.embed_tokens.");
+  });
+  const auto where = (source.folder / kConfigFile).string();
+  require(!tables || !json_bool(source.config, "ensure_weight_tying", where, false), where,
+          ": ensure_weight_tying true is not supported in an adapter of the embedding or the head");
+  return tables;
+}
+
 AdapterLayers load_adapter(const AdapterSource& source, const GPT& gpt, const Linear& head) {
+  torch::NoGradGuard no_grad;
   std::set<std::string> unread;
   for (const auto& [name, tensor] : source.tensors.sources()) unread.insert(name);
+  copy_whole(source, gpt, head, unread);
+  merge_tables(source, gpt, unread);
   AdapterLayers adapter;
   std::vector<LoraPart> parts;
   const double dropout =
       json_number(source.config, "lora_dropout", (source.folder / kConfigFile).string(), 0.0);
   const auto layers = peft_layers(gpt, head);
   for (size_t i = 0; i < layers.size(); ++i) {
-    if (auto part = read_part(source, layers[i], unread)) parts.push_back(std::move(*part));
+    if (auto part = read_part(source, layers[i], unread)) {
+      add_bias(source, layers[i], part->scale, unread);
+      if (!merge_magnitude(source, layers[i], *part, unread)) parts.push_back(std::move(*part));
+    }
     const bool last =
         i + 1 == layers.size() || layers[i + 1].linear.ptr() != layers[i].linear.ptr();
     if (!last || parts.empty()) continue;
@@ -200,10 +306,9 @@ AdapterLayers load_adapter(const AdapterSource& source, const GPT& gpt, const Li
     adapter.emplace_back(linear, Lora(linear->weight.size(0), std::move(parts), dropout));
     parts.clear();
   }
-  copy_whole(source, gpt, head, unread);
   check_mapped_files();
   require(unread.empty(), source.tensors.where(), ": tensor '",
-          unread.empty() ? std::string() : *unread.begin(),
+          unread.empty() ? std::string() : printable(*unread.begin()),
           "' belongs to no layer of the model; the adapter was made for another one");
   return adapter;
 }

@@ -3,6 +3,8 @@
 // adapter_model.safetensors with
 //   base_model.model.transformer.h.0.attn.c_attn.lora_A.weight (R,in), ...lora_B.weight (out,R)
 //   base_model.model.score.weight   layers that were trained whole ("modules_to_save")
+// Read: also rank and alpha by layer, rsLoRA, DoRA and biases; weights/config_keys.cpp has every
+// setting.
 // https://huggingface.co/docs/peft/developer_guides/checkpoint
 // GPT-2's c_attn is one layer there: our adapters of query, key and value become one of their
 // ranks' sum whose B has a block for each, which is the same function.
@@ -24,16 +26,23 @@ bool is_adapter(const fs::path& folder);
 /// What an adapter folder says of itself.
 struct AdapterSource {
   fs::path folder;
-  std::string base;  ///< base_model_name_or_path: of the model that it was trained on
+  std::string base = {};  ///< base_model_name_or_path: of the model that it was trained on
   bool classifier = false;
-  Json config;        ///< adapter_config.json
-  TensorMap tensors;  ///< without the prefix base_model.model.
+  Json config = {};                                   ///< adapter_config.json
+  OrderedJson rank_pattern = {}, alpha_pattern = {};  ///< of it; the first that fits counts
+  TensorMap tensors = {};                             ///< without the prefix base_model.model.
 };
-/// Opens without loading. Fails for other kinds of adapters than plain LoRA, naming the setting.
+/// Opens without loading. Fails for other kinds of adapters than LoRA, naming the setting.
 AdapterSource open_adapter(const fs::path& folder);
 
-/// The adapters for a model of the base's shape, and the layers trained whole copied into it. The
-/// head is the class head, or empty. Fails for tensors that do not fit and layers it has not.
+/// Whether a language model with this adapter has an embedding and a head that differ, although
+/// they are one in the base.
+bool unties(const AdapterSource& source);
+
+/// The adapters for a model of the base's shape. What is not a product of two matrices is put into
+/// the model itself: layers trained whole, biases, layers with a magnitude (DoRA), the embedding's
+/// and the vocabulary head's adapters. The head is the class head, or empty. Fails for tensors that
+/// do not fit and layers it has not.
 AdapterLayers load_adapter(const AdapterSource& source, const GPT& gpt,
                            const Linear& head = nullptr);
 

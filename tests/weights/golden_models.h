@@ -17,11 +17,13 @@
 
 namespace gptkit::test {
 
+inline Json golden_file(const std::string& name) {
+  const auto path = fs::path(GPTKIT_SOURCE_DIR) / "tests/golden" / name;
+  return parse_json(read_file(path), path.string());
+}
+
 inline const Json& golden_models() {
-  static const Json models = [] {
-    const auto path = fs::path(GPTKIT_SOURCE_DIR) / "tests/golden/models.json";
-    return parse_json(read_file(path), path.string());
-  }();
+  static const Json models = golden_file("models.json");
   return models;
 }
 
@@ -46,19 +48,37 @@ inline torch::Tensor golden_values(const std::string& name, at::IntArrayRef shap
   return tensor;
 }
 
-inline GPT golden_model(const std::string& name) {
+/// The values as a model has them: matrices small, norms and DoRA's lengths near 1.
+inline torch::Tensor golden_weight(const std::string& name, at::IntArrayRef shape) {
+  auto values = golden_values(name, shape);
+  const bool embedding = name.ends_with("wte.weight") || name.ends_with("embed_tokens.weight");
+  const bool near_one = name.ends_with("weight") || name.ends_with("lora_magnitude_vector");
+  if (shape.size() == 1 && near_one) values += 1;
+  if (shape.size() > 1 && !embedding) values *= 0.3;
+  return values;
+}
+
+inline GPT golden_gpt(const Json& config, const std::string& where) {
   torch::NoGradGuard no_grad;
-  GPT model(config_from_json(golden_models().at(name).at("config"), name));
+  GPT model(config_from_json(config, where));
   for (auto [tensor, view] : hugging_face_views(model)) {
-    auto values = golden_values(tensor, view.sizes());
-    const bool embedding =
-        tensor.ends_with("wte.weight") || tensor.ends_with("embed_tokens.weight");
-    if (view.dim() == 1 && tensor.ends_with("weight")) values += 1;
-    if (view.dim() > 1 && !embedding) values *= 0.3;
-    view.copy_(values);
+    view.copy_(golden_weight(tensor, view.sizes()));
   }
   model->eval();
   return model;
+}
+
+inline GPT golden_model(const std::string& name) {
+  return golden_gpt(golden_models().at(name).at("config"), name);
+}
+
+/// {NAME: SHAPE} as tensors.
+inline NamedTensors golden_tensors(const Json& shapes) {
+  NamedTensors tensors;
+  for (const auto& [name, shape] : shapes.items()) {
+    tensors.emplace_back(name, golden_weight(name, shape.get<std::vector<int64_t>>()));
+  }
+  return tensors;
 }
 
 inline torch::Tensor ids_of(const Json& rows) {

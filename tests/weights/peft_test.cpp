@@ -90,9 +90,9 @@ TEST_P(Peft, SavedAndLoadedGivesTheSameLogits) {
 TEST_P(Peft, RefusesDamageInOneLine) {
   save(adapted(GetParam(), kConfig));
   const auto intact = read_file(folder_.path() / "adapter_model.safetensors");
-  set("use_dora", true);
-  expect_error([&] { load(); }, "use_dora is not supported");
-  set("use_dora", false);
+  set("use_qalora", true);
+  expect_error([&] { load(); }, "use_qalora true is not supported");
+  set("use_qalora", false);
   set("r", 5);
   set("rank_pattern", Json::object());
   expect_error([&] { load(); }, "do not belong together");

@@ -13,6 +13,7 @@
 #include "formats/shards.h"
 #include "model/init.h"
 #include "text/bpe_trainer.h"
+#include "text/character.h"
 #include "weights/bundle.h"
 #include "weights/tensor_map.h"
 
@@ -25,6 +26,13 @@ inline std::shared_ptr<const Tokenizer> bytes_tokenizer() {
   model.tokens.emplace_back("<|endoftext|>");
   model.special = {256};
   return std::make_shared<BpeTokenizer>(std::move(model));
+}
+
+/// Of fewer than 31 tokens.
+inline std::shared_ptr<const Tokenizer> letters() {
+  TokenCounts counts;
+  count_each_character("the quick brown fox jumps over lazy dogs", "test", counts);
+  return train_character_tokenizer(counts, {.special_tokens = true});
 }
 
 inline LanguageModel small_language_model(ModelConfig config) {
