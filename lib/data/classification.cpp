@@ -208,7 +208,7 @@ ClassificationDataset::ClassificationDataset(const std::vector<LabelledText>& ro
       std::min(options.max_length > 0 ? options.max_length : longest_, options.context_length);
   for (std::size_t i = 0; i < ids_.size(); ++i) {
     const auto tokens = ids_[i].size();
-    if (!truncate(ids_[i], max_length_, options.truncate)) continue;
+    if (!truncate(ids_[i], max_length_, options.truncate, tokenizer.frame())) continue;
     require(options.truncate != Truncate::kRefuse, "row ", rows[i].row, " has ", tokens,
             " tokens, more than ", max_length_,
             "; shorten it, allow more (classifier.max_tokens) or cut it (classifier.truncate)");

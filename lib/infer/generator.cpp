@@ -143,8 +143,8 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
           "; shorten it, or cut its beginning with --truncate-prompt");
   torch::InferenceMode inference;
   const auto device = gpt->device();
-  const auto end_of_text =
-      config.stop_at_end_of_text ? model.tokenizer->end_of_text() : std::nullopt;
+  const auto ends = config.stop_at_end_of_text ? generation_ends(model.roles, *model.tokenizer)
+                                               : std::vector<TokenId>();
 
   Generation result;
   result.prompt_tokens = prompt_tokens;
@@ -170,7 +170,8 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
   begin = std::chrono::steady_clock::now();
   while (true) {
     const TokenId id = sampler.next(logits, sequence);
-    const bool is_end = (end_of_text && id == *end_of_text) || !model.tokenizer->contains(id);
+    const bool is_end =
+        std::find(ends.begin(), ends.end(), id) != ends.end() || !model.tokenizer->contains(id);
     if (!is_end) {
       result.token_ids.push_back(id);
       sequence.push_back(id);

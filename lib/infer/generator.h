@@ -26,14 +26,14 @@ void validate(const GenerationConfig& config);
 
 enum class FinishReason {
   kLength,   ///< max_new_tokens
-  kStop,     ///< end-of-text or a stop text
+  kStop,     ///< a token that ends texts, or a stop text
   kContext,  ///< the model's context is full
 };
 const char* to_string(FinishReason reason);
 
 struct Generation {
   std::string text;                // of the new tokens, without the stop text
-  std::vector<TokenId> token_ids;  // the new ones, without end-of-text
+  std::vector<TokenId> token_ids;  // the new ones, without the one that ends the text
   FinishReason finish_reason = FinishReason::kLength;
   int64_t prompt_tokens = 0;
   double prefill_seconds = 0, decode_seconds = 0;

@@ -27,7 +27,7 @@ Prediction prediction_of(std::vector<double> probabilities) {
 
 ClassifierInput classifier_input(const TextClassifier& model, std::string_view text) {
   ClassifierInput input{encode_text(*model.tokenizer, text)};
-  input.truncated = truncate(input.ids, model.max_tokens, model.truncate);
+  input.truncated = truncate(input.ids, model.max_tokens, model.truncate, model.tokenizer->frame());
   if (input.ids.empty()) input.ids.push_back(model.pad_id);
   return input;
 }

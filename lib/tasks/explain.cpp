@@ -24,17 +24,21 @@ torch::Tensor log_odds(const TextClassifier& model, const torch::Tensor& logits,
   return logits.select(1, label) - others.logsumexp(1);
 }
 
-/// How many ids at the beginning are not of the text.
-size_t leading_ids(const TextClassifier& model, const std::vector<TokenId>& ids) {
-  const auto begin = model.tokenizer->begin_of_text();
-  return begin && !ids.empty() && ids.front() == *begin ? 1 : 0;
+/// Which ids are the text's, without what the tokenizer puts around every text.
+struct Range {
+  size_t begin = 0, end = 0;
+};
+Range text_range(const TextClassifier& model, const std::vector<TokenId>& ids) {
+  const auto [before, behind] = model.tokenizer->frame();
+  if (ids.size() < before.size() + behind.size()) return {ids.size(), ids.size()};
+  return {before.size(), ids.size() - behind.size()};
 }
 
 std::vector<double> leave_one_out(const TextClassifier& model, const std::vector<TokenId>& ids,
-                                  size_t first, const Explanation& whole, int64_t batch_size) {
+                                  Range text, const Explanation& whole, int64_t batch_size) {
   std::vector<double> contributions;
-  for (size_t begin = first; begin < ids.size(); begin += static_cast<size_t>(batch_size)) {
-    const size_t end = std::min(ids.size(), begin + static_cast<size_t>(batch_size));
+  for (size_t begin = text.begin; begin < text.end; begin += static_cast<size_t>(batch_size)) {
+    const size_t end = std::min(text.end, begin + static_cast<size_t>(batch_size));
     std::vector<std::vector<TokenId>> rows;
     for (size_t i = begin; i < end; ++i) {
       rows.push_back(ids);
@@ -69,7 +73,7 @@ class OtherEmbeddings {
 
 /// Each position looks up a row of its own, so that the table's gradient is one of positions.
 std::vector<double> gradient_times_input(const TextClassifier& model,
-                                         const std::vector<TokenId>& row, size_t first,
+                                         const std::vector<TokenId>& row, Range text,
                                          int64_t label) {
   const torch::AutoGradMode with_gradient(true);
   auto classifier = model.classifier;
@@ -88,7 +92,7 @@ std::vector<double> gradient_times_input(const TextClassifier& model,
   const auto products =
       (gradient * vectors.detach()).sum(1).to(torch::kCPU, torch::kFloat64).contiguous();
   const auto* from = products.const_data_ptr<double>();
-  return {from + first, from + row.size()};
+  return {from + text.begin, from + text.end};
 }
 
 }  // namespace
@@ -100,15 +104,16 @@ Explanation explain(const TextClassifier& model, const std::string& text, int64_
   require(options.batch_size >= 1, "batch size: ", options.batch_size,
           " is out of range; expected at least 1");
   const auto ids = classifier_input(model, text).ids;
-  const size_t first = leading_ids(model, ids);
+  const Range range = text_range(model, ids);
   Explanation explanation{.label = label};
-  explanation.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.end());
+  explanation.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(range.begin),
+                         ids.begin() + static_cast<std::ptrdiff_t>(range.end));
   explanation.log_odds = log_odds(model, class_logits(model, {ids}), label).item<double>();
   if (explanation.ids.empty()) return explanation;
   explanation.contributions =
       options.method == ExplainMethod::kGradient
-          ? gradient_times_input(model, ids, first, label)
-          : leave_one_out(model, ids, first, explanation, options.batch_size);
+          ? gradient_times_input(model, ids, range, label)
+          : leave_one_out(model, ids, range, explanation, options.batch_size);
   return explanation;
 }
 

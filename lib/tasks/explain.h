@@ -38,7 +38,7 @@ struct Explanation {
   int64_t label = 0;
   double log_odds = 0;            ///< of that label, all tokens there
   std::vector<TokenId> ids = {};  ///< of the text as the classifier reads it: cut, and without
-                                  ///< the token that the family puts before every text
+                                  ///< the tokens that stand around every text
   std::vector<double> contributions = {};  ///< of each id
 };
 

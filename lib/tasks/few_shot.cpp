@@ -205,7 +205,7 @@ std::vector<std::vector<TokenId>> FewShotClassifier::candidates(const std::strin
   for (const auto& label : labels()) {
     // "good" would always beat "good enough": where labels begin alike, their end counts, too.
     const auto end = one_begins_another_ ? "\n" : "";
-    ids.push_back(encode_text(*model_.tokenizer, before + " " + label + end));
+    ids.push_back(encode_beginning(*model_.tokenizer, before + " " + label + end));
   }
   return ids;
 }

@@ -201,7 +201,8 @@ class Finetuning {
             "classifier.head_bias: a Llama's class head is stored without a bias; leave it false");
     model_.tokenizer = base.tokenizer;
     model_.labels = data_.labels;
-    model_.pad_id = require_end_of_text(*base.tokenizer);
+    model_.roles = base.roles;
+    model_.pad_id = base.roles.pad ? *base.roles.pad : require_end_of_text(*base.tokenizer);
     model_.truncate = c.truncate;
     model_.causal = c.causal;
     model_.pairs = !config_.data.pair_column.empty();

@@ -151,10 +151,12 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   const int64_t limit = config.instruct.max_tokens > 0 ? config.instruct.max_tokens : context;
   require(limit <= context, "instruct.max_tokens: ", limit,
           " is longer than the model's context of ", context);
+  const auto end = require_end_of_text(*model.tokenizer);
+  add_generation_end(model.roles, *model.tokenizer, end);
   const InstructionDatasetOptions options{.style = config.instruct.prompt_style,
                                           .mask_prompt = config.instruct.mask_prompt,
                                           .allowed_max_length = limit,
-                                          .pad_id = require_end_of_text(*model.tokenizer)};
+                                          .pad_id = end};
   const auto train_set =
       std::make_shared<InstructionDataset>(data.train, *model.tokenizer, options);
   const auto validation_set =

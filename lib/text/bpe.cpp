@@ -166,10 +166,13 @@ void BpeTokenizer::Tables::add_roles(const BpeModel& model, const std::string& w
   }
   special.put_longest_first();
   found_in_text.put_longest_first();
-  for (const auto& id : {model.begin_of_text, model.end_of_text}) {
-    require(!id || (*id >= 0 && static_cast<std::size_t>(*id) < model.tokens.size()), where,
-            ": the token that begins or ends a text is ", id.value_or(-1),
-            ", outside the vocabulary of ", model.tokens.size());
+  auto around = model.frame.before;
+  around.insert(around.end(), model.frame.behind.begin(), model.frame.behind.end());
+  if (model.end_of_text) around.push_back(*model.end_of_text);
+  for (const TokenId id : around) {
+    require(id >= 0 && static_cast<std::size_t>(id) < model.tokens.size(), where,
+            ": the token that begins or ends a text is ", id, ", outside the vocabulary of ",
+            model.tokens.size());
   }
 }
 
@@ -325,8 +328,14 @@ std::optional<TokenId> BpeTokenizer::end_of_text() const {
   return model_.end_of_text ? model_.end_of_text : special_id(kEndOfText);
 }
 
+std::string BpeTokenizer::vocabulary_text(TokenId id) const {
+  const std::string text = token_bytes(id);
+  return special_id(text) == id ? text : byte_level_text(text);
+}
+
 void BpeTokenizer::save(const std::filesystem::path& folder) const {
-  write_hugging_face_tokenizer(model_, folder);
+  if (!keeps_files()) write_hugging_face_tokenizer(model_, folder);
+  write_tokenizer_files(files_, folder);
 }
 
 std::shared_ptr<const BpeTokenizer> BpeTokenizer::with_special_tokens(

@@ -15,6 +15,7 @@
 
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_files.h"
 
 namespace gptkit {
 
@@ -26,8 +27,8 @@ struct BpeModel {
   std::vector<TokenId> found_in_text;  // those of them that are found in any text, allowed or not
   PreTokenPattern pattern = PreTokenPattern::kGpt2;
   bool ignore_merges = false;  // a pre-token that is a token stays whole, made by merges or not
-  std::optional<TokenId> begin_of_text = {};  // what the family puts before every text
-  std::optional<TokenId> end_of_text = {};    // none: "<|endoftext|>" among the special tokens
+  TextFrame frame = {};        // what the family puts around every text
+  std::optional<TokenId> end_of_text = {};  // none: "<|endoftext|>" among the special tokens
 
   bool operator==(const BpeModel&) const = default;
 };
@@ -47,10 +48,14 @@ class BpeTokenizer final : public Tokenizer {
   std::int64_t vocab_size() const override;
   std::optional<TokenId> special_id(std::string_view text) const override;
   std::optional<TokenId> end_of_text() const override;
-  std::optional<TokenId> begin_of_text() const override { return model_.begin_of_text; }
+  TextFrame frame() const override { return model_.frame; }
   std::string algorithm() const override { return "bpe"; }
+  std::string vocabulary_text(TokenId id) const override;
+  bool keeps_files() const override { return keeps_whole_tokenizer(files_); }
   void save(const std::filesystem::path& folder) const override;
 
+  /// What save() writes again: the files that the tokenizer was read from.
+  void keep_files(TokenizerFiles files) { files_ = std::move(files); }
   const BpeModel& model() const { return model_; }
 
   /// The same tokenizer with more special tokens at the end of the vocabulary, ids vocab_size()
@@ -62,6 +67,7 @@ class BpeTokenizer final : public Tokenizer {
                                               SpecialTokens);
   struct Tables;
   BpeModel model_;
+  TokenizerFiles files_;
   std::unique_ptr<const Tables> tables_;
 };
 

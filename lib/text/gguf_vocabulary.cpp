@@ -1,5 +1,6 @@
 #include "text/gguf_vocabulary.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <unordered_map>
@@ -60,16 +61,22 @@ void check_sizes(const GgufVocabulary& v, const std::string& where) {
     require(v.types[id] >= 1 && v.types[id] <= 6, where, ": token ", id, " has type ", v.types[id],
             ", expected 1 to 6");
   }
-  require(!v.add_eos.value_or(false), where,
-          ": add_eos_token is not supported; it would put a token behind every text");
 }
 
-std::optional<TokenId> first_token(const GgufVocabulary& v, bool by_default,
-                                   const std::string& where) {
-  if (!v.add_bos.value_or(by_default)) return std::nullopt;
-  const auto id = checked_id(v, v.bos_id, "bos_token_id", where);
-  require(id || !v.add_bos, where, ": add_bos_token is set but there is no bos_token_id");
-  return id;
+/// The tokens around every text.
+TextFrame frame_of(const GgufVocabulary& v, bool begins_by_default, const std::string& where) {
+  TextFrame frame;
+  if (v.add_bos.value_or(begins_by_default)) {
+    const auto id = checked_id(v, v.bos_id, "bos_token_id", where);
+    require(id || !v.add_bos, where, ": add_bos_token is set but there is no bos_token_id");
+    if (id) frame.before.push_back(*id);
+  }
+  if (v.add_eos.value_or(false)) {
+    const auto id = checked_id(v, v.eos_id, "eos_token_id", where);
+    require(id.has_value(), where, ": add_eos_token is set but there is no eos_token_id");
+    frame.behind.push_back(*id);
+  }
+  return frame;
 }
 
 void add_bpe_token(const GgufVocabulary& v, std::size_t id, const std::string& where,
@@ -123,7 +130,7 @@ std::shared_ptr<const Tokenizer> byte_level_bpe(GgufVocabulary v, const std::str
   model.tokens.reserve(v.tokens.size());
   for (std::size_t id = 0; id < v.tokens.size(); ++id) add_bpe_token(v, id, where, model);
   add_bpe_merges(v, where, model);
-  model.begin_of_text = first_token(v, model.pattern == PreTokenPattern::kLlama3, where);
+  model.frame = frame_of(v, model.pattern == PreTokenPattern::kLlama3, where);
   if (end && v.tokens[static_cast<std::size_t>(*end)] != kEndOfText) model.end_of_text = end;
   return std::make_shared<BpeTokenizer>(std::move(model), where);
 }
@@ -146,7 +153,7 @@ std::shared_ptr<const Tokenizer> sentencepiece(GgufVocabulary v, const std::stri
   model.begin = checked_id(v, v.bos_id, "bos_token_id", where);
   model.end = checked_id(v, v.eos_id, "eos_token_id", where);
   model.pad = checked_id(v, v.pad_id, "padding_token_id", where);
-  const SentencePieceRoles roles{first_token(v, true, where), model.end};
+  const SentencePieceRoles roles{frame_of(v, true, where), model.end};
   return sentencepiece_from_bytes(bpe_model_bytes(model), roles, where);
 }
 
@@ -183,6 +190,18 @@ void check_ignore_merges(const BpeModel& model) {
   }
 }
 
+/// llama.cpp has room for the begin token before a text and the end token behind it.
+void add_frame(const TextFrame& frame, GgufVocabulary& v) {
+  const auto& [before, behind] = frame;
+  require(
+      before.size() <= 1 && behind.size() <= 1 && (behind.empty() || behind[0] == v.eos_id),
+      "this tokenizer has no form in GGUF: it puts more around a text than one token before it ",
+      "and the end token behind it");
+  if (!before.empty()) v.bos_id = before[0];
+  v.add_bos = !before.empty();
+  v.add_eos = !behind.empty();
+}
+
 GgufVocabulary of_bpe(const BpeTokenizer& tokenizer) {
   const BpeModel& model = tokenizer.model();
   check_ignore_merges(model);
@@ -206,9 +225,7 @@ GgufVocabulary of_bpe(const BpeTokenizer& tokenizer) {
   }
   v.eos_id = tokenizer.end_of_text();
   v.bos_id = v.eos_id;
-  if (model.begin_of_text) v.bos_id = model.begin_of_text;
-  v.add_bos = model.begin_of_text.has_value();
-  v.add_eos = false;
+  add_frame(model.frame, v);
   v.add_space_prefix = false;
   return v;
 }
@@ -220,13 +237,11 @@ GgufVocabulary of_sentencepiece(const SentencePieceBpe& model, const Tokenizer& 
     v.scores.push_back(piece.score);
     v.types.push_back(static_cast<std::int32_t>(piece.type));
   }
-  const auto begin = tokenizer.begin_of_text();
-  v.bos_id = begin ? begin : model.begin;
+  v.bos_id = model.begin;
   v.eos_id = model.end;
   v.unk_id = model.unknown;
   v.pad_id = model.pad;
-  v.add_bos = begin.has_value();
-  v.add_eos = false;
+  add_frame(tokenizer.frame(), v);
   v.add_space_prefix = model.dummy_prefix;
   return v;
 }
@@ -247,6 +262,42 @@ GgufVocabulary gguf_vocabulary(const Tokenizer& tokenizer) {
   if (const auto model = sentencepiece_bpe(tokenizer)) return of_sentencepiece(*model, tokenizer);
   fail("a ", tokenizer.algorithm(), " tokenizer has no form in GGUF; only byte-level BPE and ",
        "SentencePiece BPE have");
+}
+
+TokenRoles roles_from_gguf(const GgufVocabulary& v, const Tokenizer& tokenizer,
+                           const std::string& where) {
+  TokenRoles roles;
+  roles.begin = checked_id(v, v.bos_id, "bos_token_id", where);
+  roles.end = tokenizer.end_of_text();
+  roles.pad = checked_id(v, v.pad_id, "padding_token_id", where);
+  roles.unknown = checked_id(v, v.unk_id, "unknown_token_id", where);
+  std::vector<TokenId> ends;
+  for (const auto& id : {checked_id(v, v.eos_id, "eos_token_id", where),
+                         checked_id(v, v.eot_id, "eot_token_id", where),
+                         checked_id(v, v.eom_id, "eom_token_id", where)}) {
+    if (id && std::find(ends.begin(), ends.end(), *id) == ends.end()) ends.push_back(*id);
+  }
+  if (!ends.empty()) roles.ends = std::move(ends);
+  return roles;
+}
+
+void add_roles(const TokenRoles& roles, GgufVocabulary& v) {
+  if (roles.begin && !v.add_bos.value_or(false)) v.bos_id = roles.begin;
+  if (roles.pad) v.pad_id = roles.pad;
+  if (roles.unknown) v.unk_id = roles.unknown;
+  if (!roles.ends || roles.ends->empty()) return;
+  const auto& ends = *roles.ends;
+  const bool known =
+      std::any_of(ends.begin(), ends.end(), [&](TokenId id) { return id == v.eos_id; });
+  if (!known && !v.add_eos.value_or(false)) v.eos_id = ends.front();
+  std::vector<TokenId> others;
+  for (const TokenId id : ends) {
+    if (id != v.eos_id) others.push_back(id);
+  }
+  require(others.size() <= 2, "GGUF has room for three tokens that end a text, eos, eot and eom; ",
+          "this model has ", others.size() + 1, " (eos_token_id)");
+  if (!others.empty()) v.eot_id = others[0];
+  if (others.size() > 1) v.eom_id = others[1];
 }
 
 }  // namespace gptkit

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "text/token_roles.h"
 #include "text/tokenizer.h"
 
 namespace gptkit {
@@ -24,9 +25,9 @@ struct GgufVocabulary {
   std::vector<std::int32_t> types = {};  // GgufTokenType; empty: all normal (gpt2 only)
   std::vector<std::string> merges = {};  // gpt2: "left right" by rank, in the byte alphabet
   std::optional<std::int64_t> bos_id = {}, eos_id = {}, unk_id = {}, pad_id = {};
-  std::optional<std::int64_t> eot_id = {};  // ends a turn of a conversation; not read
+  std::optional<std::int64_t> eot_id = {}, eom_id = {};  // end a turn, a message; ends as well
   std::optional<bool> add_bos = {};  // absent: yes for llama and for pre "llama-bpe", else no
-  std::optional<bool> add_eos = {};  // absent: no; yes is refused
+  std::optional<bool> add_eos = {};  // absent: no
   std::optional<bool> add_space_prefix = {};  // llama; absent: yes
 
   bool operator==(const GgufVocabulary&) const = default;
@@ -35,6 +36,13 @@ struct GgufVocabulary {
 /// Fails naming `where` (a file, usually) and what is wrong or not supported.
 std::shared_ptr<const Tokenizer> tokenizer_from_gguf(const GgufVocabulary& vocabulary,
                                                      const std::string& where);
+
+/// What the vocabulary says of its tokens. Fails for an end or a pad token that it does not have.
+TokenRoles roles_from_gguf(const GgufVocabulary& vocabulary, const Tokenizer& tokenizer,
+                           const std::string& where);
+
+/// Puts the roles into a vocabulary to be written. There is room for three ends; more are an error.
+void add_roles(const TokenRoles& roles, GgufVocabulary& vocabulary);
 
 /// What a GGUF file says of the tokenizer, so that llama.cpp gives the same ids. Only byte-level
 /// BPE and SentencePiece BPE have a form there; fails for others.

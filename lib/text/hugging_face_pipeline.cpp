@@ -109,42 +109,65 @@ void check_normalizer(const Json& file, const std::string& file_name) {
           "; expected none");
 }
 
-/// The token of a template "TOKEN $A"; nothing of "$A".
-std::optional<FirstToken> read_template(const Json& post, const std::string& where) {
-  const Json single = component(post, "single");
-  require(single.is_array() && !single.empty() && single.back().is_object() &&
-              single.back().contains("Sequence"),
-          where, ": this template puts tokens behind every text (or is damaged), which is not ",
-          "supported");
-  if (single.size() == 1) return std::nullopt;
-  require(single.size() == 2 && single[0].is_object() && single[0].contains("SpecialToken"), where,
-          ": a template of ", single.size(), " parts is not supported; expected at most one token ",
-          "before the text");
-  FirstToken first{json_string(single[0]["SpecialToken"], "id", where), -1};
+/// The ids that a name of a template stands for.
+std::vector<TextTemplate::Token> tokens_of(const Json& post, const std::string& name,
+                                           const std::string& where) {
   const Json tokens = component(post, "special_tokens");
-  require(tokens.is_object() && tokens.contains(first.text), where, ": special_tokens lacks '",
-          printable(first.text), "'");
-  const Json ids = component(tokens[first.text], "ids");
-  require(ids.is_array() && ids.size() == 1, where, ": '", printable(first.text),
-          "' does not stand for one id");
-  first.id = json_to_int(ids[0], where + ": ids");
-  return first;
+  require(tokens.is_object() && tokens.contains(name), where, ": special_tokens lacks '",
+          printable(name), "'");
+  const std::string place = where + ": special_tokens['" + printable(name) + "']";
+  const Json &ids = component(tokens[name], "ids"), &texts = component(tokens[name], "tokens");
+  require(ids.is_array() && texts.is_array() && ids.size() == texts.size(), place,
+          ": expected lists ids and tokens of the same length");
+  std::vector<TextTemplate::Token> result;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    require(texts[i].is_string(), place, ": tokens holds something else than texts");
+    result.push_back({texts[i].get<std::string>(), json_to_int(ids[i], place + ": ids")});
+  }
+  return result;
 }
 
-std::optional<FirstToken> read_post_processor(const Json& file, const std::string& file_name) {
-  const std::string where = file_name + ": post_processor";
-  std::optional<FirstToken> first;
-  for (const Json& part : parts_of(component(file, "post_processor"), "processors", where)) {
-    const std::string type = type_of(part, where);
-    if (type == "none" || type == "ByteLevel") continue;  // ByteLevel: offsets only
-    require(type == "TemplateProcessing" && !first, file_name, ": unsupported post_processor ",
-            type, "; it would add tokens to every text");
-    first = read_template(part, where);
+/// A template "TOKEN ... $A TOKEN ...".
+TextTemplate read_template(const Json& post, const std::string& where) {
+  const Json single = component(post, "single");
+  require(single.is_array(), where, ": the template 'single' is not a list");
+  TextTemplate around;
+  bool behind = false;
+  for (const Json& part : single) {
+    require(part.is_object() && part.size() == 1, where, ": a damaged template 'single'");
+    if (part.contains("Sequence")) {
+      require(!behind, where, ": a template that holds the text twice is not supported");
+      behind = true;
+      continue;
+    }
+    require(part.contains("SpecialToken") && part["SpecialToken"].is_object(), where,
+            ": a damaged template 'single'");
+    auto& side = behind ? around.behind : around.before;
+    for (auto& token : tokens_of(post, json_string(part["SpecialToken"], "id", where), where)) {
+      side.push_back(std::move(token));
+    }
   }
-  return first;
+  require(behind, where, ": a template without the text ($A) is not supported");
+  return around;
 }
 
 }  // namespace
+
+TextTemplate read_post_processor(const Json& file, const std::string& file_name) {
+  const std::string where = file_name + ": post_processor";
+  TextTemplate around;
+  for (const Json& part : parts_of(component(file, "post_processor"), "processors", where)) {
+    const std::string type = type_of(part, where);
+    if (type == "none" || type == "ByteLevel") continue;  // ByteLevel: offsets only
+    require(type == "TemplateProcessing", file_name, ": unsupported post_processor ", type,
+            "; it would add tokens to every text");
+    // A later one stands around what the earlier ones made.
+    TextTemplate next = read_template(part, where);
+    around.before.insert(around.before.begin(), next.before.begin(), next.before.end());
+    around.behind.insert(around.behind.end(), next.behind.begin(), next.behind.end());
+  }
+  return around;
+}
 
 HuggingFacePipeline read_pipeline(const Json& file, const std::string& where) {
   HuggingFacePipeline pipeline;
@@ -152,7 +175,7 @@ HuggingFacePipeline read_pipeline(const Json& file, const std::string& where) {
   check_normalizer(file, where);
   const std::string decoder = type_of(component(file, "decoder"), where + ": decoder");
   require(decoder == "ByteLevel", where, ": unsupported decoder ", decoder, "; expected ByteLevel");
-  pipeline.first_token = read_post_processor(file, where);
+  pipeline.around = read_post_processor(file, where);
   return pipeline;
 }
 
@@ -187,26 +210,31 @@ std::string pre_tokenizer_json(PreTokenPattern pattern) {
   return dump_json(sequence("pretokenizers", split, byte_level(false, true, /*use_regex=*/false)));
 }
 
-std::string post_processor_json(const std::optional<FirstToken>& first_token) {
-  if (!first_token) return dump_json(byte_level(true, false));
+std::string post_processor_json(const TextTemplate& around) {
+  if (around.before.empty() && around.behind.empty()) return dump_json(byte_level(true, false));
   const auto part = [](const char* kind, const std::string& id, int type) {
     return OrderedJson{{kind, OrderedJson{{"id", id}, {"type_id", type}}}};
   };
-  const std::string& text = first_token->text;
   OrderedJson single = OrderedJson::array(), pair = OrderedJson::array();
-  single.push_back(part("SpecialToken", text, 0));
+  OrderedJson special = OrderedJson::object();
+  const auto add = [&](OrderedJson& list, const std::vector<TextTemplate::Token>& tokens,
+                       int type) {
+    for (const auto& [text, id] : tokens) {
+      list.push_back(part("SpecialToken", text, type));
+      special[text] = OrderedJson{{"id", text}, {"ids", {id}}, {"tokens", {text}}};
+    }
+  };
+  add(single, around.before, 0);
   single.push_back(part("Sequence", "A", 0));
+  add(single, around.behind, 0);
   for (const auto& each : single) pair.push_back(each);
-  pair.push_back(part("SpecialToken", text, 1));
+  add(pair, around.before, 1);
   pair.push_back(part("Sequence", "B", 1));
-  OrderedJson token = {{"id", text}};
-  token["ids"] = OrderedJson::array({first_token->id});
-  token["tokens"] = OrderedJson::array({text});
+  add(pair, around.behind, 1);
   OrderedJson post = {{"type", "TemplateProcessing"}};
   post["single"] = std::move(single);
   post["pair"] = std::move(pair);
-  post["special_tokens"] = OrderedJson::object();
-  post["special_tokens"][text] = std::move(token);
+  post["special_tokens"] = std::move(special);
   return dump_json(sequence("processors", byte_level(true, false), std::move(post)));
 }
 

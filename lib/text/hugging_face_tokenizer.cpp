@@ -261,14 +261,40 @@ std::optional<TokenId> named_end_of_text(const BpeModel& model, const RawTokeniz
   return end && model.tokens[*end] == kEndOfText && is_special(model, *end) ? std::nullopt : end;
 }
 
-/// The token of the post_processor, which has to be the special token that it says.
-std::optional<TokenId> checked_first_token(const BpeModel& model, const FirstToken& first,
-                                           const std::string& where) {
-  for (const TokenId id : model.special) {
-    if (id == first.id && model.tokens[id] == first.text) return id;
+/// Tokens of the post_processor, which have to be the special tokens that it says.
+std::vector<TokenId> checked_tokens(const BpeModel& model,
+                                    const std::vector<TextTemplate::Token>& tokens,
+                                    const std::string& where) {
+  std::vector<TokenId> ids;
+  for (const auto& [text, id] : tokens) {
+    const bool known =
+        std::any_of(model.special.begin(), model.special.end(), [&](TokenId special) {
+          return special == id && model.tokens[static_cast<std::size_t>(special)] == text;
+        });
+    require(known, where, ": post_processor: '", printable(text), "' with id ", id,
+            " is not one of the added tokens");
+    ids.push_back(static_cast<TokenId>(id));
   }
-  fail(where, ": post_processor: '", printable(first.text), "' with id ", first.id,
-       " is not one of the added tokens");
+  return ids;
+}
+
+/// add_bos_token and add_eos_token of tokenizer_config.json. Beside a tokenizer.json they say
+/// nothing: its post_processor does.
+TextFrame frame_of_config(const BpeModel& model, const fs::path& folder) {
+  const auto config = read_json_object(folder / "tokenizer_config.json");
+  if (!config) return {};
+  const std::string where = (folder / "tokenizer_config.json").string();
+  const auto tokens = [&](const char* flag, const char* role) -> std::vector<TokenId> {
+    if (!json_bool(*config, flag, where, false)) return {};
+    const auto named = token_role(folder, role);
+    const std::string text = named ? named->text : kEndOfText;
+    for (const TokenId id : model.special) {
+      if (model.tokens[static_cast<std::size_t>(id)] == text) return {id};
+    }
+    fail(where, ": ", flag, " is set but the ", role, " '", printable(text),
+         "' is not in the vocabulary");
+  };
+  return {tokens("add_bos_token", "bos_token"), tokens("add_eos_token", "eos_token")};
 }
 
 }  // namespace
@@ -292,9 +318,8 @@ BpeModel read_tokenizer_json(const fs::path& path) {
   BpeModel model = assemble(raw, where, where);
   model.pattern = pipeline.pattern;
   model.ignore_merges = json_bool(bpe, "ignore_merges", where, false);
-  if (const auto& first = pipeline.first_token) {
-    model.begin_of_text = checked_first_token(model, *first, where);
-  }
+  model.frame = {checked_tokens(model, pipeline.around.before, where),
+                 checked_tokens(model, pipeline.around.behind, where)};
   model.end_of_text = named_end_of_text(model, raw, path.parent_path());
   return model;
 }
@@ -312,19 +337,31 @@ BpeModel read_vocab_and_merges(const fs::path& vocab, const fs::path& merges) {
   }
   BpeModel model = assemble(raw, vocab.string(), merges.string());
   model.end_of_text = named_end_of_text(model, raw, vocab.parent_path());
+  model.frame = frame_of_config(model, vocab.parent_path());
   return model;
 }
+
+namespace {
+
+std::shared_ptr<const BpeTokenizer> with_files_of(const fs::path& folder, BpeModel model,
+                                                  const std::string& where) {
+  const auto tokenizer = std::make_shared<BpeTokenizer>(std::move(model), where);
+  tokenizer->keep_files(read_tokenizer_files(folder));
+  return tokenizer;
+}
+
+}  // namespace
 
 std::shared_ptr<const BpeTokenizer> load_hugging_face_tokenizer(const fs::path& folder) {
   const fs::path json = folder / "tokenizer.json", vocab = folder / "vocab.json";
   if (is_there(json)) {
-    return std::make_shared<BpeTokenizer>(read_tokenizer_json(json), json.string());
+    return with_files_of(folder, read_tokenizer_json(json), json.string());
   }
   // The second pair is what OpenAI called the same files.
   for (const auto& [tokens, merges] : {std::pair{vocab, folder / "merges.txt"},
                                        std::pair{folder / "encoder.json", folder / "vocab.bpe"}}) {
     if (!is_there(tokens) || !is_there(merges)) continue;
-    return std::make_shared<BpeTokenizer>(read_vocab_and_merges(tokens, merges), tokens.string());
+    return with_files_of(folder, read_vocab_and_merges(tokens, merges), tokens.string());
   }
   return nullptr;
 }

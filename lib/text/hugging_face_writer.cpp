@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,12 +68,13 @@ std::string tokenizer_json(const BpeModel& model, const Marks& marks) {
     token.update(added_token(model, marks, id));
     added.push_back(token);
   }
-  std::optional<FirstToken> first;
-  if (const auto id = model.begin_of_text) first = FirstToken{model.tokens[*id], *id};
+  TextTemplate around;
+  for (const TokenId id : model.frame.before) around.before.push_back({model.tokens[id], id});
+  for (const TokenId id : model.frame.behind) around.behind.push_back({model.tokens[id], id});
   std::string text = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n";
   text += "  \"added_tokens\": " + dump_json(added) + ",\n  \"normalizer\": null,\n";
   text += "  \"pre_tokenizer\": " + pre_tokenizer_json(model.pattern) + ",\n";
-  text += "  \"post_processor\": " + post_processor_json(first) + ",\n";
+  text += "  \"post_processor\": " + post_processor_json(around) + ",\n";
   text += "  \"decoder\": " + decoder_json() + ",\n";
   text +=
       "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n";
@@ -99,7 +99,9 @@ OrderedJson roles_of(const BpeModel& model, const Marks& marks) {
     if (!marks.special[id] || model.tokens[id] != kEndOfText) continue;
     for (const char* role : {"bos_token", "eos_token", "unk_token"}) roles[role] = kEndOfText;
   }
-  if (model.begin_of_text) roles["bos_token"] = model.tokens[*model.begin_of_text];
+  if (const auto& before = model.frame.before; !before.empty()) {
+    roles["bos_token"] = model.tokens[before.front()];
+  }
   if (model.end_of_text) roles["eos_token"] = model.tokens[*model.end_of_text];
   for (std::size_t id = 0; id < model.tokens.size(); ++id) {
     if (!marks.special[id] || marks.found_in_text[id]) continue;
@@ -123,7 +125,7 @@ void write_hugging_face_tokenizer(const BpeModel& model, const fs::path& folder)
   const OrderedJson roles = roles_of(model, marks);
   // Two files say nothing of a pattern: what reads them takes GPT-2's. So does GPT2Tokenizer.
   const bool gpt2_pattern = model.pattern == PreTokenPattern::kGpt2;
-  const bool gpt2 = gpt2_pattern && roles.contains("unk_token") && !model.begin_of_text;
+  const bool gpt2 = gpt2_pattern && roles.contains("unk_token") && model.frame == TextFrame();
   OrderedJson config = {{"add_prefix_space", false},
                         {"added_tokens_decoder", decoder},
                         {"clean_up_tokenization_spaces", false},

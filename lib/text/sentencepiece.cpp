@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/hugging_face_pipeline.h"
 #include "text/tokenizer_files.h"
 #include "text/unicode.h"
 #include "text/word_list.h"
@@ -77,9 +78,12 @@ class SentencePieceTokenizer final : public Tokenizer {
       if (piece.type == PieceType::kUserDefined && piece.text == "\n") newline_ = id;
     }
     for (const TokenId id : byte_ids_) has_bytes_ = has_bytes_ && id >= 0;
-    for (const auto& id : {roles_.begin_of_text, roles_.end_of_text}) {
-      require(!id || contains(*id), where, ": the token that begins or ends a text is ",
-              id.value_or(-1), ", outside the vocabulary of ", vocab_size());
+    auto around = roles_.frame.before;
+    around.insert(around.end(), roles_.frame.behind.begin(), roles_.frame.behind.end());
+    if (roles_.end_of_text) around.push_back(*roles_.end_of_text);
+    for (const TokenId id : around) {
+      require(contains(id), where, ": the token that begins or ends a text is ", id,
+              ", outside the vocabulary of ", vocab_size());
     }
   }
 
@@ -132,7 +136,12 @@ class SentencePieceTokenizer final : public Tokenizer {
     const auto found = special_.find(std::string(text));
     return found == special_.end() ? std::nullopt : std::optional(found->second);
   }
-  std::optional<TokenId> begin_of_text() const override { return roles_.begin_of_text; }
+  TextFrame frame() const override { return roles_.frame; }
+  std::string vocabulary_text(TokenId id) const override {
+    return token_bytes(id), model_.pieces[static_cast<std::size_t>(id)].text;
+  }
+  bool keeps_files() const override { return keeps_whole_tokenizer(files_); }
+  void keep_files(TokenizerFiles files) { files_ = std::move(files); }
   std::optional<TokenId> end_of_text() const override {
     if (roles_.end_of_text) return roles_.end_of_text;
     if (const auto id = special_id(kEndOfTextToken)) return id;
@@ -155,6 +164,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
 
   std::string bytes_;
+  TokenizerFiles files_;
   SentencePieceModel model_;
   SentencePieceRoles roles_;
   std::vector<std::string> texts_;  // by id
@@ -212,14 +222,16 @@ class SentencePieceTokenizer final : public Tokenizer {
 /// For `transformers`, which wants to know the class and the roles: of a BPE model with a piece
 /// that begins texts, as Llama's have.
 void SentencePieceTokenizer::save(const fs::path& folder) const {
+  if (keeps_files()) return write_tokenizer_files(files_, folder);
   write_file_atomic(folder / kSentencePieceFile, bytes_);
   if (!begin_piece() || model_.algorithm != 2) return;
   const auto text = [&](TokenId id) { return model_.pieces[static_cast<std::size_t>(id)].text; };
   OrderedJson config = {{"tokenizer_class", "LlamaTokenizer"}, {"legacy", true}};
-  config["add_bos_token"] = roles_.begin_of_text.has_value();
-  config["add_eos_token"] = false;
+  const auto& [before, behind] = roles_.frame;
+  config["add_bos_token"] = !before.empty();
+  config["add_eos_token"] = !behind.empty();
   config["clean_up_tokenization_spaces"] = false;
-  config["bos_token"] = text(roles_.begin_of_text.value_or(*begin_piece()));
+  config["bos_token"] = text(before.empty() ? *begin_piece() : before.front());
   if (const auto end = end_of_text()) config["eos_token"] = text(*end);
   if (const auto id = unknown()) config["unk_token"] = text(*id);
   write_file_atomic(folder / "tokenizer_config.json", dump_json(config, 2) + "\n");
@@ -267,6 +279,26 @@ std::optional<TokenId> find_piece(const std::vector<SentencePiece>& pieces, std:
   return std::nullopt;
 }
 
+/// The tokens around a text by the tokenizer.json beside the model.
+std::optional<TextFrame> frame_of_json(const fs::path& file, const SentencePieceModel& model) {
+  const auto json = read_json_object(file);
+  if (!json) return std::nullopt;
+  const std::string where = file.string();
+  const TextTemplate around = read_post_processor(*json, where);
+  const auto ids = [&](const std::vector<TextTemplate::Token>& tokens) {
+    std::vector<TokenId> result;
+    for (const auto& [text, id] : tokens) {
+      require(id >= 0 && std::cmp_less(id, model.pieces.size()) &&
+                  model.pieces[static_cast<std::size_t>(id)].text == text,
+              where, ": post_processor: '", printable(text), "' with id ", id,
+              " is not a token of the vocabulary");
+      result.push_back(static_cast<TokenId>(id));
+    }
+    return result;
+  };
+  return TextFrame{ids(around.before), ids(around.behind)};
+}
+
 /// The roles that the files beside a model name. Llama's models begin every text with a token
 /// unless told otherwise.
 SentencePieceRoles named_roles(const fs::path& folder, const SentencePieceModel& model) {
@@ -282,18 +314,30 @@ SentencePieceRoles named_roles(const fs::path& folder, const SentencePieceModel&
   const fs::path path = folder / "tokenizer_config.json";
   const Json config = read_json_object(path).value_or(Json::object());
   const std::string where = path.string();
-  require(!json_bool(config, "add_eos_token", where, false), where,
-          ": add_eos_token is not supported; it would put a token behind every text");
   const std::string kind = json_string(config, "tokenizer_class", where, "LlamaTokenizer");
   const bool llama = model.algorithm == 2 && kind.find("Llama") != std::string::npos;
-  if (json_bool(config, "add_bos_token", where, llama)) {
-    roles.begin_of_text = piece_of("bos_token");
-    const auto piece = find_piece(model.pieces, "<s>");
+  const auto control_piece = [&](const char* text) {
+    const auto piece = find_piece(model.pieces, text);
     const bool control =
         piece && model.pieces[static_cast<std::size_t>(*piece)].type == PieceType::kControl;
-    if (!roles.begin_of_text && control) roles.begin_of_text = piece;
-  }
+    return control ? piece : std::nullopt;
+  };
+  const auto add = [&](const char* flag, bool by_default, const char* role, const char* usual,
+                       std::vector<TokenId>& side) {
+    if (!json_bool(config, flag, where, by_default)) return;
+    auto id = piece_of(role);
+    if (!id) id = control_piece(usual);
+    require(id || !json_bool(config, flag, where, false), where, ": ", flag,
+            " is set but there is ", "no ", role);
+    if (id) side.push_back(*id);
+  };
   roles.end_of_text = piece_of("eos_token");
+  if (auto frame = frame_of_json(folder / "tokenizer.json", model)) {
+    roles.frame = std::move(*frame);
+    return roles;
+  }
+  add("add_bos_token", llama, "bos_token", "<s>", roles.frame.before);
+  add("add_eos_token", false, "eos_token", "</s>", roles.frame.behind);
   return roles;
 }
 
@@ -308,7 +352,10 @@ std::shared_ptr<const Tokenizer> load_sentencepiece(const fs::path& file) {
   const auto added = added_pieces(folder, model, where);
   bytes += piece_bytes(added);
   model.pieces.insert(model.pieces.end(), added.begin(), added.end());
-  return sentencepiece_from_bytes(std::move(bytes), named_roles(folder, model), where);
+  const auto tokenizer =
+      std::make_shared<SentencePieceTokenizer>(std::move(bytes), named_roles(folder, model), where);
+  if (file.filename() == kSentencePieceFile) tokenizer->keep_files(read_tokenizer_files(folder));
+  return tokenizer;
 }
 
 std::shared_ptr<const Tokenizer> sentencepiece_from_bytes(std::string bytes,

@@ -22,14 +22,15 @@ inline constexpr const char* kSentencePieceFile = "tokenizer.model";
 
 /// Ids with a meaning that a model's file does not say.
 struct SentencePieceRoles {
-  std::optional<TokenId> begin_of_text = {};
+  TextFrame frame = {};
   std::optional<TokenId> end_of_text = {};  // none: "<|endoftext|>", else the model's own
 };
 
 /// Opens a `.model` file. Its structure is checked before the library sees it
 /// (text/sentencepiece_model.h). The files beside it are followed: `added_tokens.json` and
-/// `tokenizer_config.json` add tokens, and name those that end a text and begin it (Llama's models
-/// have one that begins it unless `add_bos_token` is false).
+/// `tokenizer_config.json` add tokens, and name those that stand around a text: the post_processor
+/// of a `tokenizer.json`, else `add_bos_token` (Llama's models have it unless it is false) and
+/// `add_eos_token`.
 std::shared_ptr<const Tokenizer> load_sentencepiece(const std::filesystem::path& file);
 
 /// The same from the content of a file, with nothing beside it.

@@ -22,10 +22,21 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens spec
   return ids;
 }
 
-std::vector<TokenId> encode_text(const Tokenizer& tokenizer, std::string_view text) {
-  std::vector<TokenId> ids;
-  if (const auto begin = tokenizer.begin_of_text()) ids.push_back(*begin);
+std::optional<TokenId> Tokenizer::begin_of_text() const {
+  const auto before = frame().before;
+  return before.empty() ? std::nullopt : std::optional(before.front());
+}
+
+std::vector<TokenId> encode_beginning(const Tokenizer& tokenizer, std::string_view text) {
+  auto ids = tokenizer.frame().before;
   tokenizer.encode_append(text, ids);
+  return ids;
+}
+
+std::vector<TokenId> encode_text(const Tokenizer& tokenizer, std::string_view text) {
+  auto ids = encode_beginning(tokenizer, text);
+  const auto behind = tokenizer.frame().behind;
+  ids.insert(ids.end(), behind.begin(), behind.end());
   return ids;
 }
 

@@ -19,6 +19,12 @@ using TokenId = std::int32_t;
 /// Whether the text of a special token ("<|endoftext|>") inside the input becomes that token.
 enum class SpecialTokens { kAsText, kAllow };
 
+/// Tokens before and behind every text.
+struct TextFrame {
+  std::vector<TokenId> before = {}, behind = {};
+  bool operator==(const TextFrame&) const = default;
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -40,11 +46,17 @@ class Tokenizer {
   virtual std::optional<TokenId> special_id(std::string_view text) const = 0;
   /// The token that ends a document: "<|endoftext|>" or the family's own.
   virtual std::optional<TokenId> end_of_text() const = 0;
-  /// The token that the family puts before every text (Llama's <s>); most have none. encode() does
-  /// not add it.
-  virtual std::optional<TokenId> begin_of_text() const { return std::nullopt; }
+  /// The tokens that the tokenizer puts around every text (Llama's <s>); most have none. encode()
+  /// does not add them.
+  virtual TextFrame frame() const { return {}; }
+  /// The first of those before a text.
+  std::optional<TokenId> begin_of_text() const;
   /// "bpe", "unigram", "word" or "char".
   virtual std::string algorithm() const = 0;
+  /// A token as vocabularies and the files that name tokens write it.
+  virtual std::string vocabulary_text(TokenId id) const { return token_bytes(id); }
+  /// Whether save() writes the files that the tokenizer was read from, byte by byte.
+  virtual bool keeps_files() const { return false; }
   /// Writes the tokenizer's files into an existing folder, so that load_tokenizer(folder) gives it
   /// back (and, for BPE, so that Hugging Face's libraries open it).
   virtual void save(const std::filesystem::path& folder) const = 0;
@@ -54,8 +66,10 @@ class Tokenizer {
   bool contains(TokenId id) const { return id >= 0 && id < vocab_size(); }
 };
 
-/// The ids of a text as the family feeds it to a model: begin_of_text() first, where there is one.
+/// The ids of a text as the family feeds it to a model: inside the tokenizer's frame.
 std::vector<TokenId> encode_text(const Tokenizer& tokenizer, std::string_view text);
+/// The same of a text that goes on: without what comes behind it.
+std::vector<TokenId> encode_beginning(const Tokenizer& tokenizer, std::string_view text);
 
 /// Opens `gpt2` (looked up in $GPTKIT_HOME/gpt2), a folder (`tokenizer.json`, or `vocab.json` +
 /// `merges.txt`, or one of our own word/char files, or `tokenizer.model`), or a `.model` file.

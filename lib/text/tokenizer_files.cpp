@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 28;
 constexpr const char* kConfigFile = "tokenizer_config.json";
+constexpr const char* kJsonFile = "tokenizer.json";
+constexpr const char* kModelFile = "tokenizer.model";
 
 /// The text of a token as these files write it: TEXT or {"content": TEXT}.
 std::optional<std::string> role_text(const Json& file, const std::string& role,
@@ -28,6 +30,23 @@ bool AddedTokens::add(AddedToken token) {
     list_[place->second].special &= token.special;
   }
   return added;
+}
+
+TokenizerFiles read_tokenizer_files(const fs::path& folder) {
+  TokenizerFiles files;
+  for (const char* name :
+       {kJsonFile, kModelFile, kConfigFile, "special_tokens_map.json", "added_tokens.json"}) {
+    if (is_there(folder / name)) files[name] = read_file(folder / name, kLargestFile);
+  }
+  return files;
+}
+
+bool keeps_whole_tokenizer(const TokenizerFiles& files) {
+  return files.contains(kJsonFile) || files.contains(kModelFile);
+}
+
+void write_tokenizer_files(const TokenizerFiles& files, const fs::path& folder) {
+  for (const auto& [name, content] : files) write_file_atomic(folder / name, content);
 }
 
 std::optional<Json> read_json_object(const fs::path& file) {

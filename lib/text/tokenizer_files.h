@@ -3,6 +3,7 @@
 // vocabulary, and which token has which role.
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -30,6 +31,17 @@ class AddedTokens {
   std::vector<AddedToken> list_;
   std::unordered_map<std::string, std::size_t> places_;  // of text and id
 };
+
+/// The files of a tokenizer by name, as they are: saving them again loses nothing that other
+/// libraries find in them.
+using TokenizerFiles = std::map<std::string, std::string>;
+
+/// Those of a folder: tokenizer.json, tokenizer.model, and what tokenizer_config.json,
+/// special_tokens_map.json and added_tokens.json say of them.
+TokenizerFiles read_tokenizer_files(const std::filesystem::path& folder);
+/// Whether they are a tokenizer, not only what is said of one.
+bool keeps_whole_tokenizer(const TokenizerFiles& files);
+void write_tokenizer_files(const TokenizerFiles& files, const std::filesystem::path& folder);
 
 /// A JSON object; nothing when there is no such file.
 std::optional<Json> read_json_object(const std::filesystem::path& file);

@@ -1,8 +1,11 @@
 #pragma once
-// What becomes of a text with more tokens than a model takes.
+// What becomes of a text with more tokens than a model takes. The tokens that the tokenizer puts
+// around every text stay.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -20,12 +23,19 @@ constexpr auto enum_names(Truncate) {
                     std::pair{"refuse", Truncate::kRefuse}};
 }
 
-/// Cuts ids to max_tokens; whether there was anything to cut. kRefuse leaves them as they are.
-inline bool truncate(std::vector<TokenId>& ids, std::int64_t max_tokens, Truncate how) {
-  const auto excess = static_cast<std::int64_t>(ids.size()) - max_tokens;
+/// Cuts ids, which stand inside the frame, to max_tokens; whether there was anything to cut.
+/// kRefuse leaves them as they are. Where there is no room for the frame, its end is cut, too.
+inline bool truncate(std::vector<TokenId>& ids, std::int64_t max_tokens, Truncate how,
+                     const TextFrame& frame = {}) {
+  const auto excess = std::ssize(ids) - max_tokens;
   if (excess <= 0) return false;
-  if (how == Truncate::kRight) ids.resize(static_cast<std::size_t>(max_tokens));
-  if (how == Truncate::kLeft) ids.erase(ids.begin(), ids.begin() + excess);
+  if (how == Truncate::kRefuse) return true;
+  const auto text_end = ids.end() - std::ssize(frame.behind);
+  const auto text_begin = ids.begin() + std::ssize(frame.before);
+  const auto cut = std::min(excess, text_end - text_begin);
+  const auto from = how == Truncate::kLeft ? text_begin : text_end - cut;
+  ids.erase(from, from + cut);
+  if (std::ssize(ids) > max_tokens) ids.resize(static_cast<std::size_t>(max_tokens));
   return true;
 }
 

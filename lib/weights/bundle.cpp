@@ -2,6 +2,7 @@
 
 #include <ATen/ops/linalg_solve.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -52,15 +53,19 @@ void write_json(const fs::path& path, const Json& json) {
   write_file_atomic(path, dump_json(json, 2) + "\n");
 }
 
-/// The ids that the tokenizer knows, where the config does not say.
-Json with_token_ids(Json json, const Tokenizer& tokenizer) {
-  const auto end = tokenizer.end_of_text(), begin = tokenizer.begin_of_text();
-  const auto set = [&](const char* key, const std::optional<TokenId>& id) {
-    if (!json.contains(key)) json[key] = id ? Json(*id) : Json(nullptr);
-  };
-  set("bos_token_id", begin ? begin : end);
-  set("eos_token_id", end);
-  return json;
+/// A template inside tokenizer_config.json that is not the one that is written goes.
+void drop_other_template(const fs::path& folder, const std::string& chat_template) {
+  const auto file = folder / "tokenizer_config.json";
+  std::error_code ignored;
+  if (chat_template.empty() || !fs::exists(file, ignored)) return;
+  constexpr uint64_t kMaxBytes = 64 << 20;
+  auto json = parse_json(read_file(file, kMaxBytes), file.string());
+  const auto found = json.find("chat_template");
+  if (found == json.end() || *found == Json(chat_template)) return;
+  const Json named = {{"name", "default"}, {"template", chat_template}};
+  if (found->is_array() && std::find(found->begin(), found->end(), named) != found->end()) return;
+  json.erase(found);
+  write_json(file, json);
 }
 
 /// Ours by its name, one of another library by its text.
@@ -103,6 +108,7 @@ LanguageModel load_plain(const std::string& name_or_path, double dropout, bool u
           ": this is a classifier; use the classify program, or name a language model");
   LanguageModel model;
   model.tokenizer = open_tokenizer(opened.source);
+  model.roles = open_token_roles(opened.source, *model.tokenizer);
   auto gpt = opened.gpt;
   load_from_hugging_face(gpt, opened.source.tensors);
   require_finite(*gpt, opened.where);
@@ -224,7 +230,7 @@ void write_problem_type(Json& json, ProblemType type) {
 /// The classifier around a model; its head holds nothing yet. `json` is config.json's or an
 /// adapter's description.
 TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const Json& json,
-                               std::shared_ptr<const Tokenizer> tokenizer,
+                               std::shared_ptr<const Tokenizer> tokenizer, TokenRoles roles,
                                const std::string& where) {
   const auto& config = gpt->config();
   require(score.dim() == 2 && score.size(1) == config.d_model && score.size(0) >= 1, where,
@@ -233,6 +239,7 @@ TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const
   TextClassifier model;
   model.where = where;
   model.tokenizer = std::move(tokenizer);
+  model.roles = std::move(roles);
   model.classifier =
       Classifier(gpt, score.size(0), parse_enum(ours, "pooling", where, Pooling::kLastToken),
                  /*head_bias=*/false);
@@ -248,7 +255,8 @@ TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const
           config.context_length);
   const auto end = model.tokenizer->end_of_text().value_or(0);
   const auto pad_token = read_pad_token_id(json, where);
-  const auto pad = json_int(ours, "pad_id", where, pad_token.value_or(end));
+  const auto pad =
+      json_int(ours, "pad_id", where, pad_token.value_or(model.roles.pad.value_or(end)));
   require(pad >= 0 && pad < config.vocab_size, where, ": pad_token_id ", pad,
           " is outside the vocabulary of ", config.vocab_size);
   model.pad_id = static_cast<TokenId>(pad);
@@ -268,6 +276,7 @@ constexpr const char* kAdapterDescription = "gptkit.json";
 struct AdapterBase {
   GPT gpt{nullptr};
   std::shared_ptr<const Tokenizer> tokenizer;
+  TokenRoles roles = {};
   Json json = Json::object();  ///< what a classifier says of its labels
   torch::Tensor score;         ///< its class head
 };
@@ -277,6 +286,7 @@ AdapterBase load_adapter_base(const AdapterSource& source) {
   auto opened = open_for(open_model(base));
   AdapterBase loaded;
   loaded.tokenizer = open_tokenizer(opened.source);
+  loaded.roles = open_token_roles(opened.source, *loaded.tokenizer);
   if (opened.source.is_classifier()) {
     loaded.json = opened.source.json;
     loaded.score = opened.source.tensors.at("score.weight");
@@ -303,7 +313,7 @@ TextClassifier load_classifier_adapter(const fs::path& folder) {
     json = parse_json(read_file(description, kMaxBytes), description.string());
     require(json.is_object(), description.string(), ": expected a JSON object");
   }
-  auto model = make_classifier(base.gpt, score, json, base.tokenizer, where);
+  auto model = make_classifier(base.gpt, score, json, base.tokenizer, base.roles, where);
   fill_head(model, score);
   attach(load_adapter(source, base.gpt, model.classifier->head()));
   require_finite(*model.classifier, where);
@@ -321,8 +331,9 @@ TextClassifier load_text_classifier(const std::string& name_or_path) {
           ": this is a language model without a class head; train one with finetune-classify");
   load_from_hugging_face(opened.gpt, tensors, {"score.weight"});
   const auto score = tensors.at("score.weight");
-  auto model = make_classifier(opened.gpt, score, opened.source.json, open_tokenizer(opened.source),
-                               opened.where);
+  const auto tokenizer = open_tokenizer(opened.source);
+  auto model = make_classifier(opened.gpt, score, opened.source.json, tokenizer,
+                               open_token_roles(opened.source, *tokenizer), opened.where);
   fill_head(model, score);
   require_finite(*model.classifier, opened.where);
   model.classifier->eval();
@@ -380,15 +391,18 @@ void save_weights(const fs::path& folder, const NamedSources& tensors, const Sav
 }
 
 void save_description(const fs::path& folder, const Json& json, const ModelConfig& config,
-                      const Tokenizer& tokenizer, const std::string& chat_template) {
-  auto complete = with_token_ids(json, tokenizer);
+                      const Tokenizer& tokenizer, const TokenRoles& roles,
+                      const std::string& chat_template) {
+  auto complete = json;
+  add_token_ids(roles, tokenizer, complete);
   if (!complete.contains("architectures")) {
     complete["architectures"] = {architecture(config, /*classifier=*/false)};
   }
   write_json(folder / "config.json", complete);
-  write_json(folder / "generation_config.json", {{"bos_token_id", complete["bos_token_id"]},
-                                                 {"eos_token_id", complete["eos_token_id"]}});
+  write_json(folder / "generation_config.json", generation_config_json(roles, tokenizer));
   tokenizer.save(folder);
+  write_token_roles(folder, roles, tokenizer);
+  drop_other_template(folder, chat_template);
   if (!chat_template.empty()) {
     write_file_atomic(folder / "chat_template.jinja", chat_template);
   }
@@ -411,14 +425,15 @@ void save_language_model(const fs::path& folder, const LanguageModel& model,
     }
     if (!chat->default_system.empty()) json["gptkit"]["default_system"] = chat->default_system;
   }
-  save_description(folder, json, config, *model.tokenizer, jinja);
+  save_description(folder, json, config, *model.tokenizer, model.roles, jinja);
 }
 
 void save_text_classifier(const fs::path& folder, const TextClassifier& model) {
   const auto gpt = model.classifier->gpt();
   const auto head = model.classifier->head();
   const bool llama = gpt->config().is_llama();
-  auto json = with_token_ids(config_to_json(gpt->config(), "float32"), *model.tokenizer);
+  auto json = config_to_json(gpt->config(), "float32");
+  add_token_ids(model.roles, *model.tokenizer, json);
   json["architectures"] = {architecture(gpt->config(), /*classifier=*/true)};
   json["tie_word_embeddings"] = true;  // no vocabulary head is stored
   write_labels(json, model.labels);
@@ -441,6 +456,10 @@ void save_text_classifier(const fs::path& folder, const TextClassifier& model) {
   save_tensors(folder / "model.safetensors", tensors);
   write_json(folder / "config.json", json);
   model.tokenizer->save(folder);
+  write_token_roles(folder, model.roles, *model.tokenizer,
+                    ClassifierTokens{.pad = padded ? std::nullopt : std::optional(model.pad_id),
+                                     .max_tokens = model.max_tokens,
+                                     .cut_left = model.truncate == Truncate::kLeft});
 }
 
 }  // namespace gptkit

@@ -16,6 +16,7 @@
 #include "model/gpt.h"
 #include "model/lora.h"
 #include "text/chat_template.h"
+#include "text/token_roles.h"
 #include "text/tokenizer.h"
 #include "text/truncate.h"
 #include "weights/model_source.h"
@@ -26,6 +27,7 @@ namespace gptkit {
 struct LanguageModel {
   GPT gpt{nullptr};
   std::shared_ptr<const Tokenizer> tokenizer;
+  TokenRoles roles = {};  ///< which tokens begin, end and pad its texts
   /// What it was finetuned to answer to, if anything.
   std::optional<ChatTemplate> chat_template = {};
   /// Why there is none, for a model that brings one which is not known.
@@ -49,6 +51,7 @@ constexpr auto enum_names(ProblemType) {
 struct TextClassifier {
   Classifier classifier{nullptr};
   std::shared_ptr<const Tokenizer> tokenizer;
+  TokenRoles roles = {};
   std::vector<std::string> labels;
   int64_t max_tokens = 0;  ///< longer texts are cut; last_position pooling pads to it
   TokenId pad_id = 0;
@@ -94,10 +97,11 @@ void save_classifier_adapter(const fs::path& folder, const TextClassifier& model
                              const LoraConfig& config, const std::string& base);
 
 /// What a language model's folder holds beside its weights: `json` as config.json with what the
-/// tokenizer and the class of transformers add, generation_config.json, the tokenizer's files and,
-/// unless empty, the chat template (Jinja).
+/// tokens' roles and the class of transformers add, generation_config.json, the tokenizer's files
+/// and, unless empty, the chat template (Jinja).
 void save_description(const fs::path& folder, const Json& json, const ModelConfig& config,
-                      const Tokenizer& tokenizer, const std::string& chat_template);
+                      const Tokenizer& tokenizer, const TokenRoles& roles,
+                      const std::string& chat_template);
 
 /// Writes model.safetensors, or shards with their index.
 void save_weights(const fs::path& folder, const NamedSources& tensors, const SaveOptions& options);

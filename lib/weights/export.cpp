@@ -59,6 +59,19 @@ std::string title_of(const ModelSource& source) {
   return path.stem().string();
 }
 
+/// What a classifier that gptkit trained says of its texts.
+std::optional<ClassifierTokens> classifier_tokens(const ModelSource& source) {
+  if (!source.is_classifier() || !source.json.contains("gptkit")) return std::nullopt;
+  const auto where = source.path.string();
+  const auto& ours = source.json.at("gptkit");
+  if (!ours.is_object() || !ours.contains("max_tokens")) return std::nullopt;
+  ClassifierTokens tokens{.max_tokens = json_int(ours, "max_tokens", where)};
+  tokens.cut_left = json_string(ours, "truncate", where, "right") == "left";
+  const auto pad = json_int(source.json, "pad_token_id", where, -1);
+  if (pad >= 0 && pad < source.config.vocab_size) tokens.pad = static_cast<TokenId>(pad);
+  return tokens;
+}
+
 }  // namespace
 
 DType main_dtype(const ModelSource& source) {
@@ -86,7 +99,11 @@ void export_hugging_face(const ModelSource& source, const Tokenizer& tokenizer,
   auto json = source.json;
   json["torch_dtype"] = std::string(name(dtype));
   json.erase("dtype");
-  save_description(folder, json, source.config, tokenizer, source.chat_template);
+  const auto roles = open_token_roles(source, tokenizer);
+  save_description(folder, json, source.config, tokenizer, roles, source.chat_template);
+  if (const auto tokens = classifier_tokens(source)) {
+    write_token_roles(folder, roles, tokenizer, *tokens);
+  }
 }
 
 void export_gguf(const ModelSource& source, const Tokenizer& tokenizer, const fs::path& path,
@@ -101,7 +118,9 @@ void export_gguf(const ModelSource& source, const Tokenizer& tokenizer, const fs
     metadata.insert(metadata.end(), fields.begin(), fields.end());
   };
   append(gguf_config(source.config));
-  append(gguf_fields(gguf_vocabulary(tokenizer), source.config.vocab_size));
+  auto vocabulary = gguf_vocabulary(tokenizer);
+  add_roles(open_token_roles(source, tokenizer), vocabulary);
+  append(gguf_fields(vocabulary, source.config.vocab_size));
   if (!source.chat_template.empty()) {
     metadata.push_back({"tokenizer.chat_template", source.chat_template});
   }

@@ -47,6 +47,7 @@ GgufVocabulary gguf_vocabulary(const GgufFile& file) {
   v.unk_id = optional_id(file, "unknown_token_id");
   v.pad_id = optional_id(file, "padding_token_id");
   v.eot_id = optional_id(file, "eot_token_id");
+  v.eom_id = optional_id(file, "eom_token_id");
   v.add_bos = optional_flag(file, "add_bos_token");
   v.add_eos = optional_flag(file, "add_eos_token");
   v.add_space_prefix = optional_flag(file, "add_space_prefix");
@@ -83,6 +84,7 @@ std::vector<GgufField> gguf_fields(const GgufVocabulary& vocabulary, int64_t voc
   add_id("unknown_token_id", v.unk_id);
   add_id("padding_token_id", v.pad_id);
   add_id("eot_token_id", v.eot_id);
+  add_id("eom_token_id", v.eom_id);
   add_flag("add_bos_token", v.add_bos);
   add_flag("add_eos_token", v.add_eos);
   add_flag("add_space_prefix", v.add_space_prefix);

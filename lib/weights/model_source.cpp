@@ -298,4 +298,13 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const ModelSource& source) {
   return tokenizer;
 }
 
+TokenRoles open_token_roles(const ModelSource& source, const Tokenizer& tokenizer) {
+  if (source.format == ModelFormat::kLlmc) return {};
+  if (source.format == ModelFormat::kGguf) {
+    const auto& file = dynamic_cast<const GgufFile&>(*source.files.front());
+    return roles_from_gguf(gguf_vocabulary(file), tokenizer, source.path.string());
+  }
+  return read_token_roles(source.path, source.json, tokenizer, source.config.vocab_size);
+}
+
 }  // namespace gptkit

@@ -16,6 +16,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "model/config.h"
+#include "text/token_roles.h"
 #include "text/tokenizer.h"
 #include "weights/tensor_map.h"
 
@@ -52,5 +53,8 @@ ModelSource open_model(const std::string& name_or_path);
 /// The model's own tokenizer: the folder's files, or the vocabulary inside a GGUF file; llm.c's
 /// files have none and are GPT-2's. Fails when it has more tokens than the model.
 std::shared_ptr<const Tokenizer> open_tokenizer(const ModelSource& source);
+
+/// What the model's files say about the tokens of its tokenizer.
+TokenRoles open_token_roles(const ModelSource& source, const Tokenizer& tokenizer);
 
 }  // namespace gptkit

@@ -23,7 +23,7 @@ inline std::shared_ptr<const Tokenizer> bytes(bool begin_of_text = false) {
   if (begin_of_text) {
     model.tokens.emplace_back("<s>");
     model.special.push_back(257);
-    model.begin_of_text = 257;
+    model.frame.before = {257};
   }
   return std::make_shared<BpeTokenizer>(model);
 }

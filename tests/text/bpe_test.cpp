@@ -208,7 +208,7 @@ TEST(Bpe, BrokenModelsAreRefused) {
         m.found_in_text = {261};
       },
       "has white space inside");
-  refused([](BpeModel& m) { m.begin_of_text = 262; }, "begins or ends a text is 262, outside");
+  refused([](BpeModel& m) { m.frame.before = {262}; }, "begins or ends a text is 262, outside");
   refused([](BpeModel& m) { m.end_of_text = -1; }, "begins or ends a text is -1, outside");
   refused([](BpeModel& m) { m.special.push_back(256); }, "merge 0 makes 'he', which is not");
 }

@@ -18,7 +18,7 @@ BpeModel chat_model(PreTokenPattern pattern) {
   BpeModel model = BpeTokenizer(small_model()).with_special_tokens(added)->model();
   model.pattern = pattern;
   model.ignore_merges = pattern == PreTokenPattern::kLlama3;
-  model.begin_of_text = 262;
+  model.frame.before = {262};
   model.end_of_text = 263;
   model.found_in_text = {264};
   return model;
@@ -86,8 +86,40 @@ TEST(GgufVocabulary, BrokenOnesAreRefused) {
   refused([](auto& v) { v.eos_id = 265; }, "eos_token_id is 265, outside the vocabulary of 265");
   refused([](auto& v) { v.bos_id = -1; }, "bos_token_id is -1, outside");
   refused([](auto& v) { v.bos_id = std::nullopt; }, "add_bos_token is set but there is no");
-  refused([](auto& v) { v.add_eos = true; }, "add_eos_token is not supported");
+  refused([](auto& v) { v.add_eos = true, v.eos_id.reset(); },
+          "add_eos_token is set but there is no");
   refused([](auto& v) { v.model = "llama"; }, "0 scores and 265 token types for 265 tokens");
+}
+
+TEST(GgufVocabulary, AnEndTokenBehindEveryTextComesBack) {
+  GgufVocabulary v = gguf_vocabulary(BpeTokenizer(chat_model(PreTokenPattern::kSmolLm)));
+  v.add_eos = true;
+  const auto tokenizer = tokenizer_from_gguf(v, "file");
+  EXPECT_EQ(tokenizer->frame(), (TextFrame{{262}, {static_cast<TokenId>(*v.eos_id)}}));
+  EXPECT_EQ(gguf_vocabulary(*tokenizer).add_eos, true);
+}
+
+TEST(GgufVocabulary, RolesComeBack) {
+  const BpeTokenizer tokenizer(chat_model(PreTokenPattern::kSmolLm));
+  GgufVocabulary v = gguf_vocabulary(tokenizer);
+  TokenRoles roles;
+  roles.begin = 262;
+  roles.pad = 264;
+  roles.unknown = 261;
+  roles.ends = {{263, 264, 261}};
+  add_roles(roles, v);
+  EXPECT_EQ(v.pad_id, 264);
+  EXPECT_TRUE(v.eos_id && v.eot_id && v.eom_id);
+  const auto back = roles_from_gguf(v, tokenizer, "file");
+  EXPECT_EQ(back.begin, 262);
+  EXPECT_EQ(back.pad, 264);
+  EXPECT_EQ(back.unknown, 261);
+  EXPECT_THAT(back.ends.value(), testing::UnorderedElementsAre(261, 263, 264));
+  roles.ends->push_back(262);
+  expect_error([&] { add_roles(roles, v); }, "GGUF has room for three tokens that end a text");
+  v.pad_id = 265;
+  expect_error([&] { roles_from_gguf(v, tokenizer, "file"); },
+               "padding_token_id is 265, outside the vocabulary of 265");
 }
 
 TEST(GgufVocabulary, LlamaCppsRuleForWholePreTokensIsMinded) {

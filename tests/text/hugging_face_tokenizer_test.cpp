@@ -150,7 +150,7 @@ BpeModel llama3_model() {
           ->model();
   model.pattern = PreTokenPattern::kLlama3;
   model.ignore_merges = true;
-  model.begin_of_text = 262;
+  model.frame.before = {262};
   model.end_of_text = 263;
   model.found_in_text = {264};
   return model;
@@ -182,22 +182,67 @@ TEST(HuggingFaceTokenizer, AFirstTokenHasToBeTheAddedOneThatItSays) {
   const auto refused = [&](auto&& spoil, const std::string& part) {
     expect_error([&] { spoiled(spoil); }, part);
   };
-  EXPECT_EQ(spoiled([](Json& f, Json& t) { f["post_processor"] = Json(t); }).begin_of_text, 262);
-  EXPECT_EQ(spoiled([](Json&, Json& t) { t["single"].erase(0); }).begin_of_text, std::nullopt);
+  EXPECT_EQ(spoiled([](Json& f, Json& t) { f["post_processor"] = Json(t); }).frame,
+            (TextFrame{{262}, {}}));
+  EXPECT_EQ(spoiled([](Json&, Json& t) { t["single"].erase(0); }).frame, TextFrame());
   refused([](Json&, Json& t) { t["special_tokens"]["<|begin|>"]["ids"] = {5}; },
           "'<|begin|>' with id 5 is not one of the added tokens");
   refused(
       [](Json&, Json& t) {
         t["special_tokens"]["<|begin|>"]["ids"] = {262, 263};
       },
-      "does not stand for one id");
+      "expected lists ids and tokens of the same length");
   refused([](Json&, Json& t) { t["special_tokens"] = 3; }, "special_tokens lacks '<|begin|>'");
-  refused([](Json&, Json& t) { t["single"].push_back(t["single"][0]); }, "behind every text");
-  refused([](Json&, Json& t) { t["single"].insert(t["single"].begin(), t["single"][0]); },
-          "a template of 3 parts");
-  refused([](Json&, Json& t) { t["single"] = 1; }, "behind every text");
+  EXPECT_EQ(spoiled([](Json&, Json& t) { t["single"].push_back(t["single"][0]); }).frame,
+            (TextFrame{{262}, {262}}));
+  EXPECT_EQ(spoiled([](Json&, Json& t) {
+              t["single"].insert(t["single"].begin(), t["single"][0]);
+            }).frame,
+            (TextFrame{{262, 262}, {}}));
+  refused([](Json&, Json& t) { t["single"].push_back(t["single"][1]); }, "holds the text twice");
+  refused([](Json&, Json& t) { t["single"].erase(1); }, "a template without the text");
+  refused([](Json&, Json& t) { t["single"] = 1; }, "'single' is not a list");
   refused([](Json&, Json& t) { t["type"] = "BertProcessing"; },
           "unsupported post_processor BertProcessing");
+}
+
+TEST(HuggingFaceTokenizer, WhatStandsAroundATextIsWrittenAndReadBack) {
+  ScratchFolder folder;
+  BpeModel model = llama3_model();
+  model.frame = {{262, 263}, {261}};
+  write_hugging_face_tokenizer(model, folder.path());
+  const auto read = load_hugging_face_tokenizer(folder.path());
+  EXPECT_EQ(read->model(), model);
+  EXPECT_EQ(encode_text(*read, "a"), (std::vector<TokenId>{262, 263, 'a', 261}));
+  EXPECT_EQ(encode_beginning(*read, "a"), (std::vector<TokenId>{262, 263, 'a'}));
+}
+
+TEST(HuggingFaceTokenizer, AddBosTokenCountsWhereNoTokenizerJsonIs) {
+  ScratchFolder folder;
+  BpeModel model = llama3_model();
+  model.pattern = PreTokenPattern::kGpt2;
+  model.frame = {};
+  write_hugging_face_tokenizer(model, folder.path());
+  write_file_atomic(folder / "tokenizer_config.json",
+                    R"({"add_bos_token": true, "add_eos_token": true, "bos_token": "<|begin|>",
+                        "eos_token": "<|eot_id|>", "added_tokens_decoder": {
+                        "262": {"content": "<|begin|>"}, "263": {"content": "<|eot_id|>"}}})");
+  const auto frame = [&] { return load_hugging_face_tokenizer(folder.path())->frame(); };
+  EXPECT_EQ(frame(), TextFrame()) << "the post_processor decides";
+  fs::remove(folder / "tokenizer.json");
+  EXPECT_EQ(frame(), (TextFrame{{262}, {263}}));
+}
+
+TEST(HuggingFaceTokenizer, FilesAreSavedAsTheyWere) {
+  ScratchFolder folder, saved;
+  write_hugging_face_tokenizer(llama3_model(), folder.path());
+  const std::string config = R"({"legacy": false, "model_max_length": 64, "pad_token": "<tool>"})";
+  write_file_atomic(folder / "tokenizer_config.json", config);
+  load_hugging_face_tokenizer(folder.path())->save(saved.path());
+  EXPECT_EQ(read_file(saved / "tokenizer_config.json"), config);
+  for (const char* name : {"tokenizer.json", "special_tokens_map.json"}) {
+    EXPECT_EQ(read_file(saved / name), read_file(folder / name)) << name;
+  }
 }
 
 TEST(HuggingFaceTokenizer, OtherPatternsAreRefusedWithTheKnownOnes) {

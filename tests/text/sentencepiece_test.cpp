@@ -155,7 +155,7 @@ TEST(SentencePiece, LlamasModelsBeginEveryTextUnlessToldOtherwise) {
   EXPECT_EQ(begin(), 2);
   EXPECT_EQ(load_sentencepiece(file)->end_of_text(), 1);
   write_file_atomic(config, R"({"add_eos_token": true})");
-  expect_error(begin, "add_eos_token is not supported");
+  EXPECT_EQ(load_sentencepiece(file)->frame(), (TextFrame{{1}, {2}}));
   write_file_atomic(config, R"({"eos_token": "<none>"})");
   expect_error(begin, "eos_token '<none>' is not in the vocabulary");
   EXPECT_EQ(model().begin_of_text(), std::nullopt);
