@@ -52,17 +52,13 @@ InstructionData load_instructions(const InstructionOptions& options) {
   return data;
 }
 
-InstructionDataset::InstructionDataset(const std::vector<InstructionRow>& rows,
-                                       const Tokenizer& tokenizer,
+InstructionDataset::InstructionDataset(std::vector<InstructionExample> examples,
                                        const InstructionDatasetOptions& options)
     : options_(options) {
   require(options.allowed_max_length > 0, "allowed_max_length ", options.allowed_max_length,
           " must be at least 1");
   const auto limit = options.allowed_max_length;
-  for (const auto& row : rows) {
-    const auto prompt = format_prompt(options.style, row.prompt);
-    Example example{encode_prompt(tokenizer, prompt + format_response(options.style, row.output)),
-                    std::ssize(encode_prompt(tokenizer, prompt))};
+  for (auto& example : examples) {
     const auto length = std::ssize(example.ids);
     longest_ = std::max(longest_, length);
     const bool all_masked = options.mask_prompt && example.prompt_tokens - 1 >= limit;
@@ -73,8 +69,8 @@ InstructionDataset::InstructionDataset(const std::vector<InstructionRow>& rows,
     if (length > limit) ++truncated_;
     examples_.push_back(std::move(example));
   }
-  require(!rows.empty(), "no instruction rows");
-  require(!examples_.empty(), "each of ", rows.size(), " prompts fills the limit of ", limit,
+  require(!examples.empty(), "no instruction rows");
+  require(!examples_.empty(), "each of ", examples.size(), " prompts fills the limit of ", limit,
           " tokens, which leaves no answer to learn from; raise the limit (context length)");
 }
 

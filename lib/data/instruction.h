@@ -31,8 +31,13 @@ struct InstructionData {
 /// would be empty.
 InstructionData load_instructions(const InstructionOptions& options);
 
+/// A row as the model sees it: its tokens, of which the first ones are the prompt's.
+struct InstructionExample {
+  std::vector<TokenId> ids;
+  std::int64_t prompt_tokens = 0;
+};
+
 struct InstructionDatasetOptions {
-  PromptStyle style = PromptStyle::kAlpaca;
   bool mask_prompt = false;                // no loss on the prompt's tokens
   std::int64_t allowed_max_length = 1024;  // inputs are cut to this many tokens
   TokenId pad_id = 50256;                  // end of text: closes each answer, then pads
@@ -42,9 +47,9 @@ struct InstructionDatasetOptions {
 /// end of text to learn), then kNoLoss.
 class InstructionDataset : public Dataset {
  public:
-  /// Rows whose cut leaves no target to learn from (a masked prompt as long as the limit) are
+  /// Examples whose cut leaves no target to learn from (a masked prompt as long as the limit) are
   /// skipped and counted; fails when none is left.
-  InstructionDataset(const std::vector<InstructionRow>& rows, const Tokenizer& tokenizer,
+  InstructionDataset(std::vector<InstructionExample> examples,
                      const InstructionDatasetOptions& options);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(examples_.size()); }
@@ -58,11 +63,7 @@ class InstructionDataset : public Dataset {
   std::string fingerprint() const;
 
  private:
-  struct Example {
-    std::vector<TokenId> ids;
-    std::int64_t prompt_tokens;
-  };
-  std::vector<Example> examples_;
+  std::vector<InstructionExample> examples_;
   InstructionDatasetOptions options_;
   std::int64_t truncated_ = 0, skipped_ = 0, longest_ = 0;
 };

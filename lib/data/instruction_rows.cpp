@@ -214,7 +214,8 @@ class RowReader {
 
   static void read_system(Fields& fields, PromptFields& prompt) {
     if (const auto key = fields.choose(kSystemText, "system message")) {
-      prompt.system = fields.text(*key);
+      const auto text = fields.text(*key);
+      if (!text.empty()) prompt.system = text;
     }
   }
 

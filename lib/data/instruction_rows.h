@@ -15,12 +15,25 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "text/prompt.h"
-
 namespace gptkit {
+
+/// One earlier request of a conversation and its answer.
+struct Turn {
+  std::string request, response;
+  bool operator==(const Turn&) const = default;
+};
+
+/// What is asked. Only `instruction` is required.
+struct PromptFields {
+  std::string instruction, input;
+  std::optional<std::string> system = {};  // a message may be empty; Alpaca's empty text is none
+  std::vector<Turn> history = {};          // oldest first
+  bool operator==(const PromptFields&) const = default;
+};
 
 struct InstructionRow {
   PromptFields prompt;

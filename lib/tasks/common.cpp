@@ -31,16 +31,6 @@ TaskRequest with_run_folder(TaskRequest request, const std::string& program) {
   return request;
 }
 
-std::vector<TokenId> encode_request(const LanguageModel& model, PromptFields request) {
-  const auto& chat = require_chat_template(model);
-  if (request.system.empty()) request.system = chat.default_system;
-  auto ids = encode_prompt(*model.tokenizer,
-                           format_prompt(chat.style, request) + response_opening(chat.style));
-  const auto begin = model.tokenizer->begin_of_text();
-  if (begin && (ids.empty() || ids.front() != *begin)) ids.insert(ids.begin(), *begin);
-  return ids;
-}
-
 torch::Device join_ranks(const std::string& device, const TrainConfig& config) {
   const auto ranks = rank_environment();
   const bool share_gpus = ranks.world_size > 1 && device != "cpu" && at::hasCUDA();

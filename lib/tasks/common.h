@@ -56,9 +56,6 @@ struct TaskRequest {
 /// The run folder of a request; a resumed run without a config of its own uses the folder's.
 TaskRequest with_run_folder(TaskRequest request, const std::string& program);
 
-/// A request in the model's chat template, up to where its answer begins.
-std::vector<TokenId> encode_request(const LanguageModel& model, PromptFields request);
-
 /// Meets the other processes of the run, if the environment says that there are any
 /// (train/distributed.h), and gives this one's device: of several on a machine with GPUs each has
 /// its own. Call it once, before random numbers are drawn.

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/progress.h"
-#include "text/chat_template.h"
+#include "chat/template.h"
 #include "weights/export.h"
 #include "weights/model_source.h"
 
@@ -78,6 +78,21 @@ void add_tensors(const std::vector<std::shared_ptr<const WeightFile>>& files, Or
   json["tensors"] = std::move(tensors);
 }
 
+/// "renders", or why the model's chat template does not; null: it has none.
+OrderedJson chat_template_state(const ModelSource& source) {
+  if (!source.chat_template_problem.empty()) return source.chat_template_problem;
+  if (source.chat_template.empty()) return nullptr;
+  try {
+    const auto tokenizer = open_tokenizer(source);
+    const auto tokens = special_token_texts(open_token_roles(source, *tokenizer), *tokenizer);
+    ChatTemplate(source.chat_template, source.path.string())
+        .render({{"user", "x"}}, {.add_generation_prompt = true, .special_tokens = tokens});
+    return "renders";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 void add_tokenizer(const ModelSource& source, OrderedJson& json) {
   try {
     const auto tokenizer = open_tokenizer(source);
@@ -89,15 +104,8 @@ void add_tokenizer(const ModelSource& source, OrderedJson& json) {
   } catch (const Error& error) {
     json["tokenizer"] = {{"problem", error.what()}};
   }
-  if (source.chat_template.empty()) return;
-  try {
-    const auto chat = recognize_chat_template(source.chat_template, source.path.string());
-    for (const auto& [style, value] : enum_names(PromptStyle{})) {
-      if (value == chat.style) json["chat_template"] = std::string(style);
-    }
-  } catch (const Error& error) {
-    json["chat_template"] = error.what();
-  }
+  json["chat_template"] = chat_template_state(source);
+  if (json["chat_template"].is_null()) json.erase("chat_template");
 }
 
 }  // namespace

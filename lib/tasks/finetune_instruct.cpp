@@ -23,10 +23,12 @@ void write_answer(const LanguageModel& model, const SampleConfig& sample, const 
 }
 
 /// Version 0.1's, which knew neither system messages nor earlier turns; empty where there are some.
-std::string old_fingerprint(const std::vector<InstructionRow>& rows) {
+/// Its prompts lacked the token that begins every text, where the tokenizer has one.
+std::string old_fingerprint(const std::vector<InstructionRow>& rows, const Tokenizer& tokenizer) {
+  if (tokenizer.begin_of_text()) return {};
   std::string all;
   for (const auto& row : rows) {
-    if (!row.prompt.system.empty() || !row.prompt.history.empty()) return {};
+    if (row.prompt.system || !row.prompt.history.empty()) return {};
     all.append(row.prompt.instruction + '\0' + row.prompt.input + '\0' + row.output + '\n');
   }
   return sha256_hex(all).substr(0, 16);
@@ -39,7 +41,7 @@ std::string fingerprint(const InstructionData& data, const InstructionDataset& t
        {train.fingerprint(), validation.fingerprint(), tokenizer_sha256(tokenizer)}) {
     all.add(part);
   }
-  return data_fingerprint(old_fingerprint(data.train), all);
+  return data_fingerprint(old_fingerprint(data.train, tokenizer), all);
 }
 
 /// The line that counts what training does not see.
@@ -66,11 +68,13 @@ int64_t write_responses(const LanguageModel& model, const std::vector<Instructio
   generation.max_new_tokens = config.max_new_tokens;
   OrderedJson answers = OrderedJson::array();
   const int64_t context = model.gpt->config().context_length;
+  const auto& chat = require_chat(model);
   int64_t too_long = 0;
   Progress progress("answering", count, "instructions");
   for (int64_t i = 0; i < count; ++i) {
     const auto& row = rows[static_cast<size_t>(i)];
-    const bool fits = std::ssize(encode_request(model, row.prompt)) <= context;
+    const auto prompt = chat.encode_prompt(conversation_of(chat, row.prompt));
+    const bool fits = std::ssize(prompt) <= context;
     too_long += !fits;
     answers.push_back(
         {{"instruction", row.prompt.instruction},
@@ -115,13 +119,40 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
   return config;
 }
 
+Conversation conversation_of(const ChatFormat& chat, const PromptFields& request) {
+  Conversation messages;
+  if (request.system) messages.push_back({"system", *request.system});
+  for (const auto& turn : request.history) {
+    messages.push_back({"user", turn.request});
+    messages.push_back({"assistant", turn.response});
+  }
+  messages.push_back({"user", chat.request(request.instruction, request.input)});
+  return messages;
+}
+
+std::vector<InstructionExample> encode_rows(const ChatFormat& chat,
+                                            const std::vector<InstructionRow>& rows) {
+  std::vector<InstructionExample> examples;
+  for (const auto& row : rows) {
+    try {
+      auto [ids, prompt_tokens] =
+          chat.encode_example(conversation_of(chat, row.prompt), row.output);
+      examples.push_back({std::move(ids), prompt_tokens});
+    } catch (const Error& error) {
+      fail("instruction row ", row.row, " (the first is 0): ", error.what());
+    }
+  }
+  return examples;
+}
+
 Generation answer(const LanguageModel& model, const PromptFields& request,
                   const GenerationConfig& config, const OnText& on_text) {
-  const auto style = require_chat_template(model).style;
+  const auto& chat = require_chat(model);
   auto settings = config;
-  if (const auto marker = stop_marker(style); !marker.empty()) settings.stop.emplace_back(marker);
-  auto result = generate(model, encode_request(model, request), settings, on_text);
-  result.text = extract_response(style, result.text);
+  if (!chat.end_of_turn().empty()) settings.stop.push_back(chat.end_of_turn());
+  const auto prompt = chat.encode_prompt(conversation_of(chat, request));
+  auto result = generate(model, prompt, settings, on_text);
+  result.text = chat.answer_of(result.text);
   return result;
 }
 
@@ -136,10 +167,14 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   seed_everything(config.seed);
 
   auto model = load_language_model(config.model.text, config.instruct.dropout);
-  model.chat_template = ChatTemplate{config.instruct.prompt_style, ""};
+  if (const auto style = config.instruct.prompt_style; style != PromptStyle::kModel) {
+    const bool with_begin = model.tokenizer->begin_of_text().has_value();
+    set_chat_template(model, style_template(style, with_begin), "instruct.prompt_style");
+  }
+  const auto& chat = require_chat(model);
   if (const auto& prompt = config.sample.prompt; !prompt.empty()) {
-    require_room(std::ssize(encode_request(model, {prompt, ""})), model,
-                 "sample.prompt with its prompt style");
+    require_room(std::ssize(chat.encode_prompt(conversation_of(chat, {prompt, ""}))), model,
+                 "sample.prompt with its chat template");
   }
   const auto data = load_instructions({.train = config.data.train,
                                        .validation = config.data.validation,
@@ -153,14 +188,12 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
           " is longer than the model's context of ", context);
   const auto end = require_end_of_text(*model.tokenizer);
   add_generation_end(model.roles, *model.tokenizer, end);
-  const InstructionDatasetOptions options{.style = config.instruct.prompt_style,
-                                          .mask_prompt = config.instruct.mask_prompt,
-                                          .allowed_max_length = limit,
-                                          .pad_id = end};
+  const InstructionDatasetOptions options{
+      .mask_prompt = config.instruct.mask_prompt, .allowed_max_length = limit, .pad_id = end};
   const auto train_set =
-      std::make_shared<InstructionDataset>(data.train, *model.tokenizer, options);
+      std::make_shared<InstructionDataset>(encode_rows(chat, data.train), options);
   const auto validation_set =
-      std::make_shared<InstructionDataset>(data.validation, *model.tokenizer, options);
+      std::make_shared<InstructionDataset>(encode_rows(chat, data.validation), options);
 
   const RunFolder run(request.out, request.mode);
   run.write_config(config_to_yaml(config));

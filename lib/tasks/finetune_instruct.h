@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "chat/styles.h"
 #include "data/instruction.h"
 #include "tasks/common.h"
 #include "train/trainer.h"
@@ -35,7 +36,9 @@ struct InstructConfig {
 
 template <class Visitor>
 void visit_fields(InstructConfig& c, Visitor&& visit) {
-  visit("prompt_style", c.prompt_style, "alpaca (the book), phi3, chatml or plain");
+  visit("prompt_style", c.prompt_style,
+        "chat template: alpaca (the book), phi3, chatml, llama2, llama3, llama3.1, zephyr, mistral "
+        "or plain; model: the model's own");
   visit("mask_prompt", c.mask_prompt, "learn from the answers only");
   visit("max_tokens", c.max_tokens, "longer examples are cut; 0: the model's context");
   visit("dropout", c.dropout, "while finetuning");
@@ -87,7 +90,13 @@ struct FinetuneInstructSummary {
 /// Trains, answers the test instructions into responses.json, and leaves the model in <out>/model.
 FinetuneInstructSummary run_finetune_instruct(const TaskRequest& request);
 
-/// The model's answer to one request, in its prompt style, ending at end-of-text.
+/// The messages of a row, up to the request.
+Conversation conversation_of(const ChatFormat& chat, const PromptFields& request);
+/// The rows in the model's chat template, with their answers. Fails naming the row that the
+/// template refuses.
+std::vector<InstructionExample> encode_rows(const ChatFormat& chat,
+                                            const std::vector<InstructionRow>& rows);
+/// The model's answer to one request, in its chat template, ending where a turn or a text does.
 Generation answer(const LanguageModel& model, const PromptFields& request,
                   const GenerationConfig& config, const OnText& on_text = {});
 

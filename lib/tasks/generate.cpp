@@ -10,6 +10,7 @@
 #include "model/device.h"
 #include "tasks/common.h"
 #include "tasks/stored_generation.h"
+#include "text/truncate.h"
 #include "weights/bundle.h"
 
 namespace gptkit {
@@ -36,10 +37,38 @@ std::string read_prompt(const GenerateConfig& config) {
   return read_file(config.prompt_file, uint64_t{64} << 20);
 }
 
-std::vector<TokenId> encode(const LanguageModel& model, const GenerateConfig& config,
-                            const std::string& prompt) {
-  if (!config.chat) return encode_text(*model.tokenizer, prompt);
-  return encode_request(model, {prompt, config.input, config.system});
+Conversation conversation(const ChatFormat& chat, const GenerateConfig& config,
+                          const std::string& prompt) {
+  Conversation messages;
+  if (config.system) messages.push_back({"system", *config.system});
+  messages.push_back({"user", chat.request(prompt, config.input)});
+  return messages;
+}
+
+/// A chat prompt that is too long is cut inside what was asked.
+std::vector<TokenId> encode_chat(const ChatFormat& chat, const GenerateConfig& config,
+                                 const std::string& prompt, int64_t most) {
+  const auto messages = conversation(chat, config, prompt);
+  if (!config.truncate_prompt) return chat.encode_prompt(messages);
+  auto fitted = chat.encode_prompt_within(messages, most);
+  if (fitted.cut_characters > 0) {
+    log_warning("the first ", fitted.cut_characters,
+                " characters of the prompt are cut; the chat template",
+                config.system ? " and the system message stay" : " stays");
+  }
+  return fitted.ids;
+}
+
+/// Of a text that is too long the beginning is cut, behind the tokens that begin every text.
+std::vector<TokenId> encode_plain(const Tokenizer& tokenizer, const GenerateConfig& config,
+                                  const std::string& prompt, int64_t most) {
+  auto ids = encode_beginning(tokenizer, prompt);
+  const auto tokens = std::ssize(ids);
+  if (config.truncate_prompt &&
+      truncate(ids, most, Truncate::kLeft, {.before = tokenizer.frame().before})) {
+    log_warning("the prompt's first ", tokens - std::ssize(ids), " of ", tokens, " tokens are cut");
+  }
+  return ids;
 }
 
 }  // namespace
@@ -50,7 +79,7 @@ void validate(const GenerateConfig& config) {
           "no prompt; give --prompt TEXT or --prompt-file FILE");
   require(config.prompt.empty() || config.prompt_file.empty(),
           "--prompt and --prompt-file are both given; choose one");
-  require(config.chat || (config.input.empty() && config.system.empty()),
+  require(config.chat || (config.input.empty() && !config.system),
           "--input and --system are parts of a chat prompt; give --chat too");
   require(config.num_return_sequences >= 1 && config.num_return_sequences <= 1000,
           "num-return-sequences: ", config.num_return_sequences,
@@ -71,25 +100,16 @@ void run_generate(const GenerateConfig& wanted, int threads, const GenerateEvent
   warn_of_settings_left_out(model_path(config.model.text), config);
   model.gpt->to(device);
 
-  auto ids = encode(model, config, prompt);
-  const auto context = static_cast<size_t>(model.gpt->config().context_length);
-  const auto wanted_room = static_cast<size_t>(std::min<int64_t>(
-      std::max<int64_t>(config.max_new_tokens, 1), static_cast<int64_t>(context) / 2));
-  if (config.truncate_prompt && ids.size() + wanted_room > context) {
-    const size_t keep = context - wanted_room;
-    log_warning("the prompt's first ", ids.size() - keep, " of ", ids.size(),
-                " tokens are cut: the model's context holds ", context);
-    ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(keep));
-  }
-  require(ids.size() <= context, "the prompt has ", ids.size(),
+  const int64_t context = model.gpt->config().context_length;
+  const int64_t room = std::min(std::max<int64_t>(config.max_new_tokens, 1), context / 2);
+  const auto ids = config.chat ? encode_chat(require_chat(model), config, prompt, context - room)
+                               : encode_plain(*model.tokenizer, config, prompt, context - room);
+  require(std::ssize(ids) <= context, "the prompt has ", ids.size(),
           " tokens and the model's context holds ", context,
           "; shorten it, or cut its beginning with --truncate-prompt");
   auto generation = generation_config(config);
-  if (config.chat) {
-    const auto marker = stop_marker(require_chat_template(model).style);
-    if (!marker.empty()) {
-      generation.stop.emplace_back(marker);
-    }
+  if (config.chat && !require_chat(model).end_of_turn().empty()) {
+    generation.stop.push_back(require_chat(model).end_of_turn());
   }
   for (int64_t i = 0; i < config.num_return_sequences; ++i) {
     if (events.on_prompt) events.on_prompt(prompt);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,7 @@ struct GenerateConfig {
   bool truncate_prompt = false;
   bool chat = false;
   std::string input;
-  std::string system;
+  std::optional<std::string> system;
   int64_t seed = 123;
   std::string device = "auto";
 };

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "chat/styles.h"
 #include "weights/finite.h"
 #include "weights/hugging_face_config.h"
 #include "weights/hugging_face_names.h"
@@ -68,22 +69,17 @@ void drop_other_template(const fs::path& folder, const std::string& chat_templat
   write_json(file, json);
 }
 
-/// Ours by its name, one of another library by its text.
-void read_chat_template(const ModelSource& source, LanguageModel& model) {
-  const auto where = source.path.string();
-  if (const auto ours = source.json.find("gptkit"); ours != source.json.end()) {
-    const auto style = json_string(*ours, "prompt_style", where, "");
-    const auto system = json_string(*ours, "default_system", where, "");
-    for (const auto& [name, value] : enum_names(PromptStyle{})) {
-      if (style == name) model.chat_template = ChatTemplate{value, system};
+/// The template that a model brings, or the one that a model of version 0.1 names.
+std::string own_template(const ModelSource& source, const Tokenizer& tokenizer) {
+  const auto ours = source.json.find("gptkit");
+  if (!source.chat_template.empty() || ours == source.json.end()) return source.chat_template;
+  const auto wanted = json_string(*ours, "prompt_style", source.path.string(), "");
+  for (const auto& [name, style] : enum_names(PromptStyle{})) {
+    if (wanted == name && style != PromptStyle::kModel) {
+      return style_template(style, tokenizer.begin_of_text().has_value());
     }
   }
-  if (model.chat_template || source.chat_template.empty()) return;
-  try {
-    model.chat_template = recognize_chat_template(source.chat_template, where);
-  } catch (const Error& error) {
-    model.chat_template_problem = error.what();
-  }
+  return {};
 }
 
 /// The bias b' of the final norm for which W (n + b') = W (n + b) + c: b' = b + W^T (W W^T)^-1 c.
@@ -115,7 +111,10 @@ LanguageModel load_plain(const std::string& name_or_path, double dropout, bool u
   gpt->eval();
   model.gpt = gpt;
   model.where = opened.where;
-  read_chat_template(opened.source, model);
+  set_chat_template(model, own_template(opened.source, *model.tokenizer), opened.where);
+  if (!model.chat && model.chat_problem.empty()) {
+    model.chat_problem = opened.source.chat_template_problem;
+  }
   return model;
 }
 
@@ -146,9 +145,22 @@ LanguageModel load_language_model(const std::string& name_or_path, double dropou
   return model;
 }
 
-const ChatTemplate& require_chat_template(const LanguageModel& model) {
-  if (model.chat_template) return *model.chat_template;
-  require(model.chat_template_problem.empty(), model.chat_template_problem);
+void set_chat_template(LanguageModel& model, const std::string& jinja, const std::string& where) {
+  model.chat_template = jinja;
+  model.chat = nullptr;
+  model.chat_problem.clear();
+  if (jinja.empty()) return;
+  try {
+    model.chat = std::make_shared<ChatFormat>(ChatTemplate(jinja, where), model.tokenizer,
+                                              special_token_texts(model.roles, *model.tokenizer));
+  } catch (const Error& error) {
+    model.chat_problem = error.what();
+  }
+}
+
+const ChatFormat& require_chat(const LanguageModel& model) {
+  if (model.chat) return *model.chat;
+  require(model.chat_problem.empty(), model.chat_problem);
   fail(
       "this model was never finetuned to chat; leave --chat out, finetune it with "
       "finetune-instruct, or name a model with a chat template");
@@ -417,15 +429,7 @@ void save_language_model(const fs::path& folder, const LanguageModel& model,
   }
   save_weights(folder, tensors, options);
   auto json = config_to_json(config, std::string(name(dtype_of(options.dtype))));
-  std::string jinja;
-  if (const auto& chat = model.chat_template) {
-    jinja = chat_template_of(chat->style, chat->default_system);
-    for (const auto& [style, value] : enum_names(PromptStyle{})) {
-      if (value == chat->style) json["gptkit"]["prompt_style"] = style;
-    }
-    if (!chat->default_system.empty()) json["gptkit"]["default_system"] = chat->default_system;
-  }
-  save_description(folder, json, config, *model.tokenizer, model.roles, jinja);
+  save_description(folder, json, config, *model.tokenizer, model.roles, model.chat_template);
 }
 
 void save_text_classifier(const fs::path& folder, const TextClassifier& model) {

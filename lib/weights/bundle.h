@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/files.h"
+#include "chat/chat_format.h"
 #include "model/classifier.h"
 #include "model/gpt.h"
 #include "model/lora.h"
-#include "text/chat_template.h"
 #include "text/token_roles.h"
 #include "text/tokenizer.h"
 #include "text/truncate.h"
@@ -27,12 +27,11 @@ namespace gptkit {
 struct LanguageModel {
   GPT gpt{nullptr};
   std::shared_ptr<const Tokenizer> tokenizer;
-  TokenRoles roles = {};  ///< which tokens begin, end and pad its texts
-  /// What it was finetuned to answer to, if anything.
-  std::optional<ChatTemplate> chat_template = {};
-  /// Why there is none, for a model that brings one which is not known.
-  std::string chat_template_problem = {};
-  std::string where = {};  ///< it was opened; for messages
+  TokenRoles roles = {};           ///< which tokens begin, end and pad its texts
+  std::string chat_template = {};  ///< Jinja, as it is saved with the model; empty: none
+  std::shared_ptr<const ChatFormat> chat = {};  ///< how it is talked to; null: not at all
+  std::string chat_problem = {};                ///< why not, where the template is to blame
+  std::string where = {};                       ///< it was opened; for messages
 };
 
 /// What the class head's outputs are: transformers' `problem_type`.
@@ -73,8 +72,11 @@ LanguageModel load_language_model(const std::string& name_or_path, double dropou
 /// (weights/peft.h), which is put into the base model that it names.
 TextClassifier load_text_classifier(const std::string& name_or_path);
 
-/// The model's chat template; fails saying why there is none.
-const ChatTemplate& require_chat_template(const LanguageModel& model);
+/// Gives the model a chat template, which is saved with it. One that is no Jinja leaves a
+/// chat_problem; `where` opens its messages.
+void set_chat_template(LanguageModel& model, const std::string& jinja, const std::string& where);
+/// How the model is talked to; fails saying why it cannot be.
+const ChatFormat& require_chat(const LanguageModel& model);
 
 struct SaveOptions {
   torch::ScalarType dtype = torch::kFloat32;               ///< of the stored weights

@@ -101,6 +101,10 @@ void export_hugging_face(const ModelSource& source, const Tokenizer& tokenizer,
   json.erase("dtype");
   const auto roles = open_token_roles(source, tokenizer);
   save_description(folder, json, source.config, tokenizer, roles, source.chat_template);
+  for (const auto& [name, jinja] : source.more_chat_templates) {
+    fs::create_directories(folder / "additional_chat_templates");
+    write_file_atomic(folder / "additional_chat_templates" / (name + ".jinja"), jinja);
+  }
   if (const auto tokens = classifier_tokens(source)) {
     write_token_roles(folder, roles, tokenizer, *tokens);
   }

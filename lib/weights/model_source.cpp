@@ -58,25 +58,60 @@ Json read_json(const fs::path& path) {
   return parse_json(read_file(path, kMaxConfigBytes), path.string());
 }
 
-/// The template in tokenizer_config.json (a text, or a list of named ones) or a file of its own.
-std::string read_chat_template(const fs::path& folder) {
-  constexpr uint64_t kMaxTemplateBytes = 1 << 20;
-  if (is_there(folder / "chat_template.jinja")) {
-    return read_file(folder / "chat_template.jinja", kMaxTemplateBytes);
-  }
-  if (!is_there(folder / "tokenizer_config.json")) return "";
-  const auto json = read_json(folder / "tokenizer_config.json");
-  if (!json.is_object() || !json.contains("chat_template")) return "";
+constexpr uint64_t kMaxTemplateBytes = 1 << 20;
+constexpr const char* kMoreTemplates = "additional_chat_templates";
+
+/// chat_template of tokenizer_config.json: a text, or several with names, in a list or an object.
+void read_templates_of_config(const fs::path& file, ModelSource& source) {
+  const auto json = read_json(file);
+  if (!json.is_object() || !json.contains("chat_template")) return;
   const auto& value = json.at("chat_template");
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_array()) return "";
-  for (const auto& item : value) {
-    if (item.is_object() && item.value("name", Json()) == "default" &&
-        item.value("template", Json()).is_string()) {
-      return item.at("template").get<std::string>();
+  if (value.is_null()) return;
+  const auto where = file.string() + ": chat_template";
+  if (value.is_string()) {
+    source.chat_template = value.get<std::string>();
+    return;
+  }
+  std::string names;
+  const auto add = [&](const std::string& name, const Json& text) {
+    require(text.is_string(), where, ": '", printable(name), "' is no text");
+    names += (names.empty() ? "" : ", ") + name;
+    if (name == "default") source.chat_template = text.get<std::string>();
+  };
+  if (value.is_object()) {
+    for (const auto& [name, text] : value.items()) add(name, text);
+  } else {
+    require(value.is_array(), where, " is neither a text nor a list of named ones");
+    for (const auto& item : value) {
+      require(item.is_object(), where, ": expected objects with name and template");
+      add(json_string(item, "name", where), item.value("template", Json()));
     }
   }
-  return "";
+  if (source.chat_template.empty() && !names.empty()) {
+    source.chat_template_problem =
+        concat(where, ": the model has the templates ", printable(names),
+               " and none that is called default; put one into chat_template.jinja");
+  }
+}
+
+/// The template of a folder: a file of its own stands above tokenizer_config.json.
+void read_chat_template(const fs::path& folder, ModelSource& source) {
+  try {
+    if (is_there(folder / "chat_template.jinja")) {
+      source.chat_template = read_file(folder / "chat_template.jinja", kMaxTemplateBytes);
+    } else if (is_there(folder / "tokenizer_config.json")) {
+      read_templates_of_config(folder / "tokenizer_config.json", source);
+    }
+  } catch (const Error& error) {
+    source.chat_template_problem = error.what();
+  }
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder / kMoreTemplates, code)) {
+    if (entry.path().extension() != ".jinja") continue;
+    source.more_chat_templates.emplace_back(entry.path().stem().string(),
+                                            read_file(entry.path(), kMaxTemplateBytes));
+  }
+  std::sort(source.more_chat_templates.begin(), source.more_chat_templates.end());
 }
 
 /// The weight files of a folder: safetensors before PyTorch's.
@@ -142,7 +177,7 @@ ModelSource open_hugging_face(const fs::path& folder,
   source.files = open_files();
   source.tensors = own_names(file_tensors(source), source.config.family);
   settle_head(source, config_file.string());
-  source.chat_template = read_chat_template(folder);
+  read_chat_template(folder, source);
   return source;
 }
 
@@ -305,6 +340,19 @@ TokenRoles open_token_roles(const ModelSource& source, const Tokenizer& tokenize
     return roles_from_gguf(gguf_vocabulary(file), tokenizer, source.path.string());
   }
   return read_token_roles(source.path, source.json, tokenizer, source.config.vocab_size);
+}
+
+std::vector<std::pair<std::string, std::string>> special_token_texts(const TokenRoles& roles,
+                                                                     const Tokenizer& tokenizer) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  const auto add = [&](const char* role, const std::optional<TokenId>& id) {
+    if (id) texts.emplace_back(role, tokenizer.vocabulary_text(*id));
+  };
+  add("bos_token", roles.begin ? roles.begin : tokenizer.begin_of_text());
+  add("eos_token", roles.end ? roles.end : tokenizer.end_of_text());
+  add("pad_token", roles.pad);
+  add("unk_token", roles.unknown);
+  return texts;
 }
 
 }  // namespace gptkit

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -31,7 +32,10 @@ struct ModelSource {
   ModelConfig config;
   TensorMap tensors;  ///< Hugging Face's names and orientation (weights/hugging_face_names.h)
   Json json;          ///< config.json, or what a folder of the same model would have
-  std::string chat_template;  ///< Jinja, as the model brings it; empty: none
+  std::string chat_template;               ///< Jinja, as the model brings it; empty: none
+  std::string chat_template_problem = {};  ///< why none is taken of those that it brings
+  /// Further ones by name ("tool_use"), which gptkit only carries along.
+  std::vector<std::pair<std::string, std::string>> more_chat_templates = {};
   std::vector<std::shared_ptr<const WeightFile>> files;  ///< with the names of their format
 
   bool is_classifier() const { return tensors.contains("score.weight"); }
@@ -56,5 +60,9 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const ModelSource& source);
 
 /// What the model's files say about the tokens of its tokenizer.
 TokenRoles open_token_roles(const ModelSource& source, const Tokenizer& tokenizer);
+
+/// The texts of the roles as chat templates name them: "bos_token", "eos_token" ...
+std::vector<std::pair<std::string, std::string>> special_token_texts(const TokenRoles& roles,
+                                                                     const Tokenizer& tokenizer);
 
 }  // namespace gptkit

@@ -28,7 +28,7 @@ TEST(ChatTemplate, WhiteSpaceAroundTagsIsThatOfTransformers) {
 
 TEST(ChatTemplate, TokensThatAreNotThereAreUndefined) {
   EXPECT_EQ(render("[{{ bos_token }}]{{ bos_token is defined }}{{ tools }}"), "[]FalseNone");
-  refuses("{{ bos_token + 'x' }}", "t.jinja: line 1: 'bos_token' is undefined");
+  refuses("{{ bos_token + 'x' }}", "t.jinja: chat template, line 1: 'bos_token' is undefined");
   const ChatTemplate chat("{{ bos_token }}{{ eos_token }}", "t");
   EXPECT_EQ(chat.render({}, {.special_tokens = {{"bos_token", "<s>"}}}).text(), "<s>");
 }
@@ -45,7 +45,7 @@ TEST(ChatTemplate, RaiseExceptionIsTheTemplatesOwnMessage) {
 }
 
 TEST(ChatTemplate, WhatIsNotSupportedIsRefusedByNameAndLine) {
-  refuses("\n\n{% include 'x' %}", "t.jinja: line 3: the tag 'include' is not supported");
+  refuses("\n\n{% include 'x' %}", "t.jinja: chat template, line 3: the tag 'include' is not supported");
   refuses("{{ 'a' | urlize }}", "the filter 'urlize' is not supported");
   refuses("{{ 'a' is pickled }}", "the test 'pickled' is not supported");
   refuses("{{ messages.append(1) }}", "the method 'append' of a list is not supported");

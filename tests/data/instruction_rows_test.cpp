@@ -98,7 +98,8 @@ TEST_F(InstructionRows, AConversationIsReadUnderEveryName) {
 TEST_F(InstructionRows, OtherNamesForRequestInputAndAnswerAreRead) {
   const auto fields = [&](const std::string& content) {
     const auto row = read("a.json", content).front();
-    return std::vector{row.prompt.instruction, row.prompt.input, row.prompt.system, row.output};
+    return std::vector{row.prompt.instruction, row.prompt.input, row.prompt.system.value_or(""),
+                       row.output};
   };
   EXPECT_THAT(fields(R"([{"prompt": "I", "completion": "O"}])"), ElementsAre("I", "", "", "O"));
   EXPECT_THAT(fields(R"([{"question": "I", "answer": "O"}])"), ElementsAre("I", "", "", "O"));

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
+#include "chat/chat_format.h"
+#include "chat/styles.h"
 #include "data/data_support.h"
 
 namespace gptkit {
@@ -45,9 +48,15 @@ TEST(Instruction, OneRowLeavesNoneForTraining) {
 class InstructionSet : public testing::Test {
  protected:
   InstructionDataset make(InstructionDatasetOptions options) const {
-    options.style = PromptStyle::kPlain;
     options.pad_id = kPad;
-    return {rows_, tokenizer_, options};
+    std::vector<InstructionExample> examples;
+    for (const auto& row : rows_) {
+      std::string prompt = row.prompt.system.value_or("");
+      for (const auto& turn : row.prompt.history) prompt += turn.request + "\n" + turn.response;
+      prompt += row.prompt.instruction;
+      examples.push_back({tokenizer_.encode(prompt + "\n" + row.output), std::ssize(prompt)});
+    }
+    return {std::move(examples), options};
   }
   std::vector<InstructionRow> rows_{{{"ab", ""}, "cd", 0}, {{"a", ""}, "b", 1}};
   ByteTokenizer tokenizer_;
@@ -98,7 +107,7 @@ TEST_F(InstructionSet, TheFingerprintCoversWhatIsLearnedFrom) {
   rows_[0].prompt.system = "S";
   const auto with_system = make({}).fingerprint();
   EXPECT_NE(with_system, one);
-  rows_[0].prompt.system.clear();
+  rows_[0].prompt.system.reset();
   rows_[0].prompt.history = {{"S", ""}};
   EXPECT_NE(make({}).fingerprint(), one);
   rows_[0].prompt.history.clear();
@@ -142,8 +151,16 @@ TEST(Instruction, TheInstructionsBecomeTheBooksBatches) {
   EXPECT_EQ(data.validation.size(), 55u);
   EXPECT_EQ(data.skipped.skipped_empty, 0);
 
+  const ChatFormat alpaca(ChatTemplate(style_template(PromptStyle::kAlpaca), "alpaca"), tokenizer,
+                          {});
+  std::vector<InstructionExample> examples;
+  for (const auto& row : data.train) {
+    const auto prompt = alpaca.request(row.prompt.instruction, row.prompt.input);
+    auto [ids, prompt_tokens] = alpaca.encode_example({{"user", prompt}}, row.output);
+    examples.push_back({std::move(ids), prompt_tokens});
+  }
   const auto made = [&](const InstructionDatasetOptions& options) {
-    return digests(InstructionDataset(data.train, *tokenizer, options));
+    return digests(InstructionDataset(examples, options));
   };
   EXPECT_THAT(made({}),
               testing::Pair("3d754f6e7e18ee73f37d05d2836cb448073990094e9d4529cdf7006802da930b",
