@@ -43,7 +43,8 @@ struct Child {
   int messages = -1;  // its standard error, read by us; rank 0 has ours
   std::string text;   // the end of what it said
   std::optional<int> status;
-  bool stopped = false;  // by SIGSTOP: it notices nothing
+  bool stopped = false;      // by SIGSTOP: it notices nothing
+  bool ended_by_us = false;  // how is then no news
 };
 
 /// A port of its own: the socket listens from here on, so nobody else can take it.
@@ -202,21 +203,29 @@ class Launcher {
       if (WIFSTOPPED(status) || WIFCONTINUED(status)) continue;
       child.status = status;
       while (child.messages >= 0) listen_to(child);
-      if (status == 0 || first_failed_) continue;
-      first_failed_ = rank;
-      deadline_ = Clock::now() + kToNotice;
+      // With rank 0 all is done: what is left need only end.
+      const bool done = status == 0 && rank == 0;
+      if (!deadline_ && (done || status != 0)) deadline_ = Clock::now() + kToNotice;
+      if (status != 0 && !first_failed_ && !child.ended_by_us) first_failed_ = rank;
     }
   }
 
-  /// Those who are left after a failure.
+  static void end(Child& child, int signal) {
+    child.ended_by_us = true;
+    ::kill(child.pid, signal);
+  }
+
+  /// Those who are left after a failure, or when rank 0 has ended.
   void press() {
     if (!deadline_) return;
     // Those who are stopped would go on too late, and blame the others.
-    for (const auto& child : children_) {
-      if (!child.status && child.stopped) ::kill(child.pid, SIGKILL);
+    for (auto& child : children_) {
+      if (!child.status && child.stopped) end(child, SIGKILL);
     }
     if (Clock::now() < *deadline_) return;
-    tell(pressed_ ? SIGKILL : SIGTERM);
+    for (auto& child : children_) {
+      if (!child.status) end(child, pressed_ ? SIGKILL : SIGTERM);
+    }
     pressed_ = true;
     deadline_ = Clock::now() + kToEnd;
   }

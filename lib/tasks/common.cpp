@@ -88,12 +88,13 @@ Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
     if (terms == 0) return {};  // a mean over nothing is NaN
     return {terms * language_model_loss(gpt, batch, config.precision).item<double>(), terms};
   };
-  EvaluationOptions options{.loader = {.batch_size = config.batch_size(),
-                                       .shuffle = true,
-                                       .drop_last = config.eval_batches > 0},
-                            .batches = config.eval_batches,
-                            .micro_batch_size = config.micro_batch_size,
-                            .name = "train_loss"};
+  // A mixture's sample may be smaller than a step.
+  const bool whole_batches = config.eval_batches > 0 && train->size() >= config.batch_size();
+  EvaluationOptions options{
+      .loader = {.batch_size = config.batch_size(), .shuffle = true, .drop_last = whole_batches},
+      .batches = config.eval_batches,
+      .micro_batch_size = config.micro_batch_size,
+      .name = "train_loss"};
   Metrics metrics;
   metrics.emplace_back(options.name, mean_over_batches(std::move(train), options, loss));
   if (!validation) return metrics;

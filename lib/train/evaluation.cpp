@@ -21,10 +21,13 @@ double mean_over_batches(std::shared_ptr<const Dataset> data, const EvaluationOp
   int64_t micro_batches = 0;
   for (int64_t i = 0; i < batches; ++i) {
     const auto batch = loader.next();
-    const int64_t step = options.micro_batch_size > 0 ? options.micro_batch_size : batch->rows;
-    for (int64_t begin = 0; begin < batch->rows; begin += step) {
+    // Endless data go on behind their size: what is there is measured once.
+    const int64_t left = loader.dataset().size() - i * options.loader.batch_size;
+    const int64_t rows = std::min(batch->rows, left);
+    const int64_t step = options.micro_batch_size > 0 ? options.micro_batch_size : rows;
+    for (int64_t begin = 0; begin < rows; begin += step) {
       if (micro_batches++ % ranks.size() != ranks.rank()) continue;
-      const auto terms = measure(rows_of(*batch, begin, std::min(batch->rows, begin + step)));
+      const auto terms = measure(rows_of(*batch, begin, std::min(rows, begin + step)));
       sum += terms.sum;
       count += terms.count;
     }

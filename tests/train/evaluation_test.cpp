@@ -14,7 +14,9 @@ using test::expect_error;
 /// Ten rows; row i has i % 4 targets, and its loss is worth i for each of them.
 class Uneven : public Dataset {
  public:
+  explicit Uneven(bool endless = false) : endless_(endless) {}
   int64_t size() const override { return 10; }
+  bool endless() const override { return endless_; }
   Batch collate(std::span<const int64_t> indices) const override {
     Batch batch{.rows = std::ssize(indices), .columns = 3, .trim = true};
     for (const auto i : indices) {
@@ -27,6 +29,9 @@ class Uneven : public Dataset {
     }
     return batch;
   }
+
+ private:
+  bool endless_;
 };
 
 MeanTerms terms_of(const Batch& batch) {
@@ -56,6 +61,15 @@ TEST(Evaluation, IsTheMeanOverAllTermsWhateverTheMicroBatch) {
     EXPECT_DOUBLE_EQ(mean(9, micro), mean(0, 1)) << "no more than there is";
     EXPECT_DOUBLE_EQ(mean(1, micro), (1 + 4 + 9) / 6.0) << micro;
     EXPECT_DOUBLE_EQ(mean(0, micro, /*drop_last=*/true), (1 + 4 + 9 + 5 + 12 + 21) / 12.0) << micro;
+  }
+}
+
+TEST(Evaluation, EndlessDataAreMeasuredOnce) {
+  for (const int64_t batch : {3, 4, 100}) {
+    const auto got =
+        mean_over_batches(std::make_shared<Uneven>(/*endless=*/true),
+                          {.loader = {.batch_size = batch}, .name = "val_loss"}, terms_of);
+    EXPECT_DOUBLE_EQ(got, mean(0, 0)) << batch;
   }
 }
 
