@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "data/fingerprint.h"
 #include "data/random_order.h"
 
 namespace gptkit {
@@ -36,7 +37,9 @@ std::vector<SourceRow> read_tables(const std::vector<std::filesystem::path>& fil
 
 std::string listed(const std::vector<std::string>& labels) {
   std::string text;
-  for (const auto& label : labels) text += (text.empty() ? "'" : ", '") + label + "'";
+  for (const auto& label : labels) {
+    text += (text.empty() ? "'" : ", '") + printable(label, 40) + "'";
+  }
   return text;
 }
 
@@ -54,7 +57,7 @@ std::vector<LabelledText> to_classes(std::vector<SourceRow> rows,
   for (auto& [row, file] : rows) {
     const auto found = classes.find(row.label);
     require(found != classes.end(), file->string(), row.line > 0 ? concat(":", row.line) : "",
-            ": row ", row.row, " has the label '", row.label, "', expected one of ",
+            ": row ", row.row, " has the label '", printable(row.label), "', expected one of ",
             listed(labels));
     texts.push_back({std::move(row.text), found->second, row.row});
   }
@@ -78,8 +81,10 @@ std::vector<LabelledText> picked(const std::vector<LabelledText>& rows,
   return result;
 }
 
-/// Shuffles as pandas' sample(frac=1), then cuts at int(n * fraction).
-void split_shuffled(const ClassificationOptions& options, ClassificationData& data) {
+/// Shuffles as pandas' sample(frac=1), then cuts at int(n * fraction). `why` tells why the rows are
+/// so few.
+void split_shuffled(const ClassificationOptions& options, const std::string& why,
+                    ClassificationData& data) {
   const auto n = std::ssize(data.train);
   const auto all = picked(data.train, numpy_permutation(options.seed, n));
   const auto part = [&](double fraction) {
@@ -92,8 +97,8 @@ void split_shuffled(const ClassificationOptions& options, ClassificationData& da
   data.test.assign(validation_end, all.end());
   require(!data.train.empty() && !data.validation.empty(), n, " labelled rows split ",
           options.train_fraction, " / ", options.validation_fraction, " leave ", data.train.size(),
-          " for training and ", data.validation.size(),
-          " for validation; give more rows, other fractions or files of their own");
+          " for training and ", data.validation.size(), " for validation", why,
+          "; give more rows, other fractions or files of their own");
 }
 
 void check_fractions(const ClassificationOptions& options) {
@@ -135,7 +140,7 @@ std::vector<std::vector<LabelledText>> stratified_folds(const std::vector<Labell
   const auto counts = class_counts(rows, std::ssize(labels));
   for (std::size_t c = 0; c < labels.size(); ++c) {
     require(counts[c] >= k, "data.folds: ", k, " parts need at least ", k,
-            " rows of every label, but '", labels[c], "' has ", counts[c]);
+            " rows of every label, but '", printable(labels[c]), "' has ", counts[c]);
   }
   std::vector<std::vector<LabelledText>> folds(static_cast<std::size_t>(k));
   std::vector<std::int64_t> seen(labels.size());
@@ -165,16 +170,22 @@ ClassificationData load_classification(const ClassificationOptions& options) {
   check_labels(data.labels, where);
 
   const auto classes = std::ssize(data.labels);
+  std::string why;
   const auto require_every_class = [&](const std::string& part) {
     const auto counts = class_counts(data.train, classes);
     const auto missing = std::find(counts.begin(), counts.end(), 0) - counts.begin();
     require(missing == classes, where, ": no ", part, " row has the label '",
-            missing < classes ? data.labels[static_cast<std::size_t>(missing)] : "",
-            "'; give more rows of it or leave it out");
+            missing < classes ? printable(data.labels[static_cast<std::size_t>(missing)]) : "", "'",
+            why, "; give more rows of it or leave it out");
   };
   data.train = to_classes(std::move(rows), data.labels);
   require_every_class("labelled");
   if (options.balance == Balance::kSmallest) {
+    const auto counts = class_counts(data.train, classes);
+    const auto smallest = std::min_element(counts.begin(), counts.end());
+    const auto& label = data.labels[static_cast<std::size_t>(smallest - counts.begin())];
+    why = concat(" (data.balance: smallest cuts each of the ", classes, " labels to ", *smallest,
+                 " row(s), as many as '", printable(label, 40), "' has)");
     data.train = balance_to_smallest(data.train, classes, options.seed);
   }
   const auto read_part = [&](const std::vector<std::filesystem::path>& files) {
@@ -182,7 +193,7 @@ ClassificationData load_classification(const ClassificationOptions& options) {
   };
   if (options.validation.empty()) {
     check_fractions(options);
-    split_shuffled(options, data);
+    split_shuffled(options, why, data);
     require_every_class("training");
   } else {
     data.validation = read_part(options.validation);
@@ -214,6 +225,17 @@ ClassificationDataset::ClassificationDataset(const std::vector<LabelledText>& ro
             "; shorten it, allow more (classifier.max_tokens) or cut it (classifier.truncate)");
     ++truncated_;
   }
+}
+
+std::string ClassificationDataset::fingerprint() const {
+  Fingerprint all;
+  for (const auto& ids : ids_) all.add(ids);
+  all.add(labels_);
+  for (const std::int64_t number :
+       {max_length_, std::int64_t{pad_id_}, std::int64_t{pad_to_batch_}}) {
+    all.add(number);
+  }
+  return all.hex();
 }
 
 double ClassificationDataset::mean_length() const {

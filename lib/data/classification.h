@@ -104,6 +104,8 @@ class ClassificationDataset : public Dataset {
   double mean_length() const;                            // tokens
   std::int64_t truncated() const { return truncated_; }  // texts cut to max_length
   std::int64_t longest() const { return longest_; }      // tokens, before cutting
+  /// Over every token and class in order, and the padding.
+  std::string fingerprint() const;
 
  private:
   std::vector<std::vector<TokenId>> ids_;

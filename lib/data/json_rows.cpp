@@ -115,24 +115,34 @@ std::vector<std::pair<std::string, std::string_view>> members(std::string_view o
   return found;
 }
 
+/// Says what is wrong with the syntax, or that the file has none of the shapes.
+[[noreturn]] void fail_shape(std::string_view text, const std::string& where) {
+  const auto json = parse_json(text, where);
+  fail(where,
+       ": expected a JSON array of objects, an object a line, or one object that holds a list of "
+       "them",
+       json.is_object() ? concat("; found an object with the keys ", listed_keys(json)) : "");
+}
+
 /// The rows of a file that is one object.
 std::vector<JsonRow> rows_of_object(std::string_view object, const std::string& where,
                                     const std::function<bool(const std::string&)>& is_row_key) {
   std::vector<std::string> lists;
   std::string_view list;
-  for (const auto& [name, value] : members(object)) {
+  const auto all = members(object);
+  for (const auto& [name, value] : all) {
     if (is_row_key(name)) return {{object}};
     if (!value.starts_with('[')) continue;
     lists.push_back(name);
     list = value;
   }
-  if (lists.empty()) return {{object}};
+  if (lists.empty()) fail_shape(object, where);
   require(lists.size() == 1, where, ": the object holds the lists ", listed_names(lists),
           "; expected exactly one list of rows. Put each list into a file of its own");
   std::size_t at = 0;
   auto rows = elements(list, at);
-  if (!rows) parse_json(object, where);  // says what is wrong
-  return rows.value_or(std::vector<JsonRow>());
+  if (!rows) fail_shape(object, where);
+  return *std::move(rows);
 }
 
 }  // namespace

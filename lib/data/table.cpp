@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "data/json_rows.h"
+#include "data/table_header.h"
 
 namespace gptkit {
 
@@ -84,6 +86,7 @@ DelimitedRecord DelimitedReader::read_record() {
     take();  // the delimiter
   }
   source_.unmark();
+  record.several_lines = line_ > record.line;
   if (!at_end()) take_line_end();
   return record;
 }
@@ -134,18 +137,7 @@ std::optional<std::size_t> find_name(const std::vector<std::string>& names,
   return std::nullopt;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "'" : ", '") + printable(name, 40) + "'";
-  return text;
-}
-
 bool is_name(const std::string& column) { return !column.empty() && !as_index(column); }
-
-bool has_usual_header(const std::vector<std::string>& first, const TableOptions& options) {
-  return options.text_column.empty() && options.label_column.empty() &&
-         find_name(first, "text", true) && (!options.labelled || find_name(first, "label", true));
-}
 
 }  // namespace
 
@@ -154,9 +146,10 @@ TableColumns find_columns(const std::vector<std::string>& first, const TableOpti
   const bool by_name =
       is_name(options.text_column) || is_name(options.label_column) || is_name(options.pair_column);
   TableColumns columns;
-  columns.header =
-      options.header == TableHeader::kFirstRow ||
-      (options.header == TableHeader::kAuto && (by_name || has_usual_header(first, options)));
+  columns.header = options.header == TableHeader::kFirstRow ||
+                   (options.header == TableHeader::kAuto &&
+                    (by_name || (options.text_column.empty() && options.label_column.empty() &&
+                                 has_usual_header(first))));
   require(columns.header || !by_name, where, ": columns '", options.label_column, "' and '",
           options.text_column,
           "' are names but the table is read without a header row; number "
@@ -168,22 +161,30 @@ TableColumns find_columns(const std::vector<std::string>& first, const TableOpti
     auto found = columns.header ? find_name(first, wanted, false) : std::nullopt;
     if (!found) found = as_index(wanted);
     require(found.has_value(), where, ": no column '", wanted, "'; the header row has ",
-            joined(first));
+            listed_names(first));
     return *found;
   };
   const bool only_column = !options.labelled && first.size() == 1;
-  columns.text = locate(options.text_column, "text", only_column ? 0 : 1);
+  // Of two columns the text is the one that is not called "label".
+  const bool label_is_second = columns.header && options.label_column.empty() &&
+                               find_name(first, "label", true) == std::size_t{1};
+  columns.text = locate(options.text_column, "text", only_column || label_is_second ? 0 : 1);
   if (!options.pair_column.empty()) {
     columns.pair = locate(options.pair_column, "", 0);
     require(columns.pair != columns.text, where, ": the text and its pair are both column ",
             columns.text, "; set text_column and pair_column");
   }
-  if (!options.labelled) return columns;
-  columns.label = locate(options.label_column, "label", 0);
+  if (!options.labelled) {
+    columns.judged = as_index(options.label_column).value_or(0);
+    return columns;
+  }
+  columns.label =
+      locate(options.label_column, "label", columns.text == 0 && columns.header ? 1 : 0);
   require(columns.label != columns.text, where, ": the label and the text are both column ",
           columns.text, "; set text_column and label_column");
   require(columns.label != columns.pair, where, ": the label and the pair are both column ",
           *columns.label, "; set label_column and pair_column");
+  columns.judged = *columns.label;
   return columns;
 }
 

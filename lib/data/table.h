@@ -21,10 +21,12 @@ namespace gptkit {
 enum class TableHeader { kAuto, kNone, kFirstRow };
 
 constexpr auto enum_names(TableHeader) {
-  return std::array<std::pair<std::string_view, TableHeader>, 3>{{
+  return std::array<std::pair<std::string_view, TableHeader>, 5>{{
       {"auto", TableHeader::kAuto},
       {"none", TableHeader::kNone},
       {"first_row", TableHeader::kFirstRow},
+      {"false", TableHeader::kNone},
+      {"true", TableHeader::kFirstRow},
   }};
 }
 
@@ -37,9 +39,10 @@ inline constexpr char kPairSeparator = '\n';
 struct TableOptions {
   std::string text_column = {}, label_column = {};
   std::string pair_column = {};  // a second text, read behind the first and a line break; or none
-  TableHeader header = TableHeader::kAuto;  // auto: a header when a column is named, not numbered
-  bool quotes = true;                       // false: a double quote is a character like any other
-  bool labelled = true;                     // false: the texts alone; a label need not be there
+  // auto: a header when a column is named, not numbered; or by what is in it (table_header.h)
+  TableHeader header = TableHeader::kAuto;
+  bool quotes = true;    // false: a double quote is a character like any other
+  bool labelled = true;  // false: the texts alone; a label need not be there
 };
 
 struct TableRow {
@@ -50,7 +53,8 @@ struct TableRow {
 
 /// Reads the labelled texts of a .csv, .jsonl or .json file; any other name is tab-separated. Fails
 /// naming file, line and row for a missing column, more fields than the first row has, a quote that
-/// never closes, NUL bytes, no rows. Keeps every row: see table_reader.h for one at a time.
+/// never closes, NUL bytes, damaged UTF-8, no rows. Keeps every row but those with half of a
+/// UTF-16 pair, which a warning counts: see table_reader.h for one at a time.
 std::vector<TableRow> read_labelled_table(const std::filesystem::path& path,
                                           const TableOptions& options);
 
@@ -59,6 +63,7 @@ struct DelimitedRecord {
   std::vector<std::string> fields = {};
   std::int64_t line = 0;  // where it begins, from 1
   std::string problem = {};
+  bool several_lines = false;  // a field between quotes goes on in the next line
 };
 
 /// The state machine of pandas' C parser, for one delimiter and double quotes, a record at a time.
@@ -101,6 +106,7 @@ struct TableColumns {
   std::optional<std::size_t> label = {};  // nothing when texts alone are wanted
   std::size_t text = 1;
   std::optional<std::size_t> pair = {};
+  std::size_t judged = 0;  // whose values tell a header: the label, or where it would be
   bool header = false;
 };
 

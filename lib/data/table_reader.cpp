@@ -1,22 +1,27 @@
 #include "data/table_reader.h"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/log.h"
+#include "data/table_header.h"
+#include "data/text_encoding.h"
 #include "text/unicode.h"
 
 namespace gptkit {
 
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::int64_t kLookAhead = 64;  // rows of a pipe, to judge its first one
 
 /// A member of an object as text; numbers and booleans as JSON writes them.
 std::string member_text(const Json& object, const std::string& key) {
   const auto found = object.find(key);
-  require(found != object.end(), "no key '", printable(key, 40), "'");
+  require(found != object.end(), "no key '", printable(key, 40), "'; the row has ",
+          object.empty() ? "none" : listed_keys(object));
   if (found->is_string()) return found->get<std::string>();
   require(found->is_number() || found->is_boolean(), "'", printable(key, 40),
           "' is no text, number or boolean");
@@ -32,20 +37,21 @@ std::size_t first_invalid_byte(std::string_view text) {
 }
 
 /// What makes text unfit, or nothing.
-std::string problem_of_text(std::string_view text, bool require_utf8) {
+std::string problem_of_text(std::string_view text) {
   if (const auto nul = text.find('\0'); nul != text.npos) {
     return concat("byte ", nul, " of the text is NUL; is the file damaged, or no UTF-8?");
   }
-  if (!require_utf8 || is_valid_utf8(text)) return "";
+  if (is_valid_utf8(text)) return "";
   return concat("byte ", first_invalid_byte(text),
-                " of the text is not UTF-8; convert the file, for example with iconv -f latin1 -t "
-                "utf8");
+                " of the text is not UTF-8, though most of the file is; mend the row");
 }
 
 }  // namespace
 
 TableFormat format_of(const std::filesystem::path& path) {
-  const auto extension = path.extension();
+  auto extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (extension == ".tsv") return TableFormat::kTsv;
   if (extension == ".csv") return TableFormat::kCsv;
   if (extension == ".jsonl") return TableFormat::kJsonl;
@@ -65,14 +71,15 @@ TableReader::TableReader(int descriptor, const std::string& name, const TableRea
 /// Looks at the beginning of the file, when the first row is asked for: a pipe may have none yet.
 void TableReader::open() {
   line_ = 1;
-  const auto begin = source_->rest();
-  refuse_lfs_pointer(begin, source_->name());
-  require(!begin.starts_with("\xFF\xFE") && !begin.starts_with("\xFE\xFF"), source_->name(),
-          ": this is UTF-16, expected UTF-8; convert it with iconv -f utf-16 -t utf-8");
-  if (begin.starts_with(kByteOrderMark)) source_->skip(kByteOrderMark.size());
   if (options_.format == TableFormat::kTsv || options_.format == TableFormat::kCsv) {
     delimited_.emplace(*source_, options_.format == TableFormat::kCsv ? ',' : '\t',
                        options_.columns.quotes, options_.max_row_bytes);
+  }
+  const auto begin = source_->rest();
+  refuse_lfs_pointer(begin, source_->name());
+  const auto first = std::min(begin.find_first_not_of(" \t\r\n"), begin.size());
+  if (options_.format == TableFormat::kJsonl && begin.substr(first).starts_with('[')) {
+    options_.format = TableFormat::kJson;
   }
 }
 
@@ -81,7 +88,7 @@ std::optional<TableEntry> TableReader::next() {
   auto entry = delimited_                               ? next_delimited()
                : options_.format == TableFormat::kLines ? next_line()
                : options_.format == TableFormat::kJsonl ? next_json_line()
-                                                        : next_of_array();
+                                                        : next_of_json();
   if (entry) ++rows_;
   return entry;
 }
@@ -93,7 +100,7 @@ std::string TableReader::place(const TableRow& row) const {
 
 TableEntry TableReader::checked(TableEntry entry) const {
   for (const auto* text : {&entry.row.label, &entry.row.text}) {
-    if (entry.problem.empty()) entry.problem = problem_of_text(*text, options_.require_utf8);
+    if (entry.problem.empty()) entry.problem = problem_of_text(*text);
   }
   if (!entry.problem.empty()) entry.problem = concat(place(entry.row), ": ", entry.problem);
   return entry;
@@ -108,7 +115,8 @@ void TableReader::fill_from(DelimitedRecord& record, TableEntry& entry) const {
     entry.problem =
         concat(fields.size(), " column(s), expected at least ", needed, " (", label,
                "text in column ", columns_->text, ")",
-               options_.format == TableFormat::kTsv ? "; columns are separated by tabs" : "");
+               options_.format == TableFormat::kTsv ? "; columns are separated by tabs"
+                                                    : "; columns are separated by commas");
   } else if (fields.size() > n_field_) {
     entry.problem = concat(fields.size(), " columns where the first row has ", n_field_,
                            "; a delimiter inside a text is put between double quotes");
@@ -119,14 +127,85 @@ void TableReader::fill_from(DelimitedRecord& record, TableEntry& entry) const {
   }
 }
 
-std::optional<TableEntry> TableReader::next_delimited() {
-  auto record = delimited_->next();
-  if (record && !columns_ && record->problem.empty()) {
-    n_field_ = record->fields.size();
-    columns_ = find_columns(record->fields, options_.columns, source_->name());
-    if (columns_->header) record = delimited_->next();
+std::optional<DelimitedRecord> TableReader::next_record() {
+  if (ahead_.empty()) return delimited_->next();
+  auto record = std::move(ahead_.front());
+  ahead_.pop_front();
+  return record;
+}
+
+void TableReader::find_columns_of(const std::vector<std::string>& first) {
+  n_field_ = first.size();
+  columns_ = find_columns(first, options_.columns, source_->name());
+  if (options_.columns.header != TableHeader::kAuto || columns_->header) return;
+  if (!first_row_is_header(first)) return;
+  auto with_header = options_.columns;
+  with_header.header = TableHeader::kFirstRow;
+  columns_ = find_columns(first, with_header, source_->name());
+}
+
+/// Whether the label of the first row, whose names are not the usual ones, is that of no other row.
+/// The same rows tell it where labels are not wanted.
+bool TableReader::first_row_is_header(const std::vector<std::string>& first) {
+  const auto label = columns_->judged;
+  if (label == columns_->text || label == columns_->pair ||
+      std::max(label, columns_->text) >= first.size()) {
+    return false;
   }
-  if (!record) return std::nullopt;
+  HeaderGuess guess(first[label], first[columns_->text]);
+  const auto again = source_->from_the_beginning();
+  if (again) {
+    DelimitedReader reader(*again, options_.format == TableFormat::kCsv ? ',' : '\t',
+                           options_.columns.quotes, options_.max_row_bytes);
+    reader.next();
+    for (bool more = true; more;) {
+      const auto record = reader.next();
+      if (!record) break;
+      if (label < record->fields.size()) more = guess.add(record->fields[label]);
+    }
+  } else {
+    for (bool more = true; more && std::ssize(ahead_) < kLookAhead;) {
+      auto record = delimited_->next();
+      if (!record) break;
+      if (label < record->fields.size()) more = guess.add(record->fields[label]);
+      ahead_.push_back(std::move(*record));
+    }
+  }
+  const auto verdict = guess.verdict();
+  if (verdict == HeaderGuess::Verdict::kRow) return false;
+  const bool header = verdict == HeaderGuess::Verdict::kHeader;
+  warn_once(concat(source_->name(), ": '", printable(first[label], 40),
+                   "', the label of the first row, is that of no other; the row is taken for ",
+                   header ? "a header. If it is not, set header to none"
+                          : "data. If it is a header, set header to first_row"));
+  return header;
+}
+
+void TableReader::tell_long_rows() {
+  if (long_rows_.empty()) return;
+  constexpr std::size_t kShown = 5;
+  std::string rows;
+  for (std::size_t i = 0; i < std::min(kShown, long_rows_.size()); ++i) {
+    rows += concat(i == 0 ? "" : ", ", long_rows_[i]);
+  }
+  warn_once(concat(source_->name(), ": ", long_rows_.size(),
+                   " row(s) have a field between double quotes that spans more than one line: row ",
+                   rows, long_rows_.size() > kShown ? " ..." : "",
+                   ". If these quotes are ordinary characters, turn quotes off"));
+  long_rows_.clear();
+}
+
+std::optional<TableEntry> TableReader::next_delimited() {
+  auto record = next_record();
+  if (record && !columns_ && record->problem.empty()) {
+    find_columns_of(record->fields);
+    if (columns_->header) record = next_record();
+  }
+  if (!record) {
+    tell_long_rows();
+    return std::nullopt;
+  }
+  if (record->several_lines && record->problem.empty()) long_rows_.push_back(rows_);
   TableEntry entry{{.row = rows_, .line = record->line}, std::move(record->problem)};
   if (entry.problem.empty()) fill_from(*record, entry);
   return checked(std::move(entry));
@@ -185,31 +264,39 @@ std::optional<TableEntry> TableReader::next_json_line() {
     entry.problem = concat("the line is longer than ", options_.max_row_bytes, " bytes");
     return checked(std::move(entry));
   }
-  try {
-    fill_from(parse_json(*line, "JSON"), entry);
-  } catch (const Error& error) {
-    entry.problem = error.what();
-  }
+  fill_from_json(*line, entry);
   return checked(std::move(entry));
 }
 
-std::optional<TableEntry> TableReader::next_of_array() {
-  if (!array_) {
-    std::string text;
-    for (auto rest = source_->rest(); !rest.empty(); rest = source_->rest()) {
-      text += rest;
-      source_->skip(rest.size());
-    }
-    array_ = parse_json(text, source_->name());
-    require(array_->is_array(), source_->name(), ": expected a JSON array of objects");
+void TableReader::fill_from_json(std::string_view json, TableEntry& entry) const {
+  entry.half_character = has_lone_surrogate(json);
+  if (entry.half_character) {
+    entry.problem = "half of a UTF-16 pair (\\ud800 to \\udfff) is no character";
+    return;
   }
-  if (rows_ == static_cast<std::int64_t>(array_->size())) return std::nullopt;
-  TableEntry entry{{.row = rows_, .line = 0}, {}};
   try {
-    fill_from((*array_)[static_cast<std::size_t>(rows_)], entry);
+    fill_from(parse_json(json, "JSON"), entry);
   } catch (const Error& error) {
     entry.problem = error.what();
   }
+}
+
+std::optional<TableEntry> TableReader::next_of_json() {
+  if (!json_rows_) {
+    for (auto rest = source_->rest(); !rest.empty(); rest = source_->rest()) {
+      json_ += rest;
+      source_->skip(rest.size());
+    }
+    const auto& columns = options_.columns;
+    json_rows_ = split_json_rows(json_, source_->name(), [&](const std::string& key) {
+      return key == key_or(columns.text_column, "text") ||
+             key == key_or(columns.label_column, "label") || key == columns.pair_column;
+    });
+  }
+  if (rows_ == std::ssize(*json_rows_)) return std::nullopt;
+  const auto& [json, line] = (*json_rows_)[static_cast<std::size_t>(rows_)];
+  TableEntry entry{{.row = rows_, .line = line}, {}};
+  fill_from_json(json, entry);
   return checked(std::move(entry));
 }
 
@@ -217,12 +304,21 @@ std::vector<TableRow> read_labelled_table(const std::filesystem::path& path,
                                           const TableOptions& options) {
   const auto named = format_of(path);
   TableReader reader(path, {.columns = options,
-                            .format = named == TableFormat::kLines ? TableFormat::kTsv : named,
-                            .require_utf8 = false});
+                            .format = named == TableFormat::kLines ? TableFormat::kTsv : named});
   std::vector<TableRow> rows;
+  std::int64_t broken = 0;
+  std::string first_broken;
   while (auto entry = reader.next()) {
+    if (entry->half_character) {
+      if (++broken == 1) first_broken = entry->problem;
+      continue;
+    }
     require(entry->problem.empty(), entry->problem);
     rows.push_back(std::move(entry->row));
+  }
+  if (broken > 0) {
+    log_warning(first_broken, "; ", broken == 1 ? "the row is" : concat(broken, " such rows are"),
+                " left out");
   }
   require(!rows.empty(), path.string(), ": no rows");
   return rows;

@@ -1,5 +1,6 @@
 #include "data/text_encoding.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <mutex>
@@ -94,6 +95,15 @@ TextEncoding EncodingDetector::encoding() const {
   return windows ? TextEncoding::kWindows1252 : TextEncoding::kUtf8;
 }
 
+TextEncoding encoding_of(std::string_view bytes) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  EncodingDetector detector;
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(kPiece, bytes.size()))) {
+    detector.add(bytes.substr(0, kPiece));
+  }
+  return detector.encoding();
+}
+
 void TextDecoder::append(std::string_view bytes, std::string& utf8) {
   std::string joined;
   if (!begun_) {
@@ -150,10 +160,8 @@ void refuse_utf32(std::string_view begin, const std::string& name) {
 
 std::string decode_text(std::string_view bytes, const std::string& name) {
   refuse_utf32(bytes, name);
-  EncodingDetector detector;
-  detector.add(bytes);
-  TextDecoder decoder(detector.encoding());
-  say_encoding(detector.encoding(), name);
+  TextDecoder decoder(encoding_of(bytes));
+  say_encoding(decoder.encoding(), name);
   std::string text;
   text.reserve(bytes.size());
   decoder.append(bytes, text);

@@ -19,8 +19,6 @@ class EncodingDetector {
   void add(std::string_view bytes);
   /// After the last piece; before, what the pieces so far would be.
   TextEncoding encoding() const;
-  /// Whether the text so far is UTF-8 beyond ASCII.
-  bool has_utf8_characters() const { return characters_ > 0; }
 
  private:
   std::string tail_;  // the beginning of a character that the next piece may end
@@ -31,6 +29,9 @@ class EncodingDetector {
 
   void count(std::string_view bytes);
 };
+
+/// The encoding of a whole text.
+TextEncoding encoding_of(std::string_view bytes);
 
 /// Decodes a text that comes piece by piece. The byte order mark is left out.
 class TextDecoder {

@@ -9,6 +9,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -205,13 +206,42 @@ std::string tokenizer_sha256(const Tokenizer& tokenizer) {
 class TokenStream::Segment {
  public:
   explicit Segment(std::vector<TokenId> tokens) : memory_(std::move(tokens)) {}
-  explicit Segment(const ShardInfo& info)
-      : info_(info), file_(std::make_unique<RandomFile>(info.path)) {}
+  Segment(const ShardInfo& info, std::int64_t vocab_size)
+      : info_(info), vocab_size_(vocab_size), file_(std::make_unique<RandomFile>(info.path)) {}
 
   std::int64_t size() const {
     return file_ ? info_.tokens : static_cast<std::int64_t>(memory_.size());
   }
+  /// Fails when an id is not below vocab_size: the file was changed after it had been opened.
   void copy(std::int64_t begin, std::span<std::int64_t> out) const {
+    read(begin, out);
+    if (const auto bad = first_bad(out)) {
+      fail_runtime(place(begin + *bad), " is id ", out[static_cast<std::size_t>(*bad)],
+                   ", but the vocabulary has ", vocab_size_,
+                   " tokens; the file was changed while in use. Restore it and resume");
+    }
+  }
+  /// Reads everything; fails at the first id that is not below vocab_size.
+  void check_ids() const {
+    std::vector<std::int64_t> ids(1 << 18);
+    for (std::int64_t begin = 0; begin < size(); begin += std::ssize(ids)) {
+      ids.resize(static_cast<std::size_t>(std::min(std::ssize(ids), size() - begin)));
+      read(begin, ids);
+      if (const auto bad = first_bad(ids)) {
+        fail(place(begin + *bad), " is id ", ids[static_cast<std::size_t>(*bad)],
+             ", but the vocabulary has ", vocab_size_,
+             " tokens; the shard belongs to another tokenizer or is damaged");
+      }
+    }
+  }
+
+ private:
+  std::vector<TokenId> memory_;
+  ShardInfo info_;
+  std::int64_t vocab_size_ = 0;  // of a file
+  std::unique_ptr<RandomFile> file_;
+
+  void read(std::int64_t begin, std::span<std::int64_t> out) const {
     if (!file_) {
       std::copy_n(memory_.begin() + begin, out.size(), out.begin());
     } else if (info_.bytes_per_token == 2) {
@@ -220,27 +250,16 @@ class TokenStream::Segment {
       copy_from_file<std::uint32_t>(begin, out);
     }
   }
-  /// Fails at the first id that is not below vocab_size.
-  void check_ids(std::int64_t vocab_size) const {
-    std::vector<std::int64_t> ids(1 << 18);
-    for (std::int64_t begin = 0; begin < size(); begin += std::ssize(ids)) {
-      ids.resize(static_cast<std::size_t>(std::min(std::ssize(ids), size() - begin)));
-      copy(begin, ids);
-      if (*std::max_element(ids.begin(), ids.end()) < vocab_size) continue;
-      const auto bad =
-          std::find_if(ids.begin(), ids.end(), [&](auto id) { return id >= vocab_size; });
-      const std::int64_t index = begin + (bad - ids.begin());
-      fail(info_.path.string(), ": token ", index, " (byte ",
-           info_.begin + index * info_.bytes_per_token, ") is id ", *bad,
-           ", but the vocabulary has ", vocab_size,
-           " tokens; the shard belongs to another tokenizer or is damaged");
-    }
+  /// Of a file: where an id stands that is none.
+  std::optional<std::int64_t> first_bad(std::span<const std::int64_t> ids) const {
+    if (!file_ || ids.empty() || *std::max_element(ids.begin(), ids.end()) < vocab_size_) return {};
+    return std::find_if(ids.begin(), ids.end(), [&](auto id) { return id >= vocab_size_; }) -
+           ids.begin();
   }
-
- private:
-  std::vector<TokenId> memory_;
-  ShardInfo info_;
-  std::unique_ptr<RandomFile> file_;
+  std::string place(std::int64_t token) const {
+    return concat(info_.path.string(), ": token ", token, " (byte ",
+                  info_.begin + token * info_.bytes_per_token, ")");
+  }
 
   template <class Stored>
   void copy_from_file(std::int64_t begin, std::span<std::int64_t> out) const {
@@ -260,8 +279,8 @@ TokenStream::TokenStream(std::vector<TokenId> tokens) {
 TokenStream TokenStream::open(const std::vector<fs::path>& shards, std::int64_t vocab_size) {
   TokenStream stream;
   for (const auto& path : shards) {
-    auto segment = std::make_shared<const Segment>(inspect_shard(path));
-    segment->check_ids(vocab_size);
+    auto segment = std::make_shared<const Segment>(inspect_shard(path), vocab_size);
+    segment->check_ids();
     stream.starts_.push_back(stream.end_);
     stream.end_ += segment->size();
     stream.segments_.push_back(std::move(segment));

@@ -66,7 +66,8 @@ class TokenStream {
                           std::int64_t vocab_size);
 
   std::int64_t size() const { return end_ - begin_; }
-  /// Tokens [begin, begin + out.size()) into out.
+  /// Tokens [begin, begin + out.size()) into out. Fails naming file, offset and id when a shard was
+  /// changed meanwhile and an id is no longer in the vocabulary.
   void copy(std::int64_t begin, std::span<std::int64_t> out) const;
   /// The tokens [begin, end) as a stream of their own.
   TokenStream slice(std::int64_t begin, std::int64_t end) const;

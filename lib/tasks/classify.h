@@ -100,7 +100,7 @@ void visit_fields(ClassifyConfig& c, Visitor&& visit) {
         "name or number; empty: text, else the second, else the only");
   visit("label_column", c.label_column, "with --evaluate; empty: label, else the first");
   visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
-  visit("header", c.header, "auto, none or first_row");
+  visit("header", c.header, "auto (as in training), none (false) or first_row (true)");
   visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
   visit("positive", c.positive, "of two labels the one that --threshold is about");
   visit("threshold", c.threshold,

@@ -278,11 +278,16 @@ void validate(const ClassifyConfig& config, const ClassifyRequest& request) {
           "--explain is for finetuned classifiers, not for --labels and --examples");
   require(config.shots == 0 || config.few_shot.asked(),
           "--shots needs the labelled file that the examples come from: --examples FILE");
-  const bool lines =
-      config.format == TableFormat::kLines ||
-      (config.format == TableFormat::kAuto && format_of(config.input) == TableFormat::kLines);
-  require(!config.evaluate || !lines, config.input.string(),
-          ": --evaluate needs labels; expected a .tsv, .csv, .jsonl or .json file, or --format");
+  require(!config.evaluate || config.format != TableFormat::kLines, config.input.string(),
+          ": --evaluate needs labels, and lines have none; expected --format tsv, csv, jsonl or "
+          "json");
+}
+
+/// Labelled rows in a file of any other name are tab-separated, as in training.
+TableFormat format_to_read(const ClassifyConfig& config) {
+  const bool unnamed =
+      config.format == TableFormat::kAuto && format_of(config.input) == TableFormat::kLines;
+  return config.evaluate && unnamed ? TableFormat::kTsv : config.format;
 }
 
 TableReader open_reader(const ClassifyConfig& config, const ClassifyRequest& request) {
@@ -292,7 +297,7 @@ TableReader open_reader(const ClassifyConfig& config, const ClassifyRequest& req
                                                .header = config.header,
                                                .quotes = !config.raw_quotes,
                                                .labelled = config.evaluate},
-                                   .format = config.format};
+                                   .format = format_to_read(config)};
   if (!config.input.empty()) return TableReader(config.input, options);
   return TableReader(request.input, "standard input", options);
 }

@@ -62,7 +62,7 @@ void visit_fields(FewShotEvaluationConfig& c, Visitor&& visit) {
   visit("text_column", c.text_column, "name or number; empty: text, else the second");
   visit("label_column", c.label_column, "name or number; empty: label, else the first");
   visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
-  visit("header", c.header, "auto, none or first_row");
+  visit("header", c.header, "auto (as in training), none (false) or first_row (true)");
   visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }

@@ -113,14 +113,19 @@ LabelledRows read_labelled_rows(const std::filesystem::path& path, const TableOp
             " different labels; is the label column the right one? See --label-column");
     result.labels.assign(found.begin(), found.end());
   }
+  int64_t empty = 0;
   for (auto& row : rows) {
     const auto at = std::find(result.labels.begin(), result.labels.end(), row.label);
     require(at != result.labels.end(), path.string(), row.line > 0 ? concat(":", row.line) : "",
             ": row ", row.row, " has the label '", printable(row.label), "', expected one of ",
             printable(listed(result.labels)), "; see --labels and --label-column");
-    if (row.text.empty()) continue;
-    result.rows.push_back({std::move(row.text), at - result.labels.begin(), row.row});
+    if (row.text.empty()) {
+      ++empty;
+    } else {
+      result.rows.push_back({std::move(row.text), at - result.labels.begin(), row.row});
+    }
   }
+  if (empty > 0) log_warning(path.string(), ": ", empty, " row(s) without text are left out");
   return result;
 }
 

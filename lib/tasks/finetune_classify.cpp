@@ -8,6 +8,8 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "data/fingerprint.h"
+#include "data/token_shard.h"
 #include "model/adapter.h"
 #include "model/device.h"
 #include "model/init.h"
@@ -50,10 +52,36 @@ AdapterLayers choose_what_learns(Classifier& classifier, const FinetuneClassifyC
   return {};
 }
 
-std::string fingerprint(const std::vector<LabelledText>& rows) {
+/// Version 0.1's: texts and classes alone.
+std::string old_fingerprint(const std::vector<LabelledText>& rows) {
   std::string all;
   for (const auto& row : rows) all.append(row.text).append(concat('\0', row.label, '\n'));
   return sha256_hex(all).substr(0, 16);
+}
+
+std::string fingerprint(const ClassificationData& data, const ClassificationDataset& train,
+                        const ClassificationDataset& validation, const Tokenizer& tokenizer,
+                        const std::vector<double>& class_weights) {
+  Fingerprint all;
+  for (const auto& part :
+       {train.fingerprint(), validation.fingerprint(), tokenizer_sha256(tokenizer)}) {
+    all.add(part);
+  }
+  for (const auto& label : data.labels) all.add(label);
+  for (const double weight : class_weights) all.add(weight);
+  return data_fingerprint(old_fingerprint(data.train), all);
+}
+
+/// The line that counts the rows that are left out or cut.
+void tell_left_out(const ClassificationData& data, const ClassificationDataset& train,
+                   const ClassificationDataset& validation) {
+  std::string counts;
+  if (data.skipped_empty > 0) counts += concat(data.skipped_empty, " without text are left out");
+  if (const int64_t cut = train.truncated() + validation.truncated(); cut > 0) {
+    counts += concat(counts.empty() ? "" : ", ", cut, " are cut to ", train.max_length(),
+                     " tokens (training and validation)");
+  }
+  if (!counts.empty()) log_warning("rows: ", counts);
 }
 
 template <class Enum>
@@ -157,10 +185,13 @@ class Finetuning {
     run.write_config(config_to_yaml(config_));
     log_info("texts: ", data_.train.size(), " to train, ", data_.validation.size(),
              " to validate, ", data_.test.size(), " to test; at most ", model_.max_tokens,
-             " tokens, ", train_set->truncated(), " training texts cut to it");
+             " tokens");
+    tell_left_out(data_, *train_set, *validation_set);
 
-    ClassifyTaskOptions options{.fingerprint = fingerprint(data_.train), .config = config_.train};
+    ClassifyTaskOptions options{.fingerprint = "", .config = config_.train};
     options.class_weights = loss_weights();
+    options.fingerprint =
+        fingerprint(data_, *train_set, *validation_set, *model_.tokenizer, options.class_weights);
     options.language_model_loss = config_.classifier.language_model_loss;
     std::optional<FrozenTrunk> train_trunk, validation_trunk;
     if (const int64_t blocks = trunk_blocks(); blocks > 0) {

@@ -50,7 +50,8 @@ void visit_fields(ClassifyDataConfig& c, Visitor&& visit) {
   visit("text_column", c.text_column, "name or number; empty: text, else the second");
   visit("label_column", c.label_column, "name or number; empty: label, else the first");
   visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
-  visit("header", c.header, "auto, none or first_row");
+  visit("header", c.header,
+        "auto, none (false) or first_row (true); auto knows one by its names or its label");
   visit("quotes", c.quotes, "double quotes enclose fields, as in CSV");
   visit("balance", c.balance,
         "none; smallest: every class cut to the smallest (the book); weights: rare classes' losses "

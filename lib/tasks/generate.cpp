@@ -5,8 +5,8 @@
 #include <random>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/log.h"
+#include "data/text_encoding.h"
 #include "model/device.h"
 #include "tasks/common.h"
 #include "tasks/stored_generation.h"
@@ -32,9 +32,9 @@ GenerationConfig generation_config(const GenerateConfig& c) {
 std::string read_prompt(const GenerateConfig& config) {
   if (config.prompt_file.empty()) return config.prompt;
   if (config.prompt_file.filename() == "-") {
-    return {std::istreambuf_iterator<char>(std::cin), {}};
+    return decode_text(std::string(std::istreambuf_iterator<char>(std::cin), {}), "standard input");
   }
-  return read_file(config.prompt_file, uint64_t{64} << 20);
+  return read_text(config.prompt_file, uint64_t{64} << 20);
 }
 
 Conversation conversation(const ChatFormat& chat, const GenerateConfig& config,

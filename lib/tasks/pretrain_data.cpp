@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "data/fingerprint.h"
 #include "data/random_order.h"
 #include "tasks/common.h"
 
@@ -52,8 +53,21 @@ PretrainData load_one(const CorpusOptions& options, const Tokenizer& tokenizer,
   }
   data.train_tokens = corpus.train.size();
   data.validation_tokens = corpus.validation.size();
-  data.fingerprint = corpus.train.fingerprint();
+  data.fingerprint = fingerprint_with(corpus.train.fingerprint(), corpus.validation.fingerprint(),
+                                      tokenizer, windows);
   return data;
+}
+
+/// "OLD-NEW": version 0.1 compared the training tokens alone.
+std::string fingerprint_with(const std::string& old, const std::string& validation,
+                             const Tokenizer& tokenizer, const WindowOptions& windows) {
+  Fingerprint all;
+  all.add(old);
+  all.add(validation);
+  all.add(tokenizer_sha256(tokenizer));
+  all.add(windows.length);
+  all.add(windows.stride);
+  return data_fingerprint(old, all);
 }
 
 /// Loads a mixture source by source.
@@ -70,7 +84,8 @@ class MixtureLoading {
     data_.train_sample = std::make_shared<MixtureDataset>(
         train_, mixed_seed(seed, 1), std::min(data_.train->size(), kSampleWindows));
     add_validation(seed);
-    data_.fingerprint = sha256_hex(fingerprints_).substr(0, 16);
+    data_.fingerprint = fingerprint_with(sha256_hex(fingerprints_).substr(0, 16),
+                                         validation_fingerprints_, tokenizer_, windows_);
     return std::move(data_);
   }
 
@@ -92,6 +107,7 @@ class MixtureLoading {
       left_out_ += (left_out_.empty() ? "" : ", ") + name;
       return;
     }
+    validation_fingerprints_ += corpus.validation.fingerprint();
     validation_.push_back(
         {name, std::make_shared<WindowDataset>(corpus.validation, windows_, name), source.weight});
     data_.validation_tokens += corpus.validation.size();
@@ -102,6 +118,7 @@ class MixtureLoading {
       const auto tokens = load_validation(options_, tokenizer_);
       data_.validation = std::make_shared<WindowDataset>(tokens, windows_, "validation text");
       data_.validation_tokens = tokens.size();
+      validation_fingerprints_ = tokens.fingerprint();
     } else if (!validation_.empty()) {
       if (!left_out_.empty()) {
         log_warning(
@@ -124,7 +141,7 @@ class MixtureLoading {
   WindowOptions windows_;
   PretrainData data_;
   std::vector<MixtureSource> train_, validation_;
-  std::string fingerprints_;
+  std::string fingerprints_, validation_fingerprints_;
   std::string left_out_;  // of the validation data, by name
 };
 

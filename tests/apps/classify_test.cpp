@@ -254,7 +254,7 @@ TEST_F(ClassifyProgram, BadInputIsOneLineAndExitCodeTwo) {
       {{"--explain-method", "guess", "x"}, "leave_one_out"},
       {{"--shots", "3", "x"}, "--examples FILE"},
       {{"--format", "xml", "-i", "train.tsv"}, "jsonl"},
-      {{"--evaluate", "-i", "stories.txt"}, "--evaluate needs labels"},
+      {{"--evaluate", "-i", "stories.txt", "--format", "lines"}, "--evaluate needs labels"},
       {{"--evaluate", "-i", "label.tsv"}, "label 'other' is not one of"},
       {{"-i", "wide.txt"}, "this is UTF-16"},
       {{"-i", "empty.csv"}, "empty.csv: no rows"},

@@ -107,6 +107,14 @@ TEST(Classification, RefusesLabelsThatMakeNoSense) {
          "together at most 1");
 }
 
+TEST(Classification, TooFewBalancedRowsAreExplained) {
+  const ScratchFolder folder;
+  test::write(folder / "a.tsv", table({"a", "b"}, 9) + "rare\tx\n");
+  expect_error(
+      [&] { load_classification({.train = {folder / "a.tsv"}, .balance = Balance::kSmallest}); },
+      "smallest cuts each of the 3 labels to 1 row(s), as many as 'rare' has");
+}
+
 class ClassificationSet : public testing::Test {
  protected:
   std::vector<LabelledText> rows_{{"abc", 1, 0}, {"a", 0, 1}, {"abcde", 0, 2}};
@@ -123,6 +131,19 @@ TEST_F(ClassificationSet, PadsToTheLongestTextOfTheSet) {
   EXPECT_THAT(batch.labels, ElementsAre(1, 0));
   EXPECT_THAT(batch.lengths, ElementsAre(3, 1));
   EXPECT_TRUE(batch.targets.empty());
+}
+
+TEST_F(ClassificationSet, TheFingerprintCoversWhatIsLearnedFrom) {
+  const auto print = [&](const ClassificationDatasetOptions& options) {
+    return ClassificationDataset(rows_, tokenizer_, options).fingerprint();
+  };
+  const auto one = print({});
+  EXPECT_EQ(print({}), one);
+  EXPECT_NE(print({.max_length = 3}), one);
+  EXPECT_NE(print({.max_length = 3, .truncate = Truncate::kLeft}), print({.max_length = 3}));
+  EXPECT_NE(print({.pad_id = 9}), one);
+  rows_[0].label = 0;
+  EXPECT_NE(print({}), one);
 }
 
 TEST_F(ClassificationSet, MayPadToTheLongestOfTheBatchOnly) {

@@ -1,5 +1,7 @@
 #include "data/documents.h"
 
+#include <algorithm>
+
 #include "data/data_support.h"
 
 namespace gptkit {
@@ -64,9 +66,33 @@ TEST(Documents, RefuseWhatIsMissingOrEmpty) {
 
 TEST(Documents, RefuseBinaryFilesAndSayWhatUtf16Needs) {
   const ScratchFolder folder;
-  test::write(folder / "wide.txt", std::string_view("\xFF\xFEh\0i\0", 6));
-  expect_error([&] { texts({folder / "wide.txt"}); }, "byte 3 is NUL");
+  test::write(folder / "wide.txt", std::string_view("h\0i\0", 4));
+  expect_error([&] { texts({folder / "wide.txt"}); }, "byte 1 is NUL");
   expect_error([&] { texts({folder / "wide.txt"}); }, "iconv");
+}
+
+TEST(Documents, ByteOrderMarksAreLeftOutAndUtf16IsConverted) {
+  const ScratchFolder folder;
+  test::write(folder / "a.txt", "\xEF\xBB\xBFone");
+  test::write(folder / "b.txt", std::string_view("\xFF\xFEh\0\xE9\0", 6));
+  test::write(folder / "c.txt", "bytes \xE9");
+  test::write(folder / "d.jsonl", "\xEF\xBB\xBF{\"text\": \"two\"}");
+  test::write(folder / "e.JSONL", "{\"text\": \"caf\xE9\"}");
+  EXPECT_THAT(texts({folder.path()}), ElementsAre("one", "hé", "bytes \xE9", "two", "café"));
+}
+
+TEST(Documents, HalfACharacterCostsItsLineAndOtherFilesAreCounted) {
+  const ScratchFolder folder;
+  test::write(folder / "a.jsonl",
+              "{\"text\": \"x\"}\n{\"text\": \"\\ud83d\"}\n{\"text\": \"y\"}\n");
+  test::write(folder / "b.json", "[]");
+  testing::internal::CaptureStderr();
+  EXPECT_THAT(texts({folder.path()}), ElementsAre("x", "y"));
+  EXPECT_THAT(texts({folder.path()}), ElementsAre("x", "y"));
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, testing::HasSubstr("a.jsonl:2: half of a UTF-16 pair"));
+  EXPECT_THAT(said, testing::HasSubstr(": 1 file(s) that end neither in .txt nor in .jsonl"));
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 2) << "said once";
 }
 
 TEST(Documents, CharactersAreCodePoints) {

@@ -155,13 +155,101 @@ TEST_F(TableReading, WhatMakesTheWholeTableUnreadableIsAnError) {
   refuse("a.csv", "id,body\n1,x\n", {.columns = {.text_column = "text", .labelled = false}},
          "no column 'text'; the header row has 'id', 'body'");
   refuse("a.json", "{}", {}, "expected a JSON array");
-  refuse("a.txt",
-         std::string_view("\xFF\xFE"
-                          "a\0",
-                          4),
-         {}, "this is UTF-16");
+  refuse("a.txt", std::string_view("\xFF\xFE\0\0a\0\0\0", 8), {}, "this is UTF-32");
   expect_error([&] { TableReader(folder_ / "absent.tsv", {}); }, "absent.tsv");
   expect_error([&] { TableReader(folder_.path(), {}); }, "folder");
+}
+
+TEST_F(TableReading, AFirstRowWithALabelOfItsOwnIsAHeader) {
+  std::string rows = "Category,Message\n";
+  for (const char* label : {"ham", "spam", "ham", "spam", "ham", "ham"}) {
+    rows += std::string(label) + ",a text\n";
+  }
+  const TableReaderOptions texts{.columns = kTexts};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(read("a.csv", rows).size(), 6U);
+  EXPECT_EQ(read("a.csv", rows, texts).size(), 6U) << "the same rows without labels";
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("a.csv: 'Category', the label of the first row, is that of no other; "
+                              "the row is taken for a header"));
+  EXPECT_EQ(said.find("warning"), said.rfind("warning")) << "said once";
+  EXPECT_EQ(read("a.csv", rows, {.columns = {.header = TableHeader::kNone}}).front(),
+            "Category|Message");
+  EXPECT_EQ(read("a.csv", rows + "Category,x\n").size(), 8U);
+  EXPECT_EQ(read("a.csv", "Category,Message\nham,x\nspam,y\n").size(), 3U) << "too few to tell";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(read("b.csv", "Category,Message\nham,x\nham,y\nspam,z\n").size(), 4U);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("the row is taken for data"));
+  EXPECT_EQ(read("c.csv", "stars,review\n4,x\n2,y\n5,z\n").size(), 3U) << "no number among some";
+  EXPECT_EQ(read("d.csv", "bird," + std::string(200, 'x') + "\n" + rows.substr(17)).size(), 7U)
+      << "a text too long for a name";
+}
+
+TEST_F(TableReading, OtherEncodingsGiveTheSameRows) {
+  const std::vector<std::string> want = {"spam|Win £5", "ham|Hi"};
+  EXPECT_EQ(read("a.csv",
+                 "spam,Win \xA3"
+                 "5\nham,Hi\n"),
+            want);
+  EXPECT_EQ(read("a.csv",
+                 "\xEF\xBB\xBFspam,Win \xC2\xA3"
+                 "5\nham,Hi\n"),
+            want);
+  std::string little = "\xFF\xFE", big = "\xFE\xFF";
+  for (const char c : std::string("spam,Win \xA3"
+                                  "5\nham,Hi\n")) {
+    little += {c, '\0'};
+    big += {'\0', c};
+  }
+  EXPECT_EQ(read("a.csv", little), want);
+  EXPECT_EQ(read("a.csv", big), want);
+  EXPECT_THAT(read("A.TSV", "spam\tx\nham\ty\n"), ElementsAre("spam|x", "ham|y"));
+}
+
+TEST_F(TableReading, APipeIsJudgedByWhatHasCome) {
+  const auto through_pipe = [](const std::string& content, TableFormat format) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe(ends.data()), 0);
+    EXPECT_EQ(::write(ends[1], content.data(), content.size()), std::ssize(content));
+    ::close(ends[1]);
+    TableReader reader(ends[0], "standard input", {.columns = kTexts, .format = format});
+    auto all = entries(reader);
+    ::close(ends[0]);
+    return all;
+  };
+  std::string rows = "Category,Message\n";
+  for (int i = 0; i < 80; ++i) rows += i % 2 == 0 ? "ham,\xA3\n" : "spam,y\n";
+  const auto all = through_pipe(rows, TableFormat::kCsv);
+  ASSERT_EQ(all.size(), 80U);
+  EXPECT_EQ(all[0], "|£");
+  EXPECT_EQ(all[79], "|y");
+  EXPECT_THAT(through_pipe("caf\xC3\xA9\na\n", TableFormat::kLines), ElementsAre("|café", "|a"));
+  EXPECT_THAT(through_pipe(std::string("\xFF\xFE"
+                                       "a\0\n\0",
+                                       6),
+                           TableFormat::kLines),
+              ElementsAre("|a"));
+}
+
+TEST_F(TableReading, AFieldOverSeveralLinesIsSaidWithItsRow) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(read("a.tsv", "ham\tx\nham\t\"y\nspam\tz\"\nspam\tz\n").size(), 3U);
+  EXPECT_THAT(
+      testing::internal::GetCapturedStderr(),
+      HasSubstr("a.tsv: 1 row(s) have a field between double quotes that spans more than one "
+                "line: row 1."));
+}
+
+TEST_F(TableReading, JsonIsReadInEveryShape) {
+  const TableReaderOptions texts{.columns = kTexts};
+  for (const char* name : {"a.json", "a.jsonl"}) {
+    EXPECT_THAT(read(name, "[{\"text\":\"x\"},\n{\"text\":\"y\"}]", texts),
+                ElementsAre("|x", "|y"));
+    EXPECT_THAT(read(name, "{\"text\":\"x\"}\n{\"text\":\"y\"}", texts), ElementsAre("|x", "|y"));
+  }
+  EXPECT_THAT(read("a.json", R"({"rows": [{"text": "x"}], "n": 1})", texts), ElementsAre("|x"));
+  EXPECT_THAT(read("a.json", R"([{"text": "\udc00"}, {"text": "y"}])", texts),
+              ElementsAre(HasSubstr("a.json: row 0: half of a UTF-16 pair"), "|y"));
 }
 
 TEST_F(TableReading, AnEmptyInputHasNoRows) {

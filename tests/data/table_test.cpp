@@ -97,6 +97,21 @@ TEST(Table, JsonRowsHaveKeysForColumns) {
               ElementsAre("true|Hi"));
 }
 
+TEST(Table, OfTwoColumnsTheTextIsTheOneThatIsNotTheLabel) {
+  const ScratchFolder folder;
+  test::write(folder / "a.csv", "message,label\nHi,ham\n");
+  EXPECT_THAT(labels_and_texts(folder / "a.csv", {}), ElementsAre("ham|Hi"));
+  test::write(folder / "a.csv", "Text,Category\nHi,ham\n");
+  EXPECT_THAT(labels_and_texts(folder / "a.csv", {}), ElementsAre("ham|Hi"));
+}
+
+TEST(Table, HalfACharacterCostsItsRowAlone) {
+  const ScratchFolder folder;
+  test::write(folder / "a.jsonl",
+              "{\"text\": \"\\ud83d\", \"label\": 1}\n{\"text\": \"y\", \"label\": 2}\n");
+  EXPECT_THAT(labels_and_texts(folder / "a.jsonl", {}), ElementsAre("2|y"));
+}
+
 TEST(Table, RefusesWhatItCannotRead) {
   const ScratchFolder folder;
   const auto refuse = [&](const std::string& name, std::string_view content,
@@ -117,9 +132,11 @@ TEST(Table, RefusesWhatItCannotRead) {
   refuse("a.tsv", std::string_view("ham\tx\0y\n", 8), {},
          "a.tsv:1: row 0: byte 1 of the text is NUL");
   refuse("a.jsonl", "{\"text\": \"x\", \"label\": 1}\n{\"text\": \"y\"}\n", {},
-         "a.jsonl:2: row 1: no key 'label'");
-  refuse("a.jsonl", "[1]\n", {}, "a.jsonl:1: row 0: no JSON object");
+         "a.jsonl:2: row 1: no key 'label'; the row has 'text'");
+  refuse("a.jsonl", "[1]\n", {}, "a.jsonl: row 0: no JSON object");
   refuse("a.json", "{}", {}, "expected a JSON array");
+  refuse("a.tsv", "a\tcaf\xC3\xA9\nb\tcaf\xE9\n", {},
+         "a.tsv:2: row 1: byte 3 of the text is not UTF-8");
   refuse("a.json", R"([{"text": "x", "label": 1}, {"text": [], "label": 1}])", {}, "row 1");
   expect_error([&] { read_labelled_table(folder / "absent.tsv", {}); }, "absent.tsv");
 }

@@ -182,6 +182,18 @@ TEST(TokenShard, AFileThatShrinksWhileInUseIsAnError) {
   expect_error([&] { read(stream, 400, 200); }, "the file ends at byte 1000");
 }
 
+TEST(TokenShard, AnIdThatIsNoneAnyMoreIsNamedWhenItIsRead) {
+  const ScratchFolder folder;
+  test::write(folder / "a.bin", bytes_of<std::uint16_t>({1, 2, 3, 4}));
+  const auto stream = TokenStream::open({folder / "a.bin"}, 100);
+  test::write(folder / "a.bin", bytes_of<std::uint16_t>({1, 2, 65535, 4}));
+  EXPECT_THAT(read(stream, 0, 2), ElementsAre(1, 2));
+  expect_error(
+      [&] { read(stream, 1, 3); },
+      "a.bin: token 2 (byte 4) is id 65535, but the vocabulary has 100 tokens; the file was "
+      "changed while in use");
+}
+
 TEST(TokenShard, TheTokenizersDigestTellsVocabulariesApart) {
   class Other : public test::ByteTokenizer {
     std::string token_bytes(TokenId id) const override {
