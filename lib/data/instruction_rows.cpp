@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "data/json_rows.h"
 #include "data/text_encoding.h"
@@ -321,6 +322,7 @@ std::vector<InstructionRow> read_instructions(const std::filesystem::path& path,
                                               InstructionCounts& counts) {
   const auto name = printable(path.string(), 400);
   const auto text = read_text(path);
+  refuse_lfs_pointer(text, name);
   RowReader reader;
   std::vector<InstructionRow> rows;
   std::int64_t number = 0, empty = 0, broken = 0;

@@ -42,6 +42,18 @@ CorpusOptions corpus_options(const PretrainDataConfig& config, DocumentFilter* f
           .threads = threads};
 }
 
+/// "OLD-NEW": version 0.1 compared the training tokens alone.
+std::string fingerprint_with(const std::string& old, const std::string& validation,
+                             const Tokenizer& tokenizer, const WindowOptions& windows) {
+  Fingerprint all;
+  all.add(old);
+  all.add(validation);
+  all.add(tokenizer_sha256(tokenizer));
+  all.add(windows.length);
+  all.add(windows.stride);
+  return data_fingerprint(old, all);
+}
+
 PretrainData load_one(const CorpusOptions& options, const Tokenizer& tokenizer,
                       const WindowOptions& windows) {
   const auto corpus = load_corpus(options, tokenizer);
@@ -56,18 +68,6 @@ PretrainData load_one(const CorpusOptions& options, const Tokenizer& tokenizer,
   data.fingerprint = fingerprint_with(corpus.train.fingerprint(), corpus.validation.fingerprint(),
                                       tokenizer, windows);
   return data;
-}
-
-/// "OLD-NEW": version 0.1 compared the training tokens alone.
-std::string fingerprint_with(const std::string& old, const std::string& validation,
-                             const Tokenizer& tokenizer, const WindowOptions& windows) {
-  Fingerprint all;
-  all.add(old);
-  all.add(validation);
-  all.add(tokenizer_sha256(tokenizer));
-  all.add(windows.length);
-  all.add(windows.stride);
-  return data_fingerprint(old, all);
 }
 
 /// Loads a mixture source by source.

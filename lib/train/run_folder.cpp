@@ -3,8 +3,11 @@
 #include <fcntl.h>
 
 #include <array>
+#include <map>
 #include <set>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "base/descriptor.h"
 #include "base/error.h"
@@ -74,6 +77,47 @@ std::string without_blanks(const std::string& line) {
   return begin == std::string::npos ? "" : line.substr(begin);
 }
 
+/// Each line by the keys above it: "data.train" -> "  train: [a.txt]".
+std::map<std::string, std::string> settings_of(const std::string& yaml) {
+  std::map<std::string, std::string> settings;
+  std::map<std::string, int64_t> items;                    // of each list
+  std::vector<std::pair<std::size_t, std::string>> above;  // indentation and name
+  std::istringstream lines(yaml);
+  for (std::string line; std::getline(lines, line);) {
+    const auto indent = line.find_first_not_of(' ');
+    if (indent == std::string::npos) continue;
+    while (!above.empty() && above.back().first >= indent) above.pop_back();
+    auto name = above.empty() ? "" : above.back().second + ".";
+    name += line[indent] == '-' ? concat(items[name]++) : key_of(line);
+    settings.emplace(name, line);
+    above.emplace_back(indent, name);
+  }
+  return settings;
+}
+
+bool is_item(const std::string& name) {
+  return name.find_first_not_of("0123456789", name.rfind('.') + 1) == std::string::npos;
+}
+
+/// The lines of settings that differ: before and now. A key that `before` does not have was added
+/// by a later version of gptkit, whose default is what there was before.
+std::vector<std::pair<std::string, std::string>> changed_settings(const std::string& before,
+                                                                  const std::string& now) {
+  const auto old_settings = settings_of(before), new_settings = settings_of(now);
+  std::vector<std::pair<std::string, std::string>> changed;
+  for (const auto& [name, line] : new_settings) {
+    const auto old = old_settings.find(name);
+    const bool known = old != old_settings.end();
+    if (known ? old->second != line : is_item(name)) {
+      changed.emplace_back(known ? old->second : "", line);
+    }
+  }
+  for (const auto& [name, line] : old_settings) {
+    if (!new_settings.contains(name)) changed.emplace_back(line, "");
+  }
+  return changed;
+}
+
 }  // namespace
 
 RunFolder::RunFolder(fs::path path, RunMode mode)
@@ -95,12 +139,7 @@ void RunFolder::write_config(const std::string& yaml) const {
   if (!world().is_main()) return;
   const auto file = path_ / "config.yaml";
   if (resuming() && fs::exists(file)) {
-    std::istringstream before(read_file(file)), now(yaml);
-    while (before && now) {
-      std::string old_line, new_line;
-      std::getline(before, old_line);
-      std::getline(now, new_line);
-      if (old_line == new_line) continue;
+    for (const auto& [old_line, new_line] : changed_settings(read_file(file), yaml)) {
       const auto key = key_of(new_line);
       const bool freely = kMayChangeFreely.contains(key);
       require((freely || kMayChange.contains(key)) && key == key_of(old_line), file.string(),
