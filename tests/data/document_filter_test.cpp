@@ -99,7 +99,7 @@ TEST_F(Filter, DropsByControlCharacters) {
               ElementsAre(true, true, false, false));
   EXPECT_EQ(dropped(DropReason::kControlCharacters).examples.at(0).why,
             "20.0 % control characters");
-  test::write(folder_ / "bytes.txt", "\xff\xfe not UTF-8");
+  test::write(folder_ / "bytes.txt", "\xfd\xfe not UTF-8");
   DocumentFilter filter(config);
   expect_error([&] { filter.select({folder_ / "bytes.txt"}); },
                "bytes.txt: the document filter drops every document: control_characters 1");
