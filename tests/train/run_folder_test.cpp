@@ -125,7 +125,7 @@ TEST(RunFolder, RefusesToResumeWithAnotherConfigNamingTheLine) {
   expect_error([] { resumed_with(changed("  - a.txt\n", "")); }, "'- a.txt'");
   expect_error([] { resumed_with(changed("  - b.txt\n", "")); }, "'- b.txt'");
   expect_error([] { resumed_with(std::string(kConfig) + "  - c.txt\n"); }, "'- c.txt'");
-  expect_error([] { resumed_with(changed("epochs: 2", "lr: 2")); }, "'epochs: 2'");
+  expect_error([] { resumed_with(changed("epochs: 2", "lr: 2")); }, "'lr: 2'");
 }
 
 TEST(RunFolder, ARefusedConfigIsNotWritten) {
