@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <new>
 #include <string_view>
 
 #include "base/error.h"
@@ -33,20 +35,46 @@ void say(const char* text) {
   [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text, std::strlen(text));
 }
 
+/// An exception that nobody can catch: out of memory while LibTorch is loaded, or in a thread of
+/// its.
+void on_terminate() {
+  remove_temporaries();
+  say(program_name);
+  try {
+    if (const auto error = std::current_exception()) std::rethrow_exception(error);
+    say(": an internal error");
+  } catch (const std::bad_alloc&) {
+    say(": out of memory; use smaller sizes or a machine with more memory");
+  } catch (const std::exception& error) {
+    say(": an internal error: ");
+    say(error.what());
+  } catch (...) {
+    say(": an internal error");
+  }
+  say("\n");
+  ::_exit(1);
+}
+
 int folder_error = 0;  // why the working folder has no name
 
 /// MKL asks for the working folder when LibTorch is loaded, before main(), and ends the process
 /// when there is none. So it gets another one, until check_surroundings() says what is wrong.
-__attribute__((no_sanitize("address", "undefined"))) void find_folder(int, char**, char**) {
+__attribute__((no_sanitize("address", "undefined"))) void before_libraries(int argc, char** argv,
+                                                                           char**) {
   static char folder[PATH_MAX];
+  if (argc > 0) {
+    const char* const slash = std::strrchr(argv[0], '/');
+    program_name = slash ? slash + 1 : argv[0];
+  }
+  std::set_terminate(on_terminate);
   if (::syscall(SYS_getcwd, folder, sizeof folder) >= 0) return;
   folder_error = errno;
   if (::chdir("/") != 0) ::_exit(1);
 }
 
 /// Called by the loader before the constructors of any library.
-__attribute__((section(".preinit_array"), used)) void (*const kFindFolder)(int, char**,
-                                                                           char**) = find_folder;
+__attribute__((section(".preinit_array"),
+               used)) void (*const kBeforeLibraries)(int, char**, char**) = before_libraries;
 
 /// A page of a mapped file is gone. No way leads back from here into the code that wanted it.
 void on_bus_error(int signal, siginfo_t* info, void*) {

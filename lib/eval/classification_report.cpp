@@ -92,7 +92,7 @@ std::string to_text(const ClassificationReport& report) {
   size_t width = 10;
   std::vector<std::string> labels;
   for (const auto& figures : report.classes) {
-    labels.push_back(printable(figures.label));
+    labels.push_back(printable(figures.label, std::string::npos));
     width = std::max(width, columns(labels.back()) + 2);
   }
   std::string text = formatted("accuracy %.4f on %lld rows, 95 %% interval %.4f to %.4f\n\n",

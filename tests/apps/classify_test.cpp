@@ -55,6 +55,26 @@ TEST_F(ClassifyProgram, LabelsWithBlanksAndUnicodeComeBackAsTheyWere) {
   }
 }
 
+TEST_F(ClassifyProgram, ALabelOrATextNeitherBreaksAColumnNorSteersTheTerminal) {
+  std::string rows;
+  for (int i = 0; i < 40; ++i) {
+    rows +=
+        dump_json({{"label", i % 2 ? "a\tb" : "\x1b[31mred"}, {"text", concat("text ", i)}}) + "\n";
+  }
+  file("odd.jsonl", rows);
+  const auto trained =
+      run("finetune-classify", {"-q", "--threads", "1", "-m", "pre/model", "--out", "odd", "-s",
+                                "data.train=odd.jsonl", "-s", "train.max_steps=1"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const auto shown = run("classify", {"-q", "--threads", "1", "-m", "odd/model", "x\x1b[2Jy"}).out;
+  EXPECT_TRUE(shown.starts_with("a\\tb\t0.") || shown.starts_with("\\x1b[31mred\t0.")) << shown;
+  EXPECT_THAT(shown, testing::EndsWith("\tx\\x1b[2Jy\n"));
+  const auto measured = run("classify", {"-q", "--threads", "1", "-m", "odd/model", "--input",
+                                         "odd.jsonl", "--evaluate"});
+  EXPECT_EQ(measured.exit_code, 0) << measured.err;
+  EXPECT_THAT(measured.out + measured.err + trained.out + trained.err, Not(HasSubstr("\x1b")));
+}
+
 TEST_F(ClassifyProgram, EveryFormatGivesTheSameAnswersInOrder) {
   std::string tsv, csv = "text\n", jsonl, lines;
   for (int i = 0; i < 600; ++i) {  // several chunks

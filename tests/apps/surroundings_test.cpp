@@ -51,7 +51,7 @@ TEST_F(Surroundings, HelpAndVersionToAFullDiskFail) {
 TEST_F(Surroundings, AWorkingFolderThatIsGoneIsSaid) {
   for (const auto& program : kPrograms) {
     const auto result = after("mkdir gone && cd gone && rmdir ../gone", program, {"--version"});
-    expect_failure(result, 2, program, "the working folder cannot be found");
+    expect_failure(result, 2, program, "the working folder cannot be found: No such file");
   }
 }
 

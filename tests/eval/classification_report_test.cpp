@@ -87,6 +87,12 @@ TEST(ClassificationReport, AsATable) {
             "spam                       1          1\n");
 }
 
+TEST(ClassificationReport, ALabelDoesNotSteerTheTerminal) {
+  const auto text = to_text(classification_report({0, 1}, {0, 1}, {"\x1b[2J\nham", "b"}));
+  EXPECT_THAT(text, testing::HasSubstr("\\x1b[2J\\nham"));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("\x1b")));
+}
+
 TEST(ClassificationReport, ALongLabelLosesNoFigures) {
   const std::string label(400, 'x');
   const auto text = to_text(classification_report({0, 1}, {0, 1}, {label, "b"}));
