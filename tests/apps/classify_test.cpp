@@ -59,7 +59,8 @@ TEST_F(ClassifyProgram, ALabelOrATextNeitherBreaksAColumnNorSteersTheTerminal) {
   std::string rows;
   for (int i = 0; i < 40; ++i) {
     rows +=
-        dump_json({{"label", i % 2 ? "a\tb" : "\x1b[31mred"}, {"text", concat("text ", i)}}) + "\n";
+        dump_json(Json{{"label", i % 2 ? "a\tb" : "\x1b[31mred"}, {"text", concat("text ", i)}}) +
+        "\n";
   }
   file("odd.jsonl", rows);
   const auto trained =
