@@ -85,6 +85,16 @@ TEST_F(Surroundings, ASmallStackIsEnough) {
   }
 }
 
+TEST_F(Surroundings, AStackThatIsTooSmallForOpenMpIsRefused) {
+  expect_failure(run("generate", {"--version"}, {.environment = {{"OMP_STACKSIZE", "1M"}}}), 2,
+                 "generate", "OMP_STACKSIZE is '1M'; LibTorch's threads need at least 4M");
+  for (const char* enough : {"4M", "8192", "1g"}) {
+    EXPECT_EQ(
+        run("generate", {"--version"}, {.environment = {{"OMP_STACKSIZE", enough}}}).exit_code, 0)
+        << enough;
+  }
+}
+
 TEST_F(Surroundings, TooLittleMemoryIsSaidInOurWords) {
   const auto result = after("ulimit -v 1200000", "pretrain",
                             pretrain_arguments("large") + Arguments{"-s", "model.d_model=5000"});
