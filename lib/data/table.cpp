@@ -159,6 +159,9 @@ TableColumns find_columns(const std::vector<std::string>& first, const TableOpti
       return columns.header ? find_name(first, usual_name, true).value_or(fallback) : fallback;
     }
     auto found = columns.header ? find_name(first, wanted, false) : std::nullopt;
+    require(!found || std::count(first.begin(), first.end(), wanted) == 1, where,
+            ": more than one column is called '", printable(wanted, 40),
+            "'; number the columns from 0");
     if (!found) found = as_index(wanted);
     require(found.has_value(), where, ": no column '", wanted, "'; the header row has ",
             listed_names(first));

@@ -136,6 +136,12 @@ std::optional<DelimitedRecord> TableReader::next_record() {
 
 void TableReader::find_columns_of(const std::vector<std::string>& first) {
   n_field_ = first.size();
+  if (first.size() == 1 && options_.format == TableFormat::kCsv &&
+      first.front().find(';') != std::string::npos) {
+    warn_once(concat(source_->name(),
+                     ": the first row has one column, with a ';' in it; columns of a "
+                     ".csv file are separated by commas"));
+  }
   columns_ = find_columns(first, options_.columns, source_->name());
   if (options_.columns.header != TableHeader::kAuto || columns_->header) return;
   if (!first_row_is_header(first)) return;

@@ -131,7 +131,7 @@ TEST_F(ClassifyProgram, BadRowsAreNamedCountedAndTheOthersLabelled) {
   EXPECT_THAT(strict.out, HasSubstr("\tone\n"));
   EXPECT_EQ(lines_of(strict.out).size(), 1u);
 
-  const auto lines = classify({}, {.stdin_text = "good\nb\xff"
+  const auto lines = classify({}, {.stdin_text = "gööd\nb\xff"
                                                  "d\n"});
   EXPECT_EQ(lines.exit_code, 0);
   EXPECT_EQ(lines_of(lines.out).size(), 1u);
@@ -261,7 +261,7 @@ TEST_F(ClassifyProgram, AModelOfPairsAsksForTheSecondText) {
 }
 
 TEST_F(ClassifyProgram, BadInputIsOneLineAndExitCodeTwo) {
-  file("wide.txt", std::string("\xff\xfeh\0i\0", 6));
+  file("wide.txt", std::string("\xff\xfe\0\0h\0\0\0", 8));
   file("empty.csv", "");
   file("none.tsv", "a\nb\n");
   file("label.tsv", "other\tx\n");
@@ -277,7 +277,7 @@ TEST_F(ClassifyProgram, BadInputIsOneLineAndExitCodeTwo) {
       {{"--format", "xml", "-i", "train.tsv"}, "jsonl"},
       {{"--evaluate", "-i", "stories.txt", "--format", "lines"}, "--evaluate needs labels"},
       {{"--evaluate", "-i", "label.tsv"}, "label 'other' is not one of"},
-      {{"-i", "wide.txt"}, "this is UTF-16"},
+      {{"-i", "wide.txt"}, "this is UTF-32"},
       {{"-i", "empty.csv"}, "empty.csv: no rows"},
       {{"-i", "train.tsv", "--text-column", "body"}, "no column 'body'"},
       {{"-i", "."}, "is a folder"}};

@@ -240,6 +240,17 @@ TEST_F(TableReading, AFieldOverSeveralLinesIsSaidWithItsRow) {
                 "line: row 1."));
 }
 
+TEST_F(TableReading, OtherSeparatorsAndNamesThatRepeatAreSaid) {
+  testing::internal::CaptureStderr();
+  EXPECT_THAT(read("a.csv", "ham;x\nspam;y\n", {.columns = kTexts}),
+              ElementsAre("|ham;x", "|spam;y"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("a.csv: the first row has one column, with a ';' in it"));
+  expect_error(
+      [&] { read("a.csv", "body,label,body\nx,1,y\n", {.columns = {.text_column = "body"}}); },
+      "more than one column is called 'body'");
+}
+
 TEST_F(TableReading, JsonIsReadInEveryShape) {
   const TableReaderOptions texts{.columns = kTexts};
   for (const char* name : {"a.json", "a.jsonl"}) {
