@@ -62,7 +62,7 @@ TEST_F(Corpus, DocumentsAreJoinedByEndOfTextWithinEachPart) {
 class BeginsTexts : public ByteTokenizer {
  public:
   explicit BeginsTexts(TokenId begin) : begin_(begin) {}
-  std::optional<TokenId> begin_of_text() const override { return begin_; }
+  TextFrame frame() const override { return {.before = {begin_}, .behind = {}}; }
 
  private:
   TokenId begin_;
