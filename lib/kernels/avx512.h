@@ -38,6 +38,20 @@ GPTKIT_AVX512_INLINE void store(void* bfloat16, __m512 x, __mmask16 mask) {
   _mm256_mask_storeu_epi16(bfloat16, mask, narrow(x));
 }
 
+/// Loads and stores of 16 numbers, or of the first few: a masked store takes several times as long,
+/// so loops leave that to what is behind their last whole vector.
+struct AllLanes {
+  GPTKIT_AVX512 __m512 floats(const float* x) const { return _mm512_loadu_ps(x); }
+  GPTKIT_AVX512 __m512 load(const void* bfloat16) const { return avx512::load(bfloat16); }
+  GPTKIT_AVX512 void store(void* bfloat16, __m512 x) const { avx512::store(bfloat16, x); }
+};
+struct SomeLanes {
+  __mmask16 mask;
+  GPTKIT_AVX512 __m512 floats(const float* x) const { return _mm512_maskz_loadu_ps(mask, x); }
+  GPTKIT_AVX512 __m512 load(const void* bfloat16) const { return avx512::load(bfloat16, mask); }
+  GPTKIT_AVX512 void store(void* bfloat16, __m512 x) const { avx512::store(bfloat16, x, mask); }
+};
+
 /// e^x, to two units in the last place; 0 below -87, e^80 above 80: no result and no reciprocal is
 /// a denormal number, which processors take a hundred times as long for.
 GPTKIT_AVX512_INLINE __m512 exp(__m512 x) {

@@ -16,20 +16,28 @@ using torch::Tensor;
 
 constexpr int64_t kAtOnce = 4096;  // elements of a task
 
+template <class Lanes>
+GPTKIT_AVX512_INLINE void forward_at(const BFloat16* u, BFloat16* y, Lanes lanes) {
+  lanes.store(y, avx512::gelu(lanes.load(u)).value);
+}
+
 GPTKIT_AVX512 void forward_some(const BFloat16* u, int64_t count, BFloat16* y) {
-  for (int64_t i = 0; i < count; i += 16) {
-    const auto mask = avx512::lanes(count - i);
-    avx512::store(y + i, avx512::gelu(avx512::load(u + i, mask)).value, mask);
-  }
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16) forward_at(u + i, y + i, avx512::AllLanes{});
+  if (i < count) forward_at(u + i, y + i, avx512::SomeLanes{avx512::lanes(count - i)});
+}
+
+template <class Lanes>
+GPTKIT_AVX512_INLINE void backward_at(const BFloat16* u, const BFloat16* dy, BFloat16* du,
+                                      Lanes lanes) {
+  lanes.store(du, _mm512_mul_ps(lanes.load(dy), avx512::gelu(lanes.load(u)).slope));
 }
 
 GPTKIT_AVX512 void backward_some(const BFloat16* u, const BFloat16* dy, int64_t count,
                                  BFloat16* du) {
-  for (int64_t i = 0; i < count; i += 16) {
-    const auto mask = avx512::lanes(count - i);
-    const __m512 slope = avx512::gelu(avx512::load(u + i, mask)).slope;
-    avx512::store(du + i, _mm512_mul_ps(avx512::load(dy + i, mask), slope), mask);
-  }
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16) backward_at(u + i, dy + i, du + i, avx512::AllLanes{});
+  if (i < count) backward_at(u + i, dy + i, du + i, avx512::SomeLanes{avx512::lanes(count - i)});
 }
 
 class GeluFunction : public torch::autograd::Function<GeluFunction> {

@@ -31,23 +31,31 @@ struct Row {
   int64_t after() const { return 3 * H * D; }
 };
 
+/// Numbers i and following of each head's halves.
+template <class Lanes>
+GPTKIT_AVX512_INLINE void forward_at(int64_t i, const Row& s, const BFloat16* x, const float* cos,
+                                     const float* sin, BFloat16* y, Lanes lanes) {
+  const int64_t H = s.H, D = s.D, half = D / 2, group = H / s.G;
+  const __m512 c = lanes.floats(cos + i), sn = lanes.floats(sin + i);
+  for (int64_t h = 0; h < H + s.G; ++h) {  // queries, then keys
+    const auto* from = x + h * D + i;
+    const auto pair = turned({lanes.load(from), lanes.load(from + half)}, c, sn);
+    const bool query = h < H;
+    for (int64_t copy = 0; copy < (query ? 1 : group); ++copy) {
+      auto* to = y + (query ? h : H + (h - H) * group + copy) * D + i;
+      lanes.store(to, pair.a);
+      lanes.store(to + half, pair.b);
+    }
+  }
+}
+
 GPTKIT_AVX512 void forward_row(const Row& s, const BFloat16* x, const float* cos, const float* sin,
                                BFloat16* y) {
   const int64_t H = s.H, D = s.D, half = D / 2, group = H / s.G;
-  for (int64_t i = 0; i < half; i += 16) {
-    const auto mask = avx512::lanes(half - i);
-    const __m512 c = _mm512_maskz_loadu_ps(mask, cos + i),
-                 sn = _mm512_maskz_loadu_ps(mask, sin + i);
-    for (int64_t h = 0; h < H + s.G; ++h) {  // queries, then keys
-      const auto* from = x + h * D + i;
-      const auto pair = turned({avx512::load(from, mask), avx512::load(from + half, mask)}, c, sn);
-      const bool query = h < H;
-      for (int64_t copy = 0; copy < (query ? 1 : group); ++copy) {
-        auto* to = y + (query ? h : H + (h - H) * group + copy) * D + i;
-        avx512::store(to, pair.a, mask);
-        avx512::store(to + half, pair.b, mask);
-      }
-    }
+  int64_t i = 0;
+  for (; i + 16 <= half; i += 16) forward_at(i, s, x, cos, sin, y, avx512::AllLanes{});
+  if (i < half) {
+    forward_at(i, s, x, cos, sin, y, avx512::SomeLanes{avx512::lanes(half - i)});
   }
   const auto* values = x + (H + s.G) * D;
   for (int64_t h = 0; h < H; ++h) {
@@ -55,39 +63,52 @@ GPTKIT_AVX512 void forward_row(const Row& s, const BFloat16* x, const float* cos
   }
 }
 
-/// Up to 16 numbers summed over the heads of a group; `first` points at those of its first head.
+/// Numbers summed over the heads of a group; `first` points at those of its first head.
+template <class Lanes>
 GPTKIT_AVX512_INLINE __m512 sum_of_group(const BFloat16* first, int64_t group, int64_t D,
-                                         __mmask16 mask) {
-  __m512 sum = avx512::load(first, mask);
-  for (int64_t i = 1; i < group; ++i) sum = _mm512_add_ps(sum, avx512::load(first + i * D, mask));
+                                         Lanes lanes) {
+  __m512 sum = lanes.load(first);
+  for (int64_t i = 1; i < group; ++i) sum = _mm512_add_ps(sum, lanes.load(first + i * D));
   return sum;
+}
+
+template <class Lanes>
+GPTKIT_AVX512_INLINE void backward_at(int64_t i, const Row& s, const BFloat16* dy, const float* cos,
+                                      const float* sin, BFloat16* dx, Lanes lanes) {
+  const int64_t H = s.H, D = s.D, half = D / 2, group = H / s.G;
+  const __m512 c = lanes.floats(cos + i);
+  const __m512 back = _mm512_sub_ps(_mm512_setzero_ps(), lanes.floats(sin + i));
+  for (int64_t h = 0; h < H + s.G; ++h) {
+    const bool query = h < H;
+    const auto* from = dy + (query ? h : H + (h - H) * group) * D + i;
+    const int64_t copies = query ? 1 : group;
+    const auto pair =
+        turned({sum_of_group(from, copies, D, lanes), sum_of_group(from + half, copies, D, lanes)},
+               c, back);
+    lanes.store(dx + h * D + i, pair.a);
+    lanes.store(dx + h * D + i + half, pair.b);
+  }
 }
 
 /// Turns back, and adds up what was repeated.
 GPTKIT_AVX512 void backward_row(const Row& s, const BFloat16* dy, const float* cos,
                                 const float* sin, BFloat16* dx) {
   const int64_t H = s.H, G = s.G, D = s.D, half = D / 2, group = H / G;
-  for (int64_t i = 0; i < half; i += 16) {
-    const auto mask = avx512::lanes(half - i);
-    const __m512 c = _mm512_maskz_loadu_ps(mask, cos + i);
-    const __m512 back = _mm512_sub_ps(_mm512_setzero_ps(), _mm512_maskz_loadu_ps(mask, sin + i));
-    for (int64_t h = 0; h < H + G; ++h) {
-      const bool query = h < H;
-      const auto* from = dy + (query ? h : H + (h - H) * group) * D + i;
-      const int64_t copies = query ? 1 : group;
-      const auto pair =
-          turned({sum_of_group(from, copies, D, mask), sum_of_group(from + half, copies, D, mask)},
-                 c, back);
-      avx512::store(dx + h * D + i, pair.a, mask);
-      avx512::store(dx + h * D + i + half, pair.b, mask);
-    }
+  int64_t i = 0;
+  for (; i + 16 <= half; i += 16) backward_at(i, s, dy, cos, sin, dx, avx512::AllLanes{});
+  if (i < half) {
+    backward_at(i, s, dy, cos, sin, dx, avx512::SomeLanes{avx512::lanes(half - i)});
   }
   for (int64_t g = 0; g < G; ++g) {
-    for (int64_t i = 0; i < D; i += 16) {
-      const auto mask = avx512::lanes(D - i);
-      avx512::store(dx + (H + G + g) * D + i,
-                    sum_of_group(dy + (2 * H + g * group) * D + i, group, D, mask), mask);
+    const auto* from = dy + (2 * H + g * group) * D;
+    auto* to = dx + (H + G + g) * D;
+    int64_t j = 0;
+    for (; j + 16 <= D; j += 16) {
+      avx512::store(to + j, sum_of_group(from + j, group, D, avx512::AllLanes{}));
     }
+    if (j == D) continue;
+    const avx512::SomeLanes rest{avx512::lanes(D - j)};
+    rest.store(to + j, sum_of_group(from + j, group, D, rest));
   }
 }
 

@@ -20,26 +20,39 @@ GPTKIT_AVX512_INLINE __m512 sigmoid(__m512 x) {
   return _mm512_div_ps(one, _mm512_add_ps(one, avx512::exp(_mm512_sub_ps(_mm512_setzero_ps(), x))));
 }
 
+template <class Lanes>
+GPTKIT_AVX512_INLINE void forward_some(const BFloat16* gate, const BFloat16* up, BFloat16* y,
+                                       Lanes lanes) {
+  const __m512 g = lanes.load(gate), u = lanes.load(up);
+  lanes.store(y, _mm512_mul_ps(_mm512_mul_ps(g, sigmoid(g)), u));
+}
+
 GPTKIT_AVX512 void forward_row(const BFloat16* gate, int64_t F, BFloat16* y) {
-  for (int64_t i = 0; i < F; i += 16) {
-    const auto mask = avx512::lanes(F - i);
-    const __m512 g = avx512::load(gate + i, mask), u = avx512::load(gate + F + i, mask);
-    avx512::store(y + i, _mm512_mul_ps(_mm512_mul_ps(g, sigmoid(g)), u), mask);
-  }
+  int64_t i = 0;
+  for (; i + 16 <= F; i += 16) forward_some(gate + i, gate + F + i, y + i, avx512::AllLanes{});
+  if (i < F) forward_some(gate + i, gate + F + i, y + i, avx512::SomeLanes{avx512::lanes(F - i)});
 }
 
 /// With s = sigmoid(g): dg = dy u s (1 + g (1 - s)), du = dy g s.
+template <class Lanes>
+GPTKIT_AVX512_INLINE void backward_some(const BFloat16* gate, const BFloat16* dy, int64_t F,
+                                        BFloat16* dgate, Lanes lanes) {
+  const __m512 one = _mm512_set1_ps(1);
+  const __m512 g = lanes.load(gate), u = lanes.load(gate + F);
+  const __m512 d = lanes.load(dy), s = sigmoid(g);
+  const __m512 slope = _mm512_mul_ps(s, _mm512_fmadd_ps(g, _mm512_sub_ps(one, s), one));
+  lanes.store(dgate, _mm512_mul_ps(_mm512_mul_ps(d, u), slope));
+  lanes.store(dgate + F, _mm512_mul_ps(_mm512_mul_ps(d, g), s));
+}
+
 GPTKIT_AVX512 void backward_row(const BFloat16* gate, const BFloat16* dy, int64_t F,
                                 BFloat16* dgate) {
-  const __m512 one = _mm512_set1_ps(1);
-  for (int64_t i = 0; i < F; i += 16) {
-    const auto mask = avx512::lanes(F - i);
-    const __m512 g = avx512::load(gate + i, mask), u = avx512::load(gate + F + i, mask);
-    const __m512 d = avx512::load(dy + i, mask), s = sigmoid(g);
-    const __m512 slope = _mm512_mul_ps(s, _mm512_fmadd_ps(g, _mm512_sub_ps(one, s), one));
-    avx512::store(dgate + i, _mm512_mul_ps(_mm512_mul_ps(d, u), slope), mask);
-    avx512::store(dgate + F + i, _mm512_mul_ps(_mm512_mul_ps(d, g), s), mask);
+  int64_t i = 0;
+  for (; i + 16 <= F; i += 16) {
+    backward_some(gate + i, dy + i, F, dgate + i, avx512::AllLanes{});
   }
+  if (i == F) return;
+  backward_some(gate + i, dy + i, F, dgate + i, avx512::SomeLanes{avx512::lanes(F - i)});
 }
 
 class SwigluFunction : public torch::autograd::Function<SwigluFunction> {
