@@ -37,6 +37,8 @@ int main(int argc, char** argv) {
       std::cout << gptkit::config_to_yaml(config, &origins);
       return;
     }
+    const auto rows = std::filesystem::path(options.out) / "sweep.yaml";
+    if (options.resume && sweep.empty() && std::filesystem::exists(rows)) sweep = rows.string();
     if (!sweep.empty()) {
       gptkit::require(options.processes == 1, "--nproc and --sweep: choose one of them");
       const auto result = gptkit::run_classify_sweep(request, sweep);

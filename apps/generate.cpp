@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "common/cli.h"
 #include "common/settings.h"
 
@@ -54,6 +55,11 @@ int main(int argc, char** argv) {
                          " tokens/s, ended by ", to_string(result.finish_reason), "]");
       };
     }
-    gptkit::run_generate(*config, common.threads, events);
+    try {
+      gptkit::run_generate(*config, common.threads, events);
+    } catch (const gptkit::Stopped&) {
+      if (!common.json) std::cout << std::endl;  // the text ends here
+      throw;
+    }
   });
 }

@@ -34,7 +34,8 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
   app.add_option("-m,--model", options.model, "model folder or name to start from");
   auto* resume =
       app.add_flag("--resume", options.resume, "go on from the newest checkpoint in --out");
-  app.add_flag("--overwrite", options.overwrite, "replace the run that --out holds")
+  app.add_flag("--overwrite", options.overwrite,
+               "replace the run that --out holds, once the first step has worked")
       ->excludes(resume);
   app.add_flag("--tensorboard", options.tensorboard,
                "write what metrics.jsonl holds as a TensorBoard event file too");
@@ -96,20 +97,18 @@ TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
 
 void print_run(const std::filesystem::path& run, const TrainSummary& summary, bool json,
                const OrderedJson& more) {
-  OrderedJson result = {{"run", run.string()},
-                        {"model", (run / "model").string()},
-                        {"steps", summary.steps},
-                        {"tokens", summary.tokens},
-                        {"seconds", summary.seconds}};
+  OrderedJson result = {{"run", run.string()},        {"model", (run / "model").string()},
+                        {"steps", summary.steps},     {"tokens", summary.tokens},
+                        {"seconds", summary.seconds}, {"finished_before", summary.was_finished}};
   for (const auto& [name, value] : summary.last_evaluation) result[name] = value;
   for (const auto& [name, value] : more.items()) result[name] = value;
   if (json) {
     std::cout << dump_json(result) << '\n';
     return;
   }
-  std::cout << "trained  " << format_count(summary.steps) << " steps, "
-            << format_count(summary.tokens) << " tokens in " << format_duration(summary.seconds)
-            << '\n';
+  std::cout << (summary.was_finished ? "finished before: " : "trained  ")
+            << format_count(summary.steps) << " steps, " << format_count(summary.tokens)
+            << " tokens in " << format_duration(summary.seconds) << '\n';
   for (const auto& [name, value] : summary.last_evaluation) {
     std::cout << name << "  " << value << '\n';
   }

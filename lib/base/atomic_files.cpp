@@ -8,6 +8,8 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/log.h"
+#include "base/owned_folder.h"
 #include "base/remove_tree.h"
 #include "base/temporaries.h"
 
@@ -166,7 +168,7 @@ AtomicDirectory::~AtomicDirectory() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void AtomicDirectory::commit(bool replace) {
+void AtomicDirectory::commit(const OwnedFolder* replace) {
   walk(temporary_, [](const fs::directory_entry& entry) {
     std::error_code code;
     const auto type = entry.symlink_status(code).type();
@@ -183,7 +185,8 @@ void AtomicDirectory::commit(bool replace) {
     return;
   }
   if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) fail_writing(final_, errno);
-  require(replace, shown(final_), " already exists; remove it or choose another name");
+  require(replace != nullptr, shown(final_), " already exists; remove it or choose another name");
+  require_owned(final_, *replace);
 
   // Exchanging both names leaves no moment without a whole folder; where the file system cannot,
   // the old one steps aside first.
@@ -202,7 +205,14 @@ void AtomicDirectory::commit(bool replace) {
   }
   committed_ = true;
   sync_folder(parent);
-  try_remove_tree(old);
+  remove_owned(old, *replace);
+  std::error_code ignored;
+  if (!fs::exists(old, ignored)) return;
+  fs::path kept = final_;  // something was put into it at the last moment
+  kept += concat(".old-", ::getpid());
+  if (old != kept && ::rename(old.c_str(), kept.c_str()) != 0) fail_writing(kept, errno);
+  known_.forget();
+  log_warning(shown(kept), " holds files that came into ", shown(final_), " as it was replaced");
 }
 
 void remove_leftovers(const fs::path& folder) {

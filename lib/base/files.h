@@ -16,6 +16,7 @@ namespace gptkit {
 
 namespace fs = std::filesystem;
 
+struct OwnedFolder;
 struct FileMapping;
 
 /// What a message says behind the path of a file that lost bytes while it was being read.
@@ -101,7 +102,8 @@ void write_file_atomic(const fs::path& path, std::string_view content);
 void append_line(const fs::path& path, std::string_view line);
 
 /// A folder that appears whole or not at all: fill path(), then commit() syncs every file in it and
-/// renames it to its name. `replace` moves an existing folder of that name away first.
+/// renames it to its name. An existing folder of that name is replaced if all that it holds is on
+/// the list `replace` (base/owned_folder.h), else refused, with or without a list.
 class AtomicDirectory {
  public:
   explicit AtomicDirectory(fs::path final_path);
@@ -110,7 +112,7 @@ class AtomicDirectory {
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
 
   const fs::path& path() const { return temporary_; }
-  void commit(bool replace = false);
+  void commit(const OwnedFolder* replace = nullptr);
 
  private:
   fs::path final_, temporary_;

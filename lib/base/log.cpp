@@ -81,6 +81,11 @@ void set_log_file(const std::filesystem::path& path) {
   state().file = path;
 }
 
+std::filesystem::path log_file() {
+  const std::scoped_lock lock(state().mutex);
+  return state().file;
+}
+
 bool shows_colours(int descriptor) {
   const auto set = [](const char* name) {
     const char* const value = std::getenv(name);

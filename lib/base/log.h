@@ -15,6 +15,7 @@ LogLevel log_level();
 
 /// From now on every message is also appended, with the time of day, to this file (`run.log`).
 void set_log_file(const std::filesystem::path& path);
+std::filesystem::path log_file();  ///< empty: none
 
 /// The one place that decides about colours and redrawn lines: the descriptor is a terminal that
 /// has them (TERM is not `dumb`), and NO_COLOR is unset or empty.

@@ -61,4 +61,8 @@ void watch_stop_signals() { on_stop_signals(note, SA_RESTART); }
 
 int stop_signal() { return requested; }
 
+void stop_if_asked(std::string_view message) {
+  if (stop_signal() != 0) throw Stopped(stop_signal(), std::string(message));
+}
+
 }  // namespace gptkit

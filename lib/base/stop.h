@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace gptkit {
 
@@ -12,6 +13,7 @@ namespace gptkit {
 class Stopped : public std::runtime_error {
  public:
   Stopped(int signal, const std::string& message) : std::runtime_error(message), signal_(signal) {}
+  int signal() const { return signal_; }
   int exit_code() const { return 128 + signal_; }
 
  private:
@@ -27,5 +29,8 @@ void watch_stop_signals();
 
 /// The signal that asked for the end, or 0.
 int stop_signal();
+
+/// For long loops: throws Stopped with this message if a signal asked for the end.
+void stop_if_asked(std::string_view message);
 
 }  // namespace gptkit

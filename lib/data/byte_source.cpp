@@ -8,6 +8,7 @@
 
 #include "base/descriptor.h"
 #include "base/error.h"
+#include "base/stop.h"
 #include "text/unicode.h"
 
 namespace gptkit {
@@ -15,6 +16,14 @@ namespace gptkit {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{1} << 16;
+
+/// Waits until there is something to read, or a signal asks for the end: read() would start again.
+void wait_for_bytes(int descriptor) {
+  constexpr int kMilliseconds = 200;
+  pollfd wait{descriptor, POLLIN, 0};
+  while (::poll(&wait, 1, kMilliseconds) == 0) stop_if_asked("stopped while waiting for input");
+  stop_if_asked("stopped while reading");
+}
 
 }  // namespace
 
@@ -82,6 +91,7 @@ void ByteSource::detect() {
 std::size_t ByteSource::read_block(std::string& into) {
   const auto filled = into.size();
   into.resize(filled + kBlock);
+  if (offset_ < 0) wait_for_bytes(descriptor_);
   const auto n = uninterrupted([&] {
     return offset_ < 0 ? ::read(descriptor_, into.data() + filled, kBlock)
                        : ::pread(descriptor_, into.data() + filled, kBlock, offset_);

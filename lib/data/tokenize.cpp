@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/owned_folder.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "data/documents.h"
@@ -21,6 +22,7 @@
 #include "text/bpe_trainer.h"
 #include "text/character.h"
 #include "text/sentencepiece.h"
+#include "text/tokenizer_folder.h"
 #include "text/word.h"
 
 namespace gptkit {
@@ -197,45 +199,22 @@ std::shared_ptr<const Tokenizer> train_listed(const std::vector<fs::path>& files
   return word ? train_word_tokenizer(counts, options) : train_character_tokenizer(counts, options);
 }
 
-/// What tokenizers are known by; a folder with one of these holds a tokenizer.
-constexpr std::array<std::string_view, 6> kTokenizerFiles = {
-    "tokenizer.json",   "vocab.json",       "merges.txt",
-    kSentencePieceFile, kWordTokenizerFile, kCharacterTokenizerFile};
-
-bool holds_tokenizer(const fs::path& folder) {
-  return std::any_of(kTokenizerFiles.begin(), kTokenizerFiles.end(),
-                     [&](std::string_view name) { return is_there(folder / name); });
-}
-
-/// A folder with a tokenizer is replaced as a whole, so there must be nothing else in it: in a
+/// A folder to write to is new or empty, or holds a tokenizer alone that may be replaced: in a
 /// model's folder the tokenizer belongs to the weights.
-void check_replaceable(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto name = entry.path().filename().string();
-    const bool of_tokenizer =
-        std::find(kTokenizerFiles.begin(), kTokenizerFiles.end(), name) != kTokenizerFiles.end() ||
-        name == "special_tokens_map.json" || name == "tokenizer_config.json";
-    require(of_tokenizer, folder.string(), ": holds more than a tokenizer (", printable(name),
-            "), which --overwrite would remove; name another folder");
-  }
-}
-
-/// An existing folder is fine while no tokenizer is in it, or when that may be replaced.
-void check_free(const fs::path& folder, bool overwrite) {
+void check_free(const TokenizerTraining& training, const std::vector<fs::path>& inputs) {
+  const auto& folder = training.out;
   if (!is_there(folder)) return;
   require(is_folder(folder), folder.string(), ": is a file; name a folder to write to");
-  if (!holds_tokenizer(folder)) return;
-  require(overwrite, folder.string(),
+  require_replaceable_place(folder, inputs);
+  require_owned(folder, tokenizer_folder());
+  require(training.overwrite || fs::is_empty(folder), folder.string(),
           ": holds a tokenizer already; replace it with --overwrite, or name another folder");
-  check_replaceable(folder);
 }
 
-void save_tokenizer(const Tokenizer& tokenizer, const fs::path& folder) {
-  const bool replaces = holds_tokenizer(folder);
-  if (is_there(folder) && !replaces) return tokenizer.save(folder);
+void save_tokenizer(const Tokenizer& tokenizer, const fs::path& folder, bool overwrite) {
   AtomicDirectory output(folder);
   tokenizer.save(output.path());
-  output.commit(replaces);
+  output.commit(overwrite ? &tokenizer_folder() : nullptr);
 }
 
 std::shared_ptr<const Tokenizer> train_pieces(const std::vector<fs::path>& files,
@@ -270,10 +249,10 @@ std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& traini
           1 << 24);
   require(!training.out.empty(), "missing --out: the folder to write");
   require(!training.files.empty(), "missing FILE: the text to learn from");
-  check_free(training.out, training.overwrite);
   const auto files = expand_inputs(training.files);
+  check_free(training, files);
   const auto tokenizer = learn(files, training);
-  save_tokenizer(*tokenizer, training.out);
+  save_tokenizer(*tokenizer, training.out, training.overwrite);
   log_info("learned ", format_count(tokenizer->vocab_size()), " tokens, written to ",
            training.out.string());
   return tokenizer;

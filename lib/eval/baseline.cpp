@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "eval/logistic_regression.h"
 #include "eval/tfidf.h"
 #include "eval/trigger_words.h"
@@ -16,6 +17,7 @@ namespace gptkit {
 
 namespace {
 
+constexpr std::string_view kStopped = "stopped while training the simpler methods";
 constexpr double kC = 1;  // the strength of scikit-learn's default
 // 31 are enough for the book's messages; the bound is for large sets whose fit is slow.
 constexpr std::int64_t kMaxIterations = 200;
@@ -43,6 +45,7 @@ LogisticRegression fit(const TrainingSet& train, std::int64_t n_columns, const R
   ClassifiedRows data{{}, {}, n_columns, train.n_classes};
   data.rows.reserve(train.texts.size());
   for (const auto& text : train.texts) {
+    stop_if_asked(kStopped);
     data.rows.push_back(row_of(text.text));
     data.labels.push_back(text.label);
   }
@@ -73,7 +76,10 @@ class StandardFeatures {
         mean_(static_cast<std::size_t>(features_.size())),
         deviation_(mean_) {
     std::vector<std::vector<double>> rows;
-    for (const auto& row : train.texts) rows.push_back(features_(row.text));
+    for (const auto& row : train.texts) {
+      stop_if_asked(kStopped);
+      rows.push_back(features_(row.text));
+    }
     const auto n = static_cast<double>(rows.size());
     for (std::size_t f = 0; f < mean_.size(); ++f) {
       for (const auto& row : rows) mean_[f] += row[f] / n;
@@ -125,7 +131,10 @@ Baseline timed(const Train& train) {
 
 std::vector<std::vector<double>> Baseline::predict(const std::vector<std::string>& texts) const {
   std::vector<std::vector<double>> probabilities;
-  for (const auto& text : texts) probabilities.push_back(classify(text));
+  for (const auto& text : texts) {
+    stop_if_asked(kStopped);
+    probabilities.push_back(classify(text));
+  }
   return probabilities;
 }
 

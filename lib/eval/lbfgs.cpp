@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/stop.h"
+
 namespace gptkit {
 
 namespace {
@@ -76,6 +78,7 @@ bool search_line(const Objective& objective, const Point& from, const Vector& di
   const double limit = from.value + kRounding * std::abs(from.value);
   double low = 0, high = std::numeric_limits<double>::infinity();
   for (int trial = 0; trial < kTrials; ++trial) {
+    stop_if_asked("stopped while fitting");
     to.x = from.x;
     add_scaled(to.x, length, direction);
     to.value = objective(to.x, to.gradient);

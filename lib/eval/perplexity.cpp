@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/stop.h"
 #include "weights/finite.h"
 
 namespace gptkit {
@@ -78,6 +79,9 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& stream,
   int64_t predicted = 0;
   Progress progress("perplexity", static_cast<int64_t>(windows.size()), "windows");
   for (size_t i = 0; i < windows.size();) {
+    if (stop_signal() != 0) {
+      throw Stopped(stop_signal(), concat("stopped after ", i, " of ", windows.size(), " windows"));
+    }
     // A batch holds neighbours of the same length: all but the last windows of a text.
     const int64_t T = windows[i].length;
     std::vector<int64_t> inputs, targets;

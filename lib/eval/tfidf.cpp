@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/stop.h"
 
 namespace gptkit {
 
@@ -64,6 +65,7 @@ Tfidf::Tfidf(const std::vector<std::string_view>& texts, const TfidfOptions& opt
   check(options, texts.size());
   std::unordered_map<std::string, Spread, Hash, std::equal_to<>> spreads;
   for (std::int64_t i = 0; i < std::ssize(texts); ++i) {
+    stop_if_asked("stopped while training the simpler methods");
     const NGrams ngrams(texts[static_cast<std::size_t>(i)], options.unit);
     ngrams.for_each(options.min_n, options.max_n, [&](std::string_view ngram) {
       auto found = spreads.find(ngram);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "weights/finite.h"
 
 namespace gptkit {
@@ -109,7 +110,8 @@ const char* to_string(FinishReason reason) {
 void validate(const GenerationConfig& config) {
   validate(config.sampling);
   require(config.max_new_tokens >= 0 && config.max_new_tokens <= int64_t{1} << 31,
-          "max-new-tokens: ", config.max_new_tokens, " is out of range; expected 0 to ", int64_t{1} << 31);
+          "max-new-tokens: ", config.max_new_tokens, " is out of range; expected 0 to ",
+          int64_t{1} << 31);
   for (const auto& stop : config.stop) {
     require(!stop.empty(), "stop: an empty text would stop everything; leave it out");
   }
@@ -169,6 +171,11 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
   result.prefill_seconds = seconds_since(begin);
   begin = std::chrono::steady_clock::now();
   while (true) {
+    if (stop_signal() != 0) {
+      stream.finish();
+      throw Stopped(stop_signal(), concat("stopped after ", result.token_ids.size(), " of at most ",
+                                          config.max_new_tokens, " tokens"));
+    }
     const TokenId id = sampler.next(logits, sequence);
     const bool is_end =
         std::find(ends.begin(), ends.end(), id) != ends.end() || !model.tokenizer->contains(id);

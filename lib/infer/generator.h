@@ -45,7 +45,8 @@ struct Generation {
 using OnText = std::function<bool(std::string_view)>;
 
 /// Continues `prompt`. Fails when the prompt is empty or longer than the context. The model sees no
-/// more than its context: the token that a full context predicts is the last one (kContext).
+/// more than its context: the token that a full context predicts is the last one (kContext). Throws
+/// Stopped when a signal asks for the end (base/stop.h).
 Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
                     const GenerationConfig& config, const OnText& on_text = {});
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "weights/finite.h"
 
 namespace gptkit {
@@ -72,6 +73,7 @@ torch::Tensor class_logits(const TextClassifier& model,
   };
   auto logits = torch::empty({std::ssize(rows), classifier->n_class()}, torch::kFloat64);
   for (size_t begin = 0; begin < order.size();) {
+    stop_if_asked("stopped while classifying");
     std::vector<std::vector<TokenId>> chosen = {rows[order[begin]]};
     size_t end = begin + 1;
     while (end < order.size() && fits(begin, end)) chosen.push_back(rows[order[end++]]);

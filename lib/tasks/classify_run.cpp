@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "eval/report_format.h"
 #include "model/device.h"
 #include "tasks/classify.h"
@@ -123,6 +124,10 @@ class Sink {
   virtual void take(const TableRow& row, const Prediction& prediction) = 0;
   virtual void flush() {}
   virtual void finish(int64_t) {}
+  /// A signal ended it; what to say of the result so far.
+  virtual std::string stop() = 0;
+
+  int64_t taken = 0;  ///< rows so far
 };
 
 /// A line or a JSON object a text, and the page.
@@ -159,6 +164,11 @@ class Writer : public Sink {
   void flush() override { out_.flush(); }
   void finish(int64_t) override {
     if (page_) page_->finish();
+  }
+  std::string stop() override {
+    const auto note = concat("stopped after ", taken, " texts");
+    if (page_) page_->finish(note);
+    return note + "; their lines are complete";
   }
 
  private:
@@ -250,6 +260,9 @@ class EvaluationSink : public Sink {
     json["skipped"] = skipped;
     out_ << dump_json(json) << '\n';
   }
+  std::string stop() override {
+    return concat("stopped after ", taken, " texts; an evaluation needs all of them");
+  }
 
  private:
   std::unique_ptr<Evaluation> evaluation_;
@@ -325,24 +338,29 @@ void label_rows(Labeller& labeller, const Decision& decision, Sink& sink,
   for (size_t i = 0; i < rows.size(); ++i) {
     decision.apply_(predictions[i]);
     sink.take(rows[i], predictions[i]);
+    ++sink.taken;
   }
   sink.flush();
 }
 
 /// Reads the input to its end; how many rows were passed over.
 int64_t label_stream(Labeller& labeller, const Decision& decision, Sink& sink, RowStream& stream) {
-  for (auto rows = stream.next(); !rows.empty(); rows = stream.next()) {
-    std::vector<TableRow> usable;
-    for (auto& row : rows) {
-      const auto reason = labeller.refusal(row.text);
-      if (reason.empty()) {
-        usable.push_back(std::move(row));
-        continue;
+  try {
+    for (auto rows = stream.next(); !rows.empty(); rows = stream.next()) {
+      std::vector<TableRow> usable;
+      for (auto& row : rows) {
+        const auto reason = labeller.refusal(row.text);
+        if (reason.empty()) {
+          usable.push_back(std::move(row));
+          continue;
+        }
+        stream.skip(stream.place(row) + ": " + reason);
+        if (stream.failed()) break;
       }
-      stream.skip(stream.place(row) + ": " + reason);
-      if (stream.failed()) break;
+      if (!usable.empty()) label_rows(labeller, decision, sink, usable);
     }
-    if (!usable.empty()) label_rows(labeller, decision, sink, usable);
+  } catch (const Stopped& stopped) {
+    throw Stopped(stopped.signal(), sink.stop());
   }
   stream.finish();
   return stream.skipped();
@@ -367,6 +385,7 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
   } else {
     labeller = std::make_unique<FinetunedLabeller>(config);
   }
+  watch_stop_signals();
   const auto* classifier = labeller->classifier();
   const bool pairs = classifier && classifier->pairs, paired = !config.pair_column.empty();
   require(!stream || !pairs || paired, config.model.text,

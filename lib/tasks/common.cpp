@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "data/documents.h"
 #include "kernels/cross_entropy.h"
 #include "model/device.h"
 #include "train/distributed.h"
@@ -28,7 +29,24 @@ TaskRequest with_run_folder(TaskRequest request, const std::string& program) {
             ": no run to resume (there is no config.yaml); name the run folder with --out");
     files.push_back(saved);
   }
+  request.program = program;
   return request;
+}
+
+RunContext run_context(const TaskRequest& request, const std::vector<fs::path>& inputs) {
+  RunContext context{.program = request.program, .outer = request.outer};
+  context.inputs = request.inputs.files;
+  for (const auto& input : inputs) {
+    std::error_code code;
+    context.inputs.push_back(input);
+    if (input.empty() || fs::exists(input, code)) continue;
+    try {  // a glob
+      const auto files = expand_inputs({input});
+      context.inputs.insert(context.inputs.end(), files.begin(), files.end());
+    } catch (const Error&) {  // a model's name, or a fault that is found when it is read
+    }
+  }
+  return context;
 }
 
 torch::Device join_ranks(const std::string& device, const TrainConfig& config) {
@@ -126,13 +144,13 @@ void require_room(int64_t prompt_tokens, const LanguageModel& model, const std::
 }
 
 void write_sample(const LanguageModel& model, const SampleConfig& config, const std::string& when,
-                  const std::filesystem::path& run) {
+                  const RunFolder& run) {
   if (config.prompt.empty()) return;
   auto text =
       config.prompt +
       generate(model, encode_text(*model.tokenizer, config.prompt), to_generation(config)).text;
   std::replace(text.begin(), text.end(), '\n', ' ');
-  append_line(run / "samples.txt", when + ": " + text);
+  run.append_sample(when + ": " + text);
   log_info("  ", text);
 }
 

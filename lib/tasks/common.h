@@ -49,12 +49,19 @@ struct TaskRequest {
   ConfigInputs inputs;
   std::filesystem::path out;  ///< the run folder; empty: runs/<name of the config>
   RunMode mode = RunMode::kNew;
+  std::string program = {};          ///< its name, for messages
+  const RunFolder* outer = nullptr;  ///< the folder of a sweep, for one of its rows
   int threads = 0;
   bool dry_run = false;  ///< pretraining: three steps to measure, nothing written
 };
 
 /// The run folder of a request; a resumed run without a config of its own uses the folder's.
 TaskRequest with_run_folder(TaskRequest request, const std::string& program);
+
+/// What the run folder has to know: `inputs` are the files, folders, globs and model names that the
+/// run reads; the config files come with the request.
+RunContext run_context(const TaskRequest& request,
+                       const std::vector<std::filesystem::path>& inputs);
 
 /// Meets the other processes of the run, if the environment says that there are any
 /// (train/distributed.h), and gives this one's device: of several on a machine with GPUs each has
@@ -83,7 +90,7 @@ Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
 
 /// Appends "step ...: text" to samples.txt and logs it.
 void write_sample(const LanguageModel& model, const SampleConfig& config, const std::string& when,
-                  const std::filesystem::path& run);
+                  const RunFolder& run);
 
 /// The token that ends a document; fails, saying why it is needed, when there is none.
 TokenId require_end_of_text(const Tokenizer& tokenizer);

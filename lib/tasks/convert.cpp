@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/owned_folder.h"
 #include "base/progress.h"
 #include "chat/template.h"
 #include "weights/export.h"
+#include "weights/model_folder.h"
 #include "weights/model_source.h"
 
 namespace gptkit {
@@ -108,26 +110,52 @@ void add_tokenizer(const ModelSource& source, OrderedJson& json) {
   if (json["chat_template"].is_null()) json.erase("chat_template");
 }
 
+/// The files that a model is read from, and their folder.
+std::vector<fs::path> inputs_of(const ModelSource& source) {
+  std::vector<fs::path> inputs = {source.path};
+  for (const auto& file : source.files) inputs.push_back(file->path());
+  return inputs;
+}
+
+/// Fails where something is at OUT already that may not be replaced.
+void check_out(const ConvertConfig& config, const ModelSource& source, const fs::path& out) {
+  std::error_code missing;
+  if (!fs::exists(out, missing)) return;
+  for (const auto& input : inputs_of(source)) {
+    require(!fs::equivalent(out, input, missing), out.string(), ": IN and OUT are the same");
+  }
+  require_replaceable_place(out, inputs_of(source));
+  const bool empty_folder = fs::is_directory(out) && fs::is_empty(out);
+  require(config.overwrite || empty_folder, out.string(),
+          ": exists already; choose another name or give --overwrite");
+}
+
+/// --overwrite replaces a model, and no other file.
+void require_model_file(const fs::path& out) {
+  require(!fs::is_directory(out), out.string(), ": is a folder; expected the name of a file");
+  const bool other = fs::is_regular_file(out) && fs::file_size(out) > 0 && !is_model_file(out);
+  require(!other, out.string(),
+          ": is no model that convert writes, so it is not replaced; choose another name");
+}
+
 }  // namespace
 
 OrderedJson run_convert(const ConvertConfig& config, const std::string& in, const fs::path& out) {
   const auto source = open_model(in);
   const auto to = resolve(config.to, out);
   const auto dtype = resolve(config.dtype, source);
-  require(config.overwrite || !is_there(out), out.string(),
-          ": exists already; choose another name or give --overwrite");
-  require(!is_there(out) || !fs::equivalent(out, source.path), out.string(),
-          ": IN and OUT are the same");
+  check_out(config, source, out);
   if (to == ConvertTo::kHuggingFace) {
     require(!is_quantized(dtype),
             "a folder in Hugging Face's layout is written in float32, float16 "
             "or bfloat16, not in ",
             name(dtype));
+    if (is_there(out)) require_owned(out, model_folder());
     AtomicDirectory folder(out);
     export_hugging_face(source, *open_tokenizer(source), folder.path(), dtype);
-    folder.commit(/*replace=*/config.overwrite);
+    folder.commit(config.overwrite ? &model_folder() : nullptr);
   } else {
-    require(!is_folder(out), out.string(), ": is a folder; expected the name of a file");
+    require_model_file(out);
     if (to == ConvertTo::kGguf) export_gguf(source, *open_tokenizer(source), out, dtype);
     if (to == ConvertTo::kLlmc) export_llmc(source, out, dtype);
   }

@@ -35,7 +35,7 @@ template <class Visitor>
 void visit_fields(ConvertConfig& c, Visitor&& visit) {
   visit("to", c.to, "hf (a folder), gguf or llmc; auto: by OUT's ending (.gguf, .bin, else hf)");
   visit("dtype", c.dtype, "same as IN, float32, float16, bfloat16; gguf also q8_0 (int8), q4_0");
-  visit("overwrite", c.overwrite, "replace what is at OUT");
+  visit("overwrite", c.overwrite, "replace the model at OUT; anything else there is left alone");
 }
 
 /// Writes the model at `in` (anything --model takes) to `out`, tensor by tensor. `out` appears

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "data/corpus.h"
 #include "eval/perplexity.h"
 #include "model/device.h"
@@ -29,6 +30,7 @@ OrderedJson run_perplexity(const PerplexityConfig& config,
                                   *model.tokenizer);
   torch::InferenceMode inference;
   model.gpt->to(device);
+  watch_stop_signals();
   const auto begin = model.tokenizer->begin_of_text();
   const auto result =
       measure_perplexity(model.gpt, corpus.train,

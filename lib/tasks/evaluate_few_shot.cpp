@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/stop.h"
 #include "data/random_order.h"
 #include "eval/classification_report.h"
 #include "model/device.h"
@@ -109,8 +110,14 @@ OrderedJson run_few_shot_evaluation(const FewShotEvaluationConfig& config, int t
                         {"results", OrderedJson::array()}};
   Progress progress("evaluating", std::ssize(rows) * std::ssize(shots), "texts");
   int64_t done = 0;
-  for (const auto k : shots) {
-    result["results"].push_back(evaluate_at(classifier, rows, k, progress, done));
+  watch_stop_signals();
+  try {
+    for (const auto k : shots) {
+      result["results"].push_back(evaluate_at(classifier, rows, k, progress, done));
+    }
+  } catch (const Stopped& stopped) {
+    throw Stopped(stopped.signal(), concat("stopped after ", done, " of ",
+                                           std::ssize(rows) * std::ssize(shots), " texts"));
   }
   return result;
 }

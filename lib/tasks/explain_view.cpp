@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "text/unicode.h"
 
 namespace gptkit {
@@ -64,6 +65,21 @@ constexpr std::string_view kPageStyle =
     "p.head{margin:0;color:#555;font-size:14px}\n"
     "p.head b{color:#111}\n"
     "span{border-radius:3px}\n";
+
+constexpr std::string_view kHeadline = "<h1>What the classifier looked at</h1>\n";
+
+/// A path that is free, or holds an earlier page.
+const std::filesystem::path& checked(const std::filesystem::path& path) {
+  std::error_code code;
+  if (!fs::is_regular_file(path, code) || fs::file_size(path, code) == 0) return path;
+  const MappedFile file(path);
+  require(file.text().starts_with("<!doctype html>") &&
+              file.text().find(kHeadline) != std::string_view::npos,
+          path.string(),
+          ": is another file than a page of explanations, and is not replaced; name "
+          "a new file with --html");
+  return path;
+}
 
 }  // namespace
 
@@ -137,7 +153,8 @@ std::string to_line(const std::vector<ExplainedPiece>& pieces) {
   return line;
 }
 
-ExplainPage::ExplainPage(const std::filesystem::path& path, const PageHead& head) : file_(path) {
+ExplainPage::ExplainPage(const std::filesystem::path& path, const PageHead& head)
+    : file_(checked(path)) {
   const auto model = escaped_html(replace_invalid_utf8(head.model));
   file_.write("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
   file_.write(
@@ -145,7 +162,7 @@ ExplainPage::ExplainPage(const std::filesystem::path& path, const PageHead& head
       "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width\">\n");
   file_.write(concat("<title>", model, "</title>\n<style>\n", kPageStyle,
-                     "</style>\n</head>\n<body>\n<h1>What the classifier looked at</h1>\n"));
+                     "</style>\n</head>\n<body>\n", kHeadline));
   file_.write(
       concat("<p>", model, ", ", escaped_html(head.method),
              ". <span style=\"background:rgba(0,160,60,.6)\">Green</span> speaks for the label, "
@@ -171,7 +188,8 @@ void ExplainPage::add(const std::string& label, double probability,
   file_.write(html + "</p>\n");
 }
 
-void ExplainPage::finish() {
+void ExplainPage::finish(const std::string& note) {
+  if (!note.empty()) file_.write("<p><b>" + escaped_html(note) + "</b></p>\n");
   file_.write("</body>\n</html>\n");
   file_.commit();
 }

@@ -28,7 +28,8 @@ struct PageHead {
 };
 
 /// One HTML file without anything beside it (no script, no link), written text by text; it appears
-/// whole with finish(), or not at all.
+/// whole with finish(), or not at all. Of what may be there already, only another of these pages is
+/// replaced.
 class ExplainPage {
  public:
   ExplainPage(const std::filesystem::path& path, const PageHead& head);
@@ -36,7 +37,8 @@ class ExplainPage {
   /// A row of the page. Every text is escaped.
   void add(const std::string& label, double probability, const std::vector<ExplainedPiece>& pieces,
            bool truncated);
-  void finish();
+  /// `note` says what is missing, if anything.
+  void finish(const std::string& note = {});
 
  private:
   AtomicFile file_;

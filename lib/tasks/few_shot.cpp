@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "data/random_order.h"
 #include "model/device.h"
 #include "tasks/row_stream.h"
@@ -279,6 +280,7 @@ const std::vector<double>& FewShotClassifier::log_prior(int64_t shots) {
 }
 
 Prediction FewShotClassifier::predict(const std::string& text, std::optional<int64_t> most) {
+  stop_if_asked("stopped while classifying");
   const auto all_fit = [&](int64_t k) {
     if (!fits(text, k)) return false;
     return !config_.calibrate || std::all_of(std::begin(kNothing), std::end(kNothing),

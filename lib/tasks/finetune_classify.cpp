@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/stop.h"
 #include "data/fingerprint.h"
 #include "data/token_shard.h"
 #include "model/adapter.h"
@@ -16,6 +17,7 @@
 #include "tasks/classify_task.h"
 #include "tasks/trust_report.h"
 #include "train/distributed.h"
+#include "train/finished.h"
 
 namespace gptkit {
 
@@ -175,42 +177,49 @@ class Finetuning {
       : config_(config), device_(device), data_(data) {}
 
   /// The folder is made once data and model have been read.
-  FinetuneClassifySummary run(const fs::path& folder, RunMode mode) {
+  FinetuneClassifySummary run(const fs::path& folder, RunMode mode, RunContext context) {
     prepare_model();
     const auto train_set = dataset(data_.train, config_.classifier.max_tokens);
     model_.max_tokens = train_set->max_length();
     const auto validation_set = dataset(data_.validation, model_.max_tokens);
     prepare_head();
-    const RunFolder run(folder, mode);
+    const RunFolder run(folder, mode, std::move(context));
     run.write_config(config_to_yaml(config_));
+    FinetuneClassifySummary summary{.run = run.path()};
+    for (const auto& parameter : model_.classifier->parameters()) {
+      if (parameter.requires_grad()) summary.trainable_parameters += parameter.numel();
+    }
+    fingerprint_ =
+        fingerprint(data_, *train_set, *validation_set, *model_.tokenizer, loss_weights());
+    if (nothing_left(run, summary)) return summary;
     log_info("texts: ", data_.train.size(), " to train, ", data_.validation.size(),
              " to validate, ", data_.test.size(), " to test; at most ", model_.max_tokens,
              " tokens");
     tell_left_out(data_, *train_set, *validation_set);
 
-    ClassifyTaskOptions options{.fingerprint = "", .config = config_.train};
+    ClassifyTaskOptions options{.fingerprint = fingerprint_, .config = config_.train};
     options.class_weights = loss_weights();
-    options.fingerprint =
-        fingerprint(data_, *train_set, *validation_set, *model_.tokenizer, options.class_weights);
     options.language_model_loss = config_.classifier.language_model_loss;
     std::optional<FrozenTrunk> train_trunk, validation_trunk;
     if (const int64_t blocks = trunk_blocks(); blocks > 0) {
       const auto trunk = trunk_options(run.path());
-      train_trunk.emplace(model_.classifier, *train_set, blocks, trunk);
-      validation_trunk.emplace(model_.classifier, *validation_set, blocks, trunk);
+      try {
+        train_trunk.emplace(model_.classifier, *train_set, blocks, trunk);
+        validation_trunk.emplace(model_.classifier, *validation_set, blocks, trunk);
+      } catch (const Stopped& stopped) {  // in a fold or row after the first
+        throw Stopped(stopped.signal(),
+                      concat("stopped before the first step of ", run.path().string(),
+                             "; go on with: ", run.resume_command()));
+      }
       options.train_trunk = &*train_trunk;
       options.validation_trunk = &*validation_trunk;
-    }
-    FinetuneClassifySummary summary{.run = run.path()};
-    for (const auto& parameter : model_.classifier->parameters()) {
-      if (parameter.requires_grad()) summary.trainable_parameters += parameter.numel();
     }
     log_info(format_count(summary.trainable_parameters), " parameters learn");
     seed_everything(config_.seed);
     ClassifyTask task(model_.classifier, train_set, validation_set, options);
     summary.train = train(task, config_.train, run);
     if (!world().is_main()) return summary;
-    leave_model(run);
+    leave_classifier(run, summary.train);
     TrustReportOptions report{.class_weights = options.class_weights,
                               .precision = config_.train.precision};
     if (train_trunk) {
@@ -281,24 +290,51 @@ class Finetuning {
             .folder = folder};
   }
 
+  /// Whether the run that is resumed had ended and left its report.
+  bool nothing_left(const RunFolder& run, FinetuneClassifySummary& summary) const {
+    const auto done = nothing_left_to_train(run, fingerprint_);
+    if (!done) return false;
+    const auto file = run.path() / "report.json";
+    const bool there = world().is_main() && fs::exists(file);
+    const auto report = world().broadcast_text(there ? read_file(file) : "");
+    if (report.empty()) return false;
+    summary.train = *done;
+    summary.report = parse_json_ordered(report, file.string());
+    return true;
+  }
+
   /// After the last step: the adapter, which is then merged, and the model.
-  void leave_model(const RunFolder& run) {
+  void leave_classifier(const RunFolder& run, const TrainSummary& summary) {
     model_.classifier->eval();
+    SaveModel adapter;
     if (!adapter_.empty()) {
-      AtomicDirectory folder(run.path() / "adapter");
-      save_classifier_adapter(folder.path(), model_, config_.lora, config_.model.text);
-      folder.commit(/*replace=*/true);
-      merge_(adapter_);
+      adapter = [&](const fs::path& folder) {
+        save_classifier_adapter(folder, model_, config_.lora, config_.model.text);
+      };
     }
-    run.write_model([&](const fs::path& folder) { save_text_classifier(folder, model_); });
+    leave_model(
+        run, summary, fingerprint_,
+        [&](const fs::path& folder) {
+          merge_(adapter_);
+          save_text_classifier(folder, model_);
+        },
+        adapter);
+    if (summary.was_finished) merge_(adapter_);
   }
 
   void leave_report(const RunFolder& run, FinetuneClassifySummary& summary,
                     const TrustReportOptions& options) {
-    const auto report =
-        make_trust_report(model_, data_, config_.report, about(run, summary), options);
-    write_trust_report(report, run.path());
-    summary.report = to_json(report);
+    try {
+      const auto report =
+          make_trust_report(model_, data_, config_.report, about(run, summary), options);
+      write_trust_report(report, run.path());
+      summary.report = to_json(report);
+    } catch (const Stopped& stopped) {
+      throw Stopped(stopped.signal(),
+                    concat("stopped before the report was written; the model in ",
+                           (run.path() / "model").string(),
+                           " is complete; make the report with: ", run.resume_command()));
+    }
   }
 
   SplitLogits known(const ClassificationDataset& data, const FrozenTrunk& trunk) {
@@ -333,6 +369,7 @@ class Finetuning {
   GPT gpt_{nullptr};
   TextClassifier model_;
   AdapterLayers adapter_;
+  std::string fingerprint_;
 };
 
 /// The data of fold `i`: tested on it, validated on a part of the rest, trained on what remains.
@@ -380,22 +417,39 @@ OrderedJson folds_report(const std::vector<OrderedJson>& tests,
   return report;
 }
 
+/// A fold has the settings of all of them, and none of its own to go on with.
+void refuse_lone_fold(const TaskRequest& request) {
+  std::error_code ignored;
+  const auto all = fs::weakly_canonical(request.out, ignored).parent_path();
+  const bool lone = request.mode == RunMode::kResume && fs::exists(request.out / "metrics.jsonl");
+  require(!lone, request.out.string(), ": is one fold of several; go on with all of them: --out ",
+          all.string(), " --resume");
+}
+
+/// Tested on each fold in turn, in <out>/fold-1 ...; a resumed run keeps the folds that are done.
 FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const TaskRequest& request,
-                                  torch::Device device, const ClassificationData& data) {
+                                  const RunContext& context, torch::Device device,
+                                  const ClassificationData& data) {
   auto rows = data.train;
   rows.insert(rows.end(), data.validation.begin(), data.validation.end());
   rows.insert(rows.end(), data.test.begin(), data.test.end());
   const auto folds = stratified_folds(rows, data.labels, config.data.folds, data_seed(config));
+  refuse_lone_fold(request);
+  const RunFolder run(request.out, request.mode, context);
+  run.write_config(config_to_yaml(config));
   FinetuneClassifySummary all{.run = request.out};
   std::vector<OrderedJson> tests;
   for (size_t i = 0; i < folds.size(); ++i) {
     log_info("fold ", i + 1, " of ", folds.size());
     const auto part = fold_data(folds, i, data, config);
-    auto summary =
-        Finetuning(config, device, part).run(request.out / concat("fold-", i + 1), request.mode);
+    const auto folder = request.out / concat("fold-", i + 1);
+    const auto mode = run.mode_of(folder);
+    auto summary = Finetuning(config, device, part)
+                       .run(folder, mode, {.inputs = context.inputs, .outer = &run});
     all.train.steps += summary.train.steps;
     all.train.tokens += summary.train.tokens;
     all.train.seconds += summary.train.seconds;
+    all.train.was_finished = summary.train.was_finished && (i == 0 || all.train.was_finished);
     all.trainable_parameters = summary.trainable_parameters;
     if (world().is_main()) tests.push_back(summary.report.at("test"));
   }
@@ -403,6 +457,16 @@ FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const Ta
   all.report = folds_report(tests, data.labels);
   write_file_atomic(request.out / "report.json", dump_json(all.report, 2) + "\n");
   return all;
+}
+
+/// Files and folders that the run reads.
+std::vector<fs::path> inputs_of(const FinetuneClassifyConfig& config) {
+  auto inputs = config.data.train;
+  for (const auto* more : {&config.data.validation, &config.data.test}) {
+    inputs.insert(inputs.end(), more->begin(), more->end());
+  }
+  inputs.emplace_back(config.model.text);
+  return inputs;
 }
 
 }  // namespace
@@ -418,8 +482,9 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   seed_everything(config.seed);
   const auto data = load_data(config);
   validate(config.report, data.labels);
-  if (config.data.folds > 0) return run_folds(config, request, device, data);
-  return Finetuning(config, device, data).run(request.out, request.mode);
+  const auto context = run_context(request, inputs_of(config));
+  if (config.data.folds > 0) return run_folds(config, request, context, device, data);
+  return Finetuning(config, device, data).run(request.out, request.mode, context);
 }
 
 }  // namespace gptkit

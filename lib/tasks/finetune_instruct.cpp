@@ -1,13 +1,17 @@
 #include "tasks/finetune_instruct.h"
 
+#include <chrono>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/stop.h"
 #include "data/fingerprint.h"
 #include "data/token_shard.h"
 #include "model/device.h"
 #include "tasks/language_model_task.h"
 #include "train/distributed.h"
+#include "train/finished.h"
 
 namespace gptkit {
 
@@ -15,10 +19,10 @@ namespace {
 
 /// Answers the sample's instruction into samples.txt.
 void write_answer(const LanguageModel& model, const SampleConfig& sample, const std::string& when,
-                  const fs::path& run) {
+                  const RunFolder& run) {
   if (sample.prompt.empty()) return;
   const auto text = answer(model, {sample.prompt, ""}, to_generation(sample)).text;
-  append_line(run / "samples.txt", concat(when, ": ", sample.prompt, " -> ", text));
+  run.append_sample(concat(when, ": ", sample.prompt, " -> ", text));
   log_info("  ", sample.prompt, " -> ", text);
 }
 
@@ -59,39 +63,99 @@ void tell_left_out(const InstructionData& data, const InstructionDataset& train,
   if (!counts.empty()) log_warning("instructions: ", counts);
 }
 
-/// The book's instruction-data-with-response.json: the test rows and what the model answers.
-int64_t write_responses(const LanguageModel& model, const std::vector<InstructionRow>& rows,
-                        const ResponsesConfig& config, const fs::path& path) {
-  const auto all = static_cast<int64_t>(rows.size());
-  const int64_t count = config.count < 0 ? all : std::min(config.count, all);
-  GenerationConfig generation;
-  generation.max_new_tokens = config.max_new_tokens;
-  OrderedJson answers = OrderedJson::array();
-  const int64_t context = model.gpt->config().context_length;
-  const auto& chat = require_chat(model);
-  int64_t too_long = 0;
-  Progress progress("answering", count, "instructions");
-  for (int64_t i = 0; i < count; ++i) {
-    const auto& row = rows[static_cast<size_t>(i)];
-    const auto prompt = chat.encode_prompt(conversation_of(chat, row.prompt));
-    const bool fits = std::ssize(prompt) <= context;
-    too_long += !fits;
-    answers.push_back(
-        {{"instruction", row.prompt.instruction},
-         {"input", row.prompt.input},
-         {"output", row.output},
-         {"model_response", fits ? answer(model, row.prompt, generation).text : std::string()}});
-    progress.update(i + 1);
+/// responses.json, the book's instruction-data-with-response.json: the test rows and what the model
+/// answers; null where it has not answered yet.
+class Responses {
+ public:
+  /// Takes over what an interrupted run has answered already.
+  Responses(const RunFolder& run, const std::vector<InstructionRow>& rows,
+            const ResponsesConfig& config)
+      : run_(run), path_(run.path() / "responses.json") {
+    const auto all = std::ssize(rows);
+    const auto count = config.count < 0 ? all : std::min(config.count, all);
+    generation_.max_new_tokens = config.max_new_tokens;
+    for (int64_t i = 0; i < count; ++i) {
+      const auto& row = rows[static_cast<size_t>(i)];
+      rows_.push_back(row.prompt);
+      answers_.push_back({{"instruction", row.prompt.instruction},
+                          {"input", row.prompt.input},
+                          {"output", row.output},
+                          {"model_response", nullptr}});
+    }
+    if (run.same_config() && fs::exists(path_))
+      take_over(parse_json(read_file(path_), path_.string()));
   }
-  progress.finish();
-  if (too_long > 0) {
-    log_warning(too_long, " of ", count,
-                " test instructions are longer than the model's context of ", context,
-                " tokens: their answers are empty");
+
+  int64_t count() const { return std::ssize(rows_); }
+  int64_t answered() const {
+    return std::count_if(answers_.begin(), answers_.end(),
+                         [](const auto& row) { return !row.at("model_response").is_null(); });
   }
-  write_file_atomic(path, dump_json(answers, 4) + "\n");
-  return count;
-}
+
+  /// Answers what is not answered yet. What there is, is written now and then, and on a signal.
+  void complete(const LanguageModel& model) {
+    const int64_t context = model.gpt->config().context_length;
+    const auto& chat = require_chat(model);
+    int64_t too_long = 0;
+    Progress progress("answering", count(), "instructions", answered());
+    auto written = std::chrono::steady_clock::now();
+    try {
+      for (int64_t i = 0; i < count(); ++i) {
+        const auto& prompt = rows_[static_cast<size_t>(i)];
+        const auto ids = chat.encode_prompt(conversation_of(chat, prompt));
+        const bool fits = std::ssize(ids) <= context;
+        too_long += !fits;
+        auto& response = answers_[static_cast<size_t>(i)]["model_response"];
+        if (!response.is_null()) continue;
+        stop_if_asked("stopped while answering");
+        response = fits ? answer(model, prompt, generation_).text : std::string();
+        progress.update(answered());
+        if (std::chrono::steady_clock::now() - written < kRewrite) continue;
+        write();
+        written = std::chrono::steady_clock::now();
+      }
+    } catch (const Stopped& stopped) {
+      progress.finish();
+      write();
+      throw Stopped(
+          stopped.signal(),
+          concat("stopped after ", answered(), " of ", count(), " answers; they are in ",
+                 path_.string(), ", the model is complete; go on with: ", run_.resume_command()));
+    }
+    progress.finish();
+    if (too_long > 0) {
+      log_warning(too_long, " of ", count(),
+                  " test instructions are longer than the model's context of ", context,
+                  " tokens: their answers are empty");
+    }
+    write();
+  }
+
+ private:
+  static constexpr auto kRewrite = std::chrono::seconds(30);
+
+  const RunFolder& run_;
+  fs::path path_;
+  GenerationConfig generation_;
+  std::vector<PromptFields> rows_;
+  OrderedJson answers_ = OrderedJson::array();
+
+  /// Those that were given to the same instructions, in the same places.
+  void take_over(const Json& before) {
+    if (!before.is_array()) return;
+    for (size_t i = 0; i < std::min(before.size(), answers_.size()); ++i) {
+      const auto& old = before[i];
+      auto& row = answers_[i];
+      if (!old.is_object() || !old.value("model_response", Json()).is_string()) continue;
+      const bool same = old.value("instruction", Json()) == Json(row.at("instruction")) &&
+                        old.value("input", Json()) == Json(row.at("input")) &&
+                        old.value("output", Json()) == Json(row.at("output"));
+      if (same) row["model_response"] = old.at("model_response").get<std::string>();
+    }
+  }
+
+  void write() const { write_file_atomic(path_, dump_json(answers_, 4) + "\n"); }
+};
 
 }  // namespace
 
@@ -195,25 +259,38 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   const auto validation_set =
       std::make_shared<InstructionDataset>(encode_rows(chat, data.validation), options);
 
-  const RunFolder run(request.out, request.mode);
+  auto inputs = config.data.train;
+  for (const auto* more : {&config.data.validation, &config.data.test}) {
+    inputs.insert(inputs.end(), more->begin(), more->end());
+  }
+  inputs.emplace_back(config.model.text);
+  const RunFolder run(request.out, request.mode, run_context(request, inputs));
   run.write_config(config_to_yaml(config));
+  const auto data_fingerprint = fingerprint(data, *train_set, *validation_set, *model.tokenizer);
+  if (const auto done = nothing_left_to_train(run, data_fingerprint)) {
+    const Responses responses(run, data.test, config.responses);
+    const bool complete = responses.answered() == responses.count();
+    if (!world().broadcast_text(complete ? "complete" : "").empty()) {
+      return {*done, run.path(), responses.count()};
+    }
+  }
   log_info("instructions: ", train_set->size(), " to train, ", validation_set->size(),
            " to validate, ", data.test.size(), " to test");
   tell_left_out(data, *train_set, *validation_set, limit);
   model.gpt->to(device);
   seed_everything(config.seed);
-  LanguageModelTask task(
-      model,
-      {train_set, validation_set, fingerprint(data, *train_set, *validation_set, *model.tokenizer)},
-      config.train,
-      /*every_evaluation=*/false,
-      [&](const std::string& when) { write_answer(model, config.sample, when, run.path()); });
+  LanguageModelTask task(model, {train_set, validation_set, data_fingerprint}, config.train,
+                         /*every_evaluation=*/false, [&](const std::string& when) {
+                           write_answer(model, config.sample, when, run);
+                         });
   FinetuneInstructSummary summary{train(task, config.train, run), run.path()};
   if (!world().is_main()) return summary;
   model.gpt->eval();
-  run.write_model([&](const fs::path& folder) { save_language_model(folder, model); });
-  summary.responses =
-      write_responses(model, data.test, config.responses, run.path() / "responses.json");
+  leave_model(run, summary.train, data_fingerprint,
+              [&](const fs::path& folder) { save_language_model(folder, model); });
+  Responses responses(run, data.test, config.responses);
+  responses.complete(model);
+  summary.responses = responses.count();
   return summary;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/stop.h"
 #include "weights/finite.h"
 
 namespace gptkit {
@@ -89,6 +90,7 @@ FrozenTrunk::FrozenTrunk(Classifier classifier, const ClassificationDataset& dat
   Progress progress(concat("frozen blocks, ", options.what), n, "texts");
   int64_t done = 0;
   for (const auto& texts : batches_by_length(data)) {
+    stop_if_asked("stopped before the first step; nothing was trained");
     const auto batch = data.collate(texts);
     const auto ids = torch::from_blob(const_cast<int64_t*>(batch.inputs.data()),
                                       {batch.rows, batch.columns}, torch::kInt64);
@@ -123,6 +125,7 @@ torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationData
   const auto device = classifier->gpt()->device();
   auto logits = torch::empty({data.size(), classifier->n_class()}, torch::kFloat64);
   for (const auto& texts : batches_by_length(data)) {
+    stop_if_asked("stopped while classifying");
     const auto batch = data.collate(texts);
     const PrecisionScope scope(precision, device);
     const auto packing = classifier->packing(batch.columns, batch.lengths);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "data/text_encoding.h"
 #include "model/device.h"
 #include "tasks/common.h"
@@ -111,6 +112,7 @@ void run_generate(const GenerateConfig& wanted, int threads, const GenerateEvent
   if (config.chat && !require_chat(model).end_of_turn().empty()) {
     generation.stop.push_back(require_chat(model).end_of_turn());
   }
+  watch_stop_signals();
   for (int64_t i = 0; i < config.num_return_sequences; ++i) {
     if (events.on_prompt) events.on_prompt(prompt);
     const auto result = generate(model, ids, generation, events.on_text);

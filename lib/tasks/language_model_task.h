@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/stop.h"
 #include "tasks/common.h"
 #include "train/distributed.h"
 #include "train/trainer.h"
@@ -42,16 +43,27 @@ class LanguageModelTask : public TrainingTask {
     auto metrics =
         evaluate_language_model(model_.gpt, data_.train_sample ? data_.train_sample : data_.train,
                                 data_.validation, config_);
-    if (every_evaluation_ && world().is_main()) write_sample_("evaluation");
+    if (every_evaluation_) write_sample("evaluation");
     return metrics;
   }
 
+  bool has_validation() const override { return data_.validation != nullptr; }
+
   Metrics end_epoch(int64_t epoch) override {
-    if (!every_evaluation_ && world().is_main()) write_sample_(concat("epoch ", epoch + 1));
+    if (!every_evaluation_) write_sample(concat("epoch ", epoch + 1));
     return {};
   }
 
  private:
+  void write_sample(const std::string& when) {
+    if (!world().is_main()) return;
+    try {
+      write_sample_(when);
+    } catch (const Stopped&) {  // several ranks stop together, after the step
+      if (world().size() == 1) throw;
+    }
+  }
+
   LanguageModel model_;
   Data data_;
   const TrainConfig& config_;

@@ -9,6 +9,7 @@
 #include "model/init.h"
 #include "tasks/language_model_task.h"
 #include "train/distributed.h"
+#include "train/finished.h"
 
 namespace gptkit {
 
@@ -84,12 +85,22 @@ void report_data(const PretrainData& data, const PretrainConfig& config, const R
   if (data.filter_report) {
     log_info(describe(*data.filter_report));
     const auto report = dump_json(to_json(*data.filter_report), 2) + "\n";
-    if (world().is_main()) write_file_atomic(run.path() / kFilterReportFile, report);
+    run.when_begun([&run, report] { write_file_atomic(run.path() / kFilterReportFile, report); });
   }
   if (!data.mixture) return;
   const auto steps = run_length(config.train, train_loader(data, config.train)).steps;
   log_info(mixture_table(data, config.data, steps * config.train.batch_size(),
                          config.model.context_length));
+}
+
+/// Files, folders and globs that the run reads.
+std::vector<fs::path> inputs_of(const PretrainConfig& config) {
+  std::vector<fs::path> inputs = config.data.train;
+  for (const auto& source : config.data.sources) inputs.push_back(source.path);
+  for (const auto& file : parse_validation(config.data.validation).files) inputs.push_back(file);
+  inputs.emplace_back(config.model.from.text);
+  inputs.emplace_back(config.tokenizer.text);
+  return inputs;
 }
 
 }  // namespace
@@ -154,8 +165,11 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
     const double forward = forward_flops(config.model, config.train.batch_size(), context);
     return {{}, {}, dry_run(task, config.train, /*flops=*/3 * forward)};
   }
-  const RunFolder run(request.out, request.mode);
+  const RunFolder run(request.out, request.mode, run_context(request, inputs_of(config)));
   run.write_config(config_to_yaml(config));
+  if (const auto done = nothing_left_to_train(run, data.fingerprint)) {
+    return {*done, run.path(), std::nullopt};
+  }
   log_info("model: ", format_count(parameter_count(model.gpt->config())),
            " parameters; text: ", format_count(data.train_tokens), " training and ",
            format_count(data.validation_tokens), " validation tokens; windows of ", context,
@@ -165,10 +179,11 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
   LanguageModelTask task(
       model, {data.train, data.validation, data.fingerprint, data.train_sample}, config.train,
       config.sample.every_evaluation,
-      [&](const std::string& when) { write_sample(model, config.sample, when, run.path()); });
+      [&](const std::string& when) { write_sample(model, config.sample, when, run); });
   const auto summary = train(task, config.train, run);
   model.gpt->eval();
-  run.write_model([&](const fs::path& folder) { save_language_model(folder, model); });
+  leave_model(run, summary, data.fingerprint,
+              [&](const fs::path& folder) { save_language_model(folder, model); });
   return {summary, run.path(), std::nullopt};
 }
 

@@ -119,15 +119,20 @@ SweepResult run_classify_sweep(const TaskRequest& wanted, const fs::path& file) 
   const auto sweep = load_sweep(file);
   auto request = wanted;
   if (request.out.empty()) request.out = fs::path("runs") / file.stem();
+  request = with_run_folder(request, "finetune-classify");
+  ConfigOrigins origins;
+  const auto base = load_finetune_classify_config(request.inputs, origins);
   const auto json_file = request.out / "sweep.json";
   OrderedJson before = OrderedJson::array();
   if (request.mode == RunMode::kResume && is_there(json_file)) {
     before = parse_json_ordered(read_file(json_file), json_file.string());
     require(before.is_array(), json_file.string(), ": expected a list; remove it to start anew");
   }
-  require(request.mode != RunMode::kNew || !is_there(json_file), request.out.string(),
-          ": holds a sweep already; name another --out, or go on with --resume");
-  fs::create_directories(request.out);
+  auto inputs = base.data.train;
+  inputs.push_back(file);
+  const RunFolder run(request.out, request.mode, run_context(request, inputs));
+  run.write_config(config_to_yaml(base));
+  run.when_begun([&] { write_file_atomic(run.path() / "sweep.yaml", config_to_yaml(sweep)); });
 
   SweepResult result{.rows = OrderedJson::array(), .markdown = {}};
   for (size_t i = 0; i < sweep.rows.size(); ++i) {
@@ -135,13 +140,18 @@ SweepResult run_classify_sweep(const TaskRequest& wanted, const fs::path& file) 
     log_info("row ", i + 1, " of ", sweep.rows.size(), ": ", row.name);
     auto one = request;
     one.out = request.out / folder_name(i + 1, row.name);
-    if (request.mode == RunMode::kResume && !is_there(one.out)) one.mode = RunMode::kNew;
+    one.mode = run.mode_of(one.out);
+    one.outer = &run;
     const auto earlier = finished(before, row);
     result.rows.push_back(earlier ? *earlier : run_row(one, row, file.string()));
     result.markdown = to_markdown(result.rows);
+    if (run.replaces_a_run()) continue;  // no row has begun yet
+    run.begin();
     write_file_atomic(json_file, dump_json(result.rows, 2) + "\n");
     write_file_atomic(request.out / "sweep.md", result.markdown);
   }
+  require(!run.replaces_a_run(), request.out.string(),
+          ": not replaced, for no row could be trained: ", result.rows.front().value("error", ""));
   return result;
 }
 

@@ -35,9 +35,10 @@ struct SweepResult {
 };
 
 /// Finetunes a classifier for each row of the file: the request's config with the row's settings
-/// over it, in <out>/01-<name> ... A row that fails (a model that is not here, say) says so in the
-/// table and the next one follows. Writes <out>/sweep.json and sweep.md after each row; with
-/// RunMode::kResume finished rows are kept and an interrupted one goes on.
+/// over it, in <out>/01-<name> ... The rows are kept in <out>/sweep.yaml. A row that fails (a model
+/// that is not here, say) says so in the table and the next one follows. Writes <out>/sweep.json
+/// and sweep.md after each row; with RunMode::kResume finished rows are kept and an interrupted one
+/// goes on.
 SweepResult run_classify_sweep(const TaskRequest& request, const std::filesystem::path& file);
 
 }  // namespace gptkit

@@ -1,5 +1,6 @@
 #include "train/agreement.h"
 
+#include <array>
 #include <csignal>
 
 #include "base/config.h"
@@ -41,11 +42,16 @@ void require_same_run(World& world, TrainingTask& task, const TrainConfig& confi
 
 int agreed_stop_signal(World& world) {
   if (world.size() == 1) return stop_signal();
-  auto counts = torch::zeros({2}, torch::kInt64);
-  if (stop_signal() != 0) counts[stop_signal() == SIGTERM ? 1 : 0] = 1;
+  constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};  // the first that any of them got
+  auto counts = torch::zeros({std::ssize(kSignals)}, torch::kInt64);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    if (stop_signal() == kSignals[i]) counts[static_cast<int64_t>(i)] = 1;
+  }
   world.sum_(counts);
-  if (counts[1].item<int64_t>() > 0) return SIGTERM;
-  return counts[0].item<int64_t>() > 0 ? SIGINT : 0;
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    if (counts[static_cast<int64_t>(i)].item<int64_t>() > 0) return kSignals[i];
+  }
+  return 0;
 }
 
 }  // namespace gptkit

@@ -11,7 +11,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/remove_tree.h"
+#include "base/owned_folder.h"
+#include "train/run_files.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {
@@ -42,11 +43,17 @@ std::vector<fs::path> checkpoints(const fs::path& run) {
   return found;
 }
 
-/// A half-removed folder would be taken for a damaged one: it loses its name first.
+/// A half-removed folder would be taken for a damaged one: it loses its name first. One that cannot
+/// be removed costs the disk, not the run.
 void remove_checkpoint(const fs::path& folder) {
-  const fs::path aside = folder.string() + ".tmp-removed";
-  fs::rename(folder, aside);
-  remove_tree(aside);
+  try {
+    require_owned(folder, checkpoint_files());
+    const fs::path aside = folder.string() + ".tmp-removed";
+    fs::rename(folder, aside);
+    remove_owned(aside, checkpoint_files());
+  } catch (const std::exception& error) {
+    log_warning("an old checkpoint stays: ", error.what());
+  }
 }
 
 Json to_json(const TrainState& state) {
@@ -106,8 +113,9 @@ void read_later_keys(const Json& json, const std::string& where, TrainState& sta
 }
 
 TrainState from_json(const Json& json, const std::string& where) {
-  require(json_int(json, "version", where) == 1, where,
-          ": written by another version of gptkit; expected version 1");
+  const auto version = json_int(json, "version", where);
+  require(version == 1, where, ": a checkpoint of version ", version,
+          ", written by another version of gptkit; expected version 1");
   TrainState state;
   state.steps_done = json_int(json, "steps_done", where);
   state.tokens = json_int(json, "tokens", where);
@@ -158,7 +166,7 @@ void save_checkpoint(const fs::path& run, const torch::nn::Module& module,
   save_tensors(folder.path() / "optimizer.safetensors", tensors);
   write_file_atomic(folder.path() / "state.json", to_text(state));
   write_manifest(folder.path());
-  folder.commit(/*replace=*/true);
+  folder.commit(&checkpoint_files());
 
   auto all = checkpoints(run);
   // Later ones were damaged and passed over on resume: they must not push out whole ones.

@@ -90,14 +90,17 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("eval_batches", c.eval_batches,
         "batches of a step's size per evaluation; 0: all (a classifier: all of validation, as many "
         "of training)");
-  visit("checkpoint_every", c.checkpoint_every, "steps between checkpoints; 0: only on a signal");
+  visit("checkpoint_every", c.checkpoint_every,
+        "steps between checkpoints; 0: only at the end and on a signal");
   visit("keep_checkpoints", c.keep_checkpoints, "newest checkpoints kept");
   visit("keep_best", c.keep_best,
         "keep the checkpoint of the lowest val_loss too, and end with its weights");
   visit("early_stopping", c.early_stopping,
         "stop after this many evaluations in a row without a lower val_loss; 0: off");
   visit("spike_factor", c.spike_factor,
-        "stop when a step's loss exceeds this many times the recent median (or 1); 0: off");
+        "stop when a step's loss exceeds this many times the median of the last 64 (or 1), from "
+        "step 16 "
+        "on; 0: off");
   visit("tensorboard", c.tensorboard, "write TensorBoard event files too");
   visit("shard_optimizer", c.shard_optimizer,
         "several processes: each keeps and updates its share of AdamW's moments (ZeRO stage 1)");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "train/checkpoint.h"
 #include "train/distributed.h"
 
@@ -20,6 +21,8 @@ double mean_over_batches(std::shared_ptr<const Dataset> data, const EvaluationOp
   double sum = 0, count = 0;
   int64_t micro_batches = 0;
   for (int64_t i = 0; i < batches; ++i) {
+    // An evaluation may take long. Several ranks stop together, after it.
+    if (ranks.size() == 1) stop_if_asked("stopped while evaluating");
     const auto batch = loader.next();
     // Endless data go on behind their size: what is there is measured once.
     const int64_t left = loader.dataset().size() - i * options.loader.batch_size;

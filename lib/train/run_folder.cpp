@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -12,18 +13,19 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/remove_tree.h"
+#include "base/owned_folder.h"
 #include "train/distributed.h"
-#include "train/tensorboard.h"
+#include "train/run_files.h"
+#include "weights/model_folder.h"
 
 namespace gptkit {
 
 namespace {
 
-constexpr std::array kOurFiles = {"config.yaml", "run.log",           "metrics.jsonl",
-                                  "loss.svg",    "samples.txt",       "responses.json",
-                                  "report.json", "filter-report.json"};
-constexpr std::array kOurFolders = {"checkpoints", "model"};
+using Part = RunFile::Part;
+constexpr const char* kLogFile = "run.log";
+/// The log of a run that has not replaced another yet.
+constexpr const char* kFirstLogFile = ".run.log";
 
 /// A resumed run may have other values of these; its result is then another one ...
 const std::set<std::string> kMayChange = {
@@ -37,9 +39,12 @@ const std::set<std::string> kMayChangeFreely = {
 /// Which launch the run belongs to, where the launcher starts ranks again.
 constexpr const char* kLaunchFile = ".launch";
 
-bool holds_run(const fs::path& path) {
-  return fs::exists(path / "metrics.jsonl") || fs::exists(path / "checkpoints") ||
-         fs::exists(path / "model");
+/// The list's entry for a name, or null.
+const RunFile* run_file(const std::string& name) {
+  for (const auto& file : run_files()) {
+    if (fits_pattern(name, file.name)) return &file;
+  }
+  return nullptr;
 }
 
 /// Ranks that are started again have the same options as the first time; but then the run is there.
@@ -50,21 +55,93 @@ RunMode settled(const fs::path& path, RunMode wanted) {
   return begun_by_this_launch && holds_run(path) ? RunMode::kResume : wanted;
 }
 
-fs::path prepared(const fs::path& path, RunMode mode) {
-  std::error_code error;
+/// A run replaces these as a whole.
+void require_own_results(const fs::path& run) {
+  for (const auto& file : run_files()) {
+    const auto path = run / file.name;
+    if (file.part != Part::kResult || !file.folder || !fs::exists(path)) continue;
+    const auto foreign = foreign_entries(path, *file.folder);
+    require(foreign.empty(), path.string(),
+            " holds files that are not part of it: ", first_three(foreign),
+            "; move them away, for the run replaces this folder");
+  }
+}
+
+void check_mode(const fs::path& path, RunMode mode, const RunContext& context) {
   require(!path.empty(), "no run folder; name one with --out");
+  std::error_code code;
+  const bool is_folder = fs::is_directory(path, code);
+  require(is_folder || !fs::exists(path, code), path.string(),
+          ": is a file; expected the folder of a run");
   const bool holds = holds_run(path);
   if (mode == RunMode::kResume) {
     require(holds, path.string(), ": no run to resume; start it without --resume");
+    require_own_results(path);
   }
-  if (mode == RunMode::kNew) {
+  if (mode == RunMode::kOverwrite && is_folder) {
+    require_replaceable_place(path, context.inputs);
+    require_owned(path, run_folder_files());
+  }
+  if (mode == RunMode::kNew && is_folder) {
     require(!holds, path.string(),
             ": already holds a run; go on with --resume, replace it with --overwrite, or name "
             "another folder with --out");
+    const auto foreign = foreign_entries(path, run_folder_files());
+    require(foreign.empty(), path.string(), ": holds other files: ", first_three(foreign),
+            "; name a new or empty folder with --out");
   }
+}
+
+fs::path prepared(const fs::path& path, RunMode mode, const RunContext& context) {
+  check_mode(path, mode, context);
+  std::error_code error;
   fs::create_directories(path, error);
   require(!error, path.string(), ": cannot make the run folder: ", error.message());
   return path;
+}
+
+void remove_file(const fs::path& path) {
+  std::error_code code;
+  fs::remove(path, code);
+  if (code) fail_runtime("cannot remove ", shown(path), ": ", code.message());
+}
+
+/// Whether `path` is `folder` or below it.
+bool is_in(const fs::path& path, const fs::path& folder) {
+  const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  return end == folder.end();
+}
+
+/// Removes a run. The folder stays with its lock, and so do the folders down to `active`: the run
+/// that takes the place of one of those removed has opened it already.
+void clear_run(const fs::path& run, const fs::path& active) {
+  std::vector<fs::path> results, others;  // results go first: they must not outlive the rest
+  for (const auto& entry : fs::directory_iterator(run)) {
+    const auto* file = run_file(entry.path().filename().string());
+    if (!file || file->name == kLockFile || file->name == kFirstLogFile) continue;
+    (file->part == Part::kResult ? results : others).push_back(entry.path());
+  }
+  results.insert(results.end(), others.begin(), others.end());
+  for (const auto& path : results) {
+    const auto* file = run_file(path.filename().string());
+    if (file->folder == &run_folder_files() && is_in(active, path)) {
+      clear_run(path, active);
+    } else if (file->folder) {
+      remove_owned(path, *file->folder);
+    } else {
+      remove_file(path);
+    }
+  }
+}
+
+/// For a shell.
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
 }
 
 std::string key_of(const std::string& line) {
@@ -120,25 +197,91 @@ std::vector<std::pair<std::string, std::string>> changed_settings(const std::str
 
 }  // namespace
 
-RunFolder::RunFolder(fs::path path, RunMode mode)
-    : path_(std::move(path)), mode_(world().is_main() ? settled(path_, mode) : mode) {
+/// What changes while the run is at work.
+struct RunFolder::State {
+  bool begun = false, same_config = false;
+  bool replaces = false;  ///< a run that is there
+  std::vector<std::function<void()>> when_begun = {};
+  fs::path log = {}, log_before = {};
+};
+
+bool holds_run(const fs::path& folder) {
+  std::error_code code;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    const auto name = it->path().filename().string();
+    const auto* file = run_file(name);
+    if (!file || file->part == Part::kInternal || name == kLogFile) continue;
+    if (file->folder != &run_folder_files() || holds_run(it->path())) return true;
+  }
+  return false;
+}
+
+RunFolder::RunFolder(fs::path path, RunMode mode, RunContext context)
+    : path_(std::move(path)),
+      mode_(world().is_main() ? settled(path_, mode) : mode),
+      context_(std::move(context)),
+      state_(std::make_unique<State>()) {
   if (!world().is_main()) return;
-  lock_.emplace(prepared(path_, mode_));
+  lock_.emplace(prepared(path_, mode_, context_));
   remove_leftovers(path_);
   if (fs::exists(path_ / "checkpoints")) remove_leftovers(path_ / "checkpoints");
-  if (mode_ == RunMode::kOverwrite) {
-    for (const char* name : kOurFiles) fs::remove(path_ / name);
-    for (const char* name : kOurFolders) remove_tree(path_ / name);
-    remove_event_files(path_);
+  state_->log_before = log_file();
+  state_->replaces = mode_ == RunMode::kOverwrite && holds_run(path_);
+  fs::remove(path_ / kFirstLogFile);
+  state_->log = path_ / (state_->replaces ? kFirstLogFile : kLogFile);
+  set_log_file(state_->log);
+}
+
+RunFolder::~RunFolder() {
+  if (!lock_) return;
+  std::error_code ignored;
+  fs::remove(path_ / kFirstLogFile, ignored);
+  set_log_file(context_.outer ? context_.outer->state_->log : state_->log_before);
+}
+
+std::string RunFolder::resume_command() const {
+  if (context_.outer) return context_.outer->resume_command();
+  const auto program = context_.program.empty() ? "" : context_.program + " ";
+  return concat(program, "--out ", quoted(path_.string()), " --resume");
+}
+
+RunMode RunFolder::mode_of(const fs::path& inner) const {
+  return resuming() && !holds_run(inner) ? RunMode::kNew : mode_;
+}
+
+bool RunFolder::begun() const { return state_->begun; }
+bool RunFolder::replaces_a_run() const {
+  const bool outer = context_.outer && context_.outer->replaces_a_run();
+  return outer || (state_->replaces && !state_->begun);
+}
+bool RunFolder::same_config() const { return state_->same_config; }
+
+void RunFolder::begin() const { begin_with(path_); }
+
+void RunFolder::begin_with(const fs::path& active) const {
+  if (std::exchange(state_->begun, true) || !world().is_main()) return;
+  if (context_.outer) context_.outer->begin_with(active);
+  if (state_->replaces) {
+    clear_run(path_, active);
+    const auto first = std::exchange(state_->log, path_ / kLogFile);
+    if (fs::exists(first)) fs::rename(first, state_->log);
+    if (log_file() == first) set_log_file(state_->log);
   }
   if (may_be_restarted()) write_file_atomic(path_ / kLaunchFile, launch_identity());
-  set_log_file(path_ / "run.log");
+  for (const auto& action : std::exchange(state_->when_begun, {})) action();
+}
+
+void RunFolder::when_begun(std::function<void()> action) const {
+  if (!world().is_main()) return;
+  if (state_->begun) return action();
+  state_->when_begun.push_back(std::move(action));
 }
 
 void RunFolder::write_config(const std::string& yaml) const {
   if (!world().is_main()) return;
   const auto file = path_ / "config.yaml";
   if (resuming() && fs::exists(file)) {
+    state_->same_config = true;
     for (const auto& [old_line, new_line] : changed_settings(read_file(file), yaml)) {
       const auto key = key_of(new_line);
       const bool freely = kMayChangeFreely.contains(key);
@@ -146,11 +289,18 @@ void RunFolder::write_config(const std::string& yaml) const {
               ": the run was started with '", without_blanks(old_line), "' and cannot go on with '",
               without_blanks(new_line), "'; resume with the same settings or start another run");
       if (freely) continue;
+      state_->same_config = false;
       log_warning("resuming with '", without_blanks(new_line), "' instead of '",
                   without_blanks(old_line), "': the result is not that of an uninterrupted run");
     }
   }
-  write_file_atomic(file, yaml);
+  when_begun([file, yaml] { write_file_atomic(file, yaml); });
+}
+
+void RunFolder::append_sample(const std::string& line) const {
+  if (!world().is_main()) return;
+  begin();
+  append_line(path_ / "samples.txt", line);
 }
 
 int64_t RunFolder::sample_bytes() const {
@@ -168,11 +318,28 @@ void RunFolder::sync_samples() const {
   if (fs::exists(path_ / "samples.txt")) sync_path(path_ / "samples.txt", O_WRONLY);
 }
 
+void RunFolder::remove_results() const {
+  if (!world().is_main()) return;
+  for (const auto& file : run_files()) {
+    if (file.part != Part::kResult || file.name == "model") continue;
+    const auto path = path_ / file.name;
+    if (file.folder && fs::exists(path)) remove_owned(path, *file.folder);
+    if (!file.folder) remove_file(path);
+  }
+}
+
 void RunFolder::write_model(const std::function<void(const fs::path&)>& save) const {
   if (!world().is_main()) return;
   AtomicDirectory folder(path_ / "model");
   save(folder.path());
-  folder.commit(/*replace=*/true);
+  folder.commit(&model_folder());
+}
+
+void RunFolder::write_adapter(const std::function<void(const fs::path&)>& save) const {
+  if (!world().is_main()) return;
+  AtomicDirectory folder(path_ / "adapter");
+  save(folder.path());
+  folder.commit(&adapter_folder());
 }
 
 }  // namespace gptkit

@@ -147,8 +147,4 @@ std::string EventFile::event_of(const OrderedJson& row) const {
 
 void EventFile::append(const OrderedJson& row) { append_record(path_, event_of(row)); }
 
-void remove_event_files(const fs::path& folder) {
-  for (const auto& path : event_files(folder)) fs::remove(path);
-}
-
 }  // namespace gptkit

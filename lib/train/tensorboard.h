@@ -48,7 +48,4 @@ class EventFile {
   double began_;  // Unix time at which the training's clock was 0
 };
 
-/// Removes the event files that runs of ours left in a folder.
-void remove_event_files(const std::filesystem::path& folder);
-
 }  // namespace gptkit

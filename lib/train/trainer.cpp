@@ -16,6 +16,7 @@
 #include "train/checkpoint.h"
 #include "train/distributed.h"
 #include "train/evaluation.h"
+#include "train/finished.h"
 #include "train/lr_schedule.h"
 #include "train/sharded_optimizer.h"
 #include "train/train_step.h"
@@ -89,6 +90,9 @@ class Trainer {
                                     .drop_last = true,
                                     .group_by_length = config.group_by_length}),
         length_(run_length(config, loader_)) {
+    require(task.has_validation() || (!config.keep_best && config.early_stopping == 0),
+            "train.early_stopping and train.keep_best go by the val_loss, which needs validation "
+            "data; name some in data.validation or leave them out");
     state_.fingerprint = task.data_fingerprint();
     if (config.ema_decay > 0) average_.emplace(step_.optimizer(), config.ema_decay);
   }
@@ -97,7 +101,9 @@ class Trainer {
     watch_stop_signals();
     require_same_run(world_, task_, config_);
     const auto unfinished = restore();
-    if (world_.is_main()) open_metrics(unfinished.value_or(state_.steps_done));
+    run_.when_begun([this, step = unfinished.value_or(state_.steps_done)] { open_metrics(step); });
+    // What another run left is in danger only once a step has worked.
+    if (!run_.replaces_a_run()) run_.begin();
     for (const auto& warning : schedule_warnings(config_, length_.steps)) log_warning(warning);
     if (!length_.budget_reached) {
       log_warning("train.token_budget ", config_.token_budget,
@@ -108,8 +114,10 @@ class Trainer {
              step_.optimizer().parameters().size(), " tensors to learn");
     progress_.emplace("training", length_.steps, "steps", state_.steps_done);
     begin_ = plotted_ = Clock::now();
+    resumed_ = unfinished.has_value();
+    const bool was_finished = resumed_ && has_ended();
     // A checkpoint is taken before its step's evaluation, which is made up for here.
-    if (unfinished) finish_step();
+    if (resumed_ && !was_finished) finish_step();
     while (!finished()) {
       auto batch = loader_.next();
       if (!batch) {
@@ -117,17 +125,18 @@ class Trainer {
         continue;
       }
       update(*batch);
-      if (config_.checkpoint_every > 0 && state_.steps_done % config_.checkpoint_every == 0) save();
+      if (resumed_ && !std::exchange(trains_on_, true)) forget_finished(run_);
+      if (checkpoint_due()) save();
       finish_step();
     }
     progress_->finish();
     if (world_.is_main()) {
-      write_plot(run_.path() / "loss.svg", metrics_->rows(), task_.plot());
+      redraw_plot();
       if (config_.keep_best) take_best_weights();
     }
     if (average_) average_->swap_();
-    return {state_.steps_done, state_.tokens, seconds(),
-            last_evaluation_,  state_.best,   stopped_early_};
+    return {state_.steps_done, state_.tokens,  seconds(),   last_evaluation_,
+            state_.best,       stopped_early_, was_finished};
   }
 
  private:
@@ -159,14 +168,14 @@ class Trainer {
     const auto checkpoint = newest_checkpoint(run_.path());
     if (!checkpoint) {
       log_warning(run_.path().string(), ": no whole checkpoint; starting from the first step");
-      run_.cut_samples(0);
+      run_.when_begun([this] { run_.cut_samples(0); });
       return false;
     }
     auto loaded = load_checkpoint(*checkpoint, task_.model(), moments);
     require_same_data(loaded.fingerprint, state_.fingerprint, checkpoint->string());
     loaded.fingerprint = state_.fingerprint;
     state_ = std::move(loaded);
-    run_.cut_samples(state_.sample_bytes);
+    run_.when_begun([this, bytes = state_.sample_bytes] { run_.cut_samples(bytes); });
     log_info("resuming from ", checkpoint->string());
     return true;
   }
@@ -190,6 +199,26 @@ class Trainer {
   bool finished() const {
     const bool spent = config_.token_budget > 0 && state_.tokens >= config_.token_budget;
     return state_.steps_done >= length_.most_steps || spent || stopped_early_;
+  }
+
+  /// Whether the run that is resumed had come to its end: its last evaluation is then known.
+  bool has_ended() {
+    const auto summary = read_finished(run_, state_.fingerprint);
+    if (!summary || summary->steps != state_.steps_done) return false;
+    const bool early = summary->stopped_early && config_.early_stopping > 0 &&
+                       summary->best.evaluations_since >= config_.early_stopping;
+    if (!finished() && !early) return false;
+    stopped_early_ = early;
+    last_evaluation_ = summary->last_evaluation;
+    state_.best = summary->best;
+    return true;
+  }
+
+  /// The state after the last step is always kept, so that a finished run can be trained on.
+  bool checkpoint_due() const {
+    const bool due =
+        config_.checkpoint_every > 0 && state_.steps_done % config_.checkpoint_every == 0;
+    return due || finished();
   }
 
   double seconds() const {
@@ -231,6 +260,7 @@ class Trainer {
     saved_at_ = state_.steps_done;
     auto moments = gather_moments(world_, step_.optimizer());
     if (!world_.is_main()) return;
+    run_.begin();
     for (auto& item : averages()) moments.push_back(item);
     metrics_->sync();
     run_.sync_samples();
@@ -248,7 +278,7 @@ class Trainer {
     const int64_t per_epoch = loader_.batches();
     const bool due = config_.eval_every > 0 && step % config_.eval_every == 0;
     Metrics evaluated;
-    {
+    try {
       torch::NoGradGuard no_grad;
       task_.model().eval();
       std::optional<AverageWeightsScope> averaged;
@@ -259,6 +289,8 @@ class Trainer {
         for (auto& item : task_.end_epoch(state_.steps_done / per_epoch - 1))
           evaluated.push_back(item);
       }
+    } catch (const Stopped&) {  // of one process alone: several have to agree
+      stop_if_asked();
     }
     for (const auto& [name, value] : evaluated) require_finite(step, name, value);
     if (!evaluated.empty()) stop_signal_ = agreed_stop_signal(world_);
@@ -272,20 +304,18 @@ class Trainer {
   void compare_with_best() {
     const auto found = std::find_if(last_evaluation_.begin(), last_evaluation_.end(),
                                     [](const auto& item) { return item.first == "val_loss"; });
-    if (found == last_evaluation_.end()) {
-      require(!config_.keep_best && config_.early_stopping == 0,
-              "train.early_stopping and train.keep_best go by the val_loss, which needs validation "
-              "data; name some in data.validation or leave them out");
-      return;
-    }
+    if (found == last_evaluation_.end()) return;
     auto& best = state_.best;
     if (found->second < best.val_loss) {
       if (config_.keep_best && saved_at_ != state_.steps_done) save();
       best = {.val_loss = found->second, .steps_done = state_.steps_done};
       return;
     }
+    const bool stops =
+        config_.early_stopping > 0 && best.evaluations_since + 1 >= config_.early_stopping;
+    if (stops && saved_at_ != state_.steps_done) save();  // before this evaluation counts
     ++best.evaluations_since;
-    if (config_.early_stopping == 0 || best.evaluations_since < config_.early_stopping) return;
+    if (!stops) return;
     stopped_early_ = true;
     log_info("step ", state_.steps_done - 1, ": no lower val_loss than ", best.val_loss, " (step ",
              best.steps_done - 1, ") in ", best.evaluations_since, " evaluations: stopping early");
@@ -308,6 +338,7 @@ class Trainer {
 
   void write_metrics(int64_t step, const Metrics& evaluated) {
     if (!world_.is_main()) return;
+    run_.begin();
     OrderedJson row = {
         {"step", step},
         {"epoch", static_cast<double>(step + 1) / static_cast<double>(loader_.batches())},
@@ -320,10 +351,7 @@ class Trainer {
     auto shown = state_.last_step;
     shown.insert(shown.end(), last_evaluation_.begin(), last_evaluation_.end());
     progress_->update(state_.steps_done, loss_note(shown));
-    if (!evaluated.empty() || Clock::now() - plotted_ > kRedrawPlot) {
-      write_plot(run_.path() / "loss.svg", metrics_->rows(), task_.plot());
-      plotted_ = Clock::now();
-    }
+    if (!evaluated.empty() || Clock::now() - plotted_ > kRedrawPlot) redraw_plot();
     if (!evaluated.empty()) log_info("step ", step, ": ", one_line(evaluated));
   }
 
@@ -331,10 +359,26 @@ class Trainer {
     if (world_.size() == 1) stop_signal_ = stop_signal();
     if (stop_signal_ == 0) return;
     progress_->finish();
-    save();
-    throw Stopped(stop_signal_, concat("stopped after step ", state_.steps_done - 1, " of ",
-                                       length_.steps - 1, "; the state is saved in ",
-                                       run_.path().string(), ", go on with --resume"));
+    const auto untouched = world_.broadcast_text(run_.replaces_a_run() ? "yes" : "");
+    if (!untouched.empty()) {
+      throw Stopped(stop_signal_, concat("stopped in the first step; the run in ",
+                                         run_.path().string(), " was not replaced"));
+    }
+    if (saved_at_ != state_.steps_done) save();
+    throw Stopped(stop_signal_,
+                  concat("stopped after step ", state_.steps_done - 1, " of ", length_.steps - 1,
+                         "; the state is saved; go on with: ", run_.resume_command()));
+  }
+
+  /// A picture that cannot be written costs the picture.
+  void redraw_plot() {
+    plotted_ = Clock::now();
+    if (!metrics_) return;
+    try {
+      write_plot(run_.path() / "loss.svg", metrics_->rows(), task_.plot());
+    } catch (const Error& error) {
+      if (!std::exchange(plot_failed_, true)) log_warning(error.what(), "; training goes on");
+    }
   }
 
   static constexpr auto kRedrawPlot = std::chrono::seconds(30);
@@ -352,6 +396,8 @@ class Trainer {
   bool stopped_early_ = false;
   int64_t saved_at_ = 0;  // steps done at the newest checkpoint
   int stop_signal_ = 0;
+  bool plot_failed_ = false;
+  bool resumed_ = false, trains_on_ = false;
   std::optional<MetricsLog> metrics_;
   std::optional<Progress> progress_;
   Clock::time_point begin_, plotted_;

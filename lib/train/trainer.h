@@ -25,6 +25,7 @@ struct TrainSummary {
   Metrics last_evaluation;
   BestEvaluation best;         ///< steps_done is 0 when nothing measures a val_loss
   bool stopped_early = false;  ///< by train.early_stopping
+  bool was_finished = false;   ///< before: a resumed run that had nothing left to train
 };
 
 /// How long a run will be.
@@ -37,13 +38,15 @@ struct RunLength {
 };
 RunLength run_length(const TrainConfig& config, const Loader& loader);
 
-/// Trains to the end, writing metrics.jsonl, loss.svg and checkpoints into the run folder, and goes
-/// on from the newest checkpoint when the folder is being resumed. Random numbers come from the
-/// default generator, which the caller has seeded. On SIGINT or SIGTERM finishes the step, saves
-/// and throws Stopped. A loss or gradient that is not finite, or a spike, is an error naming step,
-/// examples and layer (train_step.h). With keep_best the model ends with the weights that had the
-/// lowest val_loss. Where several ranks train together (world()) each calls it with the same task:
-/// rank 0 alone reads and writes the run folder, and only its summary has the files behind it.
+/// Trains to the end, writing metrics.jsonl, loss.svg and checkpoints (one at the end) into the run
+/// folder, and goes on from the newest checkpoint when the folder is being resumed. A run that
+/// replaces another begins (run_folder.h) after its first step and, unless a checkpoint comes
+/// first, its evaluation. Random numbers come from the default generator, which the caller has
+/// seeded. On SIGINT, SIGTERM or SIGHUP finishes the step, saves and throws Stopped. A loss or
+/// gradient that is not finite, or a spike, is an error naming step, examples and layer
+/// (train_step.h). With keep_best the model ends with the weights that had the lowest val_loss.
+/// Where several ranks train together (world()) each calls it with the same task: rank 0 alone
+/// reads and writes the run folder, and only its summary has the files behind it.
 TrainSummary train(TrainingTask& task, const TrainConfig& config, const RunFolder& run);
 
 /// A batch's integers as an int64 tensor (rows, columns) on the device.

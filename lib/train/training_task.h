@@ -33,6 +33,8 @@ class TrainingTask {
   virtual Metrics evaluate() = 0;
   /// After the last step of an epoch, in evaluation mode and without gradients.
   virtual Metrics end_epoch(int64_t /*epoch*/) { return {}; }
+  /// Whether evaluate() gives a val_loss.
+  virtual bool has_validation() const { return true; }
 
   virtual PlotOptions plot() const { return {}; }
 };

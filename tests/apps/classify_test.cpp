@@ -185,6 +185,13 @@ TEST_F(ClassifyProgram, ExplanationsAreNumbersColoursOrAPage) {
   EXPECT_EQ(page.exit_code, 0) << page.err;
   EXPECT_THAT(content("why.html"), HasSubstr("gradient times input"));
   EXPECT_THAT(content("why.html"), HasSubstr("&lt;"));
+  // A page is replaced by another, and no other file is.
+  EXPECT_EQ(classify(explained + Arguments{"--html", "why.html"}).exit_code, 0);
+  EXPECT_THAT(content("why.html"), HasSubstr("leave-one-out"));
+  file("mine.html", "<!doctype html>\nmine");
+  expect_failure(classify(explained + Arguments{"--html", "mine.html"}), 2, "classify",
+                 "is another file than a page of explanations");
+  EXPECT_EQ(content("mine.html"), "<!doctype html>\nmine");
 }
 
 TEST_F(ClassifyProgram, ALanguageModelChoosesFromLabels) {

@@ -172,9 +172,11 @@ TEST_F(Pipeline, ReplacesARunOrATokenizerOnlyWhenAsked) {
   EXPECT_EQ(content("pre/metrics.jsonl"), before);
   fs::create_directory(folder() / "own");
   file("own/notes.txt", "mine");
-  EXPECT_EQ(pretrain("own").exit_code, 0);
-  EXPECT_EQ(pretrain("own", {"--overwrite"}).exit_code, 0);
+  expect_failure(pretrain("own"), 2, "pretrain", "holds other files: notes.txt");
+  expect_failure(pretrain("own", {"--overwrite"}), 2, "pretrain", "notes.txt");
   EXPECT_EQ(content("own/notes.txt"), "mine");
+  EXPECT_EQ(pretrain("other", {"-s", "train.tensorboard=true"}).exit_code, 0);
+  EXPECT_EQ(pretrain("other", {"--overwrite"}).exit_code, 0);
 
   const auto learn = [](const std::string& out, const Arguments& more) {
     return run("tokenize", Arguments{"train", "-q", "--algorithm", "bpe", "--vocab-size", "280",
@@ -182,7 +184,8 @@ TEST_F(Pipeline, ReplacesARunOrATokenizerOnlyWhenAsked) {
                                more);
   };
   expect_failure(learn("tok", {}), 2, "tokenize", "--overwrite");
-  expect_failure(learn("pre/model", {"--overwrite"}), 2, "tokenize", "more than a tokenizer");
+  expect_failure(learn("pre/model", {"--overwrite"}), 2, "tokenize",
+                 "not part of a tokenizer: config.json");
   EXPECT_EQ(learn("tok2", {}).exit_code, 0);
   const auto first = content("tok2/merges.txt");
   const auto chars = run("tokenize", {"train", "-q", "--algorithm", "char", "--out", "tok2",

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <functional>
 
 #include "tiny_run.h"
 
@@ -20,40 +19,6 @@ class Resume : public TinyRun {
     const auto rows = read_file(path);
     return std::count(rows.begin(), rows.end(), '\n');
   }
-  /// Starts pretrain and sends it `signal` as soon as `ready`; the exit code as a shell tells it.
-  static int stop_when(
-      const Arguments& arguments, const std::function<bool()>& ready, int signal,
-      const std::function<void()>& first = [] {}) {
-    const std::string path = std::string(GPTKIT_BIN_DIR) + "/pretrain";
-    std::vector<char*> argv = {const_cast<char*>(path.c_str())};
-    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    const std::string in = folder().string();
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const int nowhere = ::open("/dev/null", O_WRONLY);
-      ::dup2(nowhere, STDOUT_FILENO);
-      ::dup2(nowhere, STDERR_FILENO);
-      if (::chdir(in.c_str()) != 0) ::_exit(126);
-      ::execv(path.c_str(), argv.data());
-      ::_exit(127);
-    }
-    int status = 0;
-    pid_t ended = 0;
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!ready() && (ended = ::waitpid(child, &status, WNOHANG)) == 0) {
-      if (std::chrono::steady_clock::now() > deadline) break;
-      ::usleep(500);
-    }
-    if (ended == 0) {
-      ::kill(child, SIGSTOP);  // so that it is still there after first()
-      first();
-      ::kill(child, signal);
-      ::kill(child, SIGCONT);
-      ::waitpid(child, &status, 0);
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
 };
 
 TEST_F(Resume, GivesTheBytesOfAnUninterruptedRunAfterAnySignal) {
@@ -64,7 +29,7 @@ TEST_F(Resume, GivesTheBytesOfAnUninterruptedRunAfterAnySignal) {
   for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
     const std::string out = "stopped-" + std::to_string(code);
     const auto ended = stop_when(
-        long_run(out), [&] { return steps_written(out) >= after; }, signal,
+        "pretrain", long_run(out), [&] { return steps_written(out) >= after; }, signal,
         [&] {
           // The folder is taken while the run lasts.
           if (signal == SIGINT) {
@@ -81,13 +46,14 @@ TEST_F(Resume, GivesTheBytesOfAnUninterruptedRunAfterAnySignal) {
   }
 
   // Killed again and again, a few steps on each time.
-  EXPECT_EQ(stop_when(
-                long_run("killed"), [&] { return steps_written("killed") >= 4; }, SIGKILL),
-            137);
+  EXPECT_EQ(
+      stop_when(
+          "pretrain", long_run("killed"), [&] { return steps_written("killed") >= 4; }, SIGKILL),
+      137);
   for (const int64_t step : {9, 14, 23, 31}) {
     stop_when(
-        long_run("killed") + Arguments{"--resume"}, [&] { return steps_written("killed") >= step; },
-        SIGKILL);
+        "pretrain", long_run("killed") + Arguments{"--resume"},
+        [&] { return steps_written("killed") >= step; }, SIGKILL);
   }
   const auto resumed = run("pretrain", long_run("killed") + Arguments{"--resume"});
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
@@ -103,6 +69,7 @@ TEST_F(Resume, TakesTheCheckpointBeforeADamagedOneAndSaysSo) {
     auto bytes = content(newest + name);
     bytes[bytes.size() / 2] ^= 1;
     file(newest + name, bytes);
+    fs::remove(folder() / "pre/finished.json");  // else there is nothing to do
     const auto resumed = pretrain("pre", {"--resume"});
     EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
     EXPECT_THAT(resumed.err, testing::HasSubstr(name));

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,43 @@ class TinyRun : public testing::Test {
   static ProgramResult generate(const Arguments& more) {
     return run("generate", Arguments{"-q", "--threads", "1", "-m", "pre/model"} + more);
   }
+  /// Starts a program in folder() and sends it `signal` as soon as `ready`, after `first` has been
+  /// called; the exit code as a shell tells it.
+  static int stop_when(
+      const std::string& program, const Arguments& arguments, const std::function<bool()>& ready,
+      int signal, const std::function<void()>& first = [] {}) {
+    const std::string path = std::string(GPTKIT_BIN_DIR) + "/" + program;
+    std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    const std::string in = folder().string();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const int said = ::open((in + "/said").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+      ::dup2(said, STDOUT_FILENO);
+      ::dup2(said, STDERR_FILENO);
+      if (::chdir(in.c_str()) != 0) ::_exit(126);
+      ::execv(path.c_str(), argv.data());
+      ::_exit(127);
+    }
+    int status = 0;
+    pid_t ended = 0;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!ready() && (ended = ::waitpid(child, &status, WNOHANG)) == 0) {
+      if (std::chrono::steady_clock::now() > deadline) break;
+      ::usleep(500);
+    }
+    if (ended == 0) {
+      ::kill(child, SIGSTOP);  // so that it is still there after first()
+      first();
+      ::kill(child, signal);
+      ::kill(child, SIGCONT);
+      ::waitpid(child, &status, 0);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  /// What the program that stop_when() started said, on both outputs.
+  static std::string said() { return content("said"); }
   static void file(const std::string& name, std::string_view content) {
     write_file_atomic(folder() / name, content);
   }

@@ -182,6 +182,13 @@ TEST_F(Tokenize, ReadsSettingsAsTheOtherProgramsDo) {
 TEST_F(Tokenize, NeverOverwritesATokenizer) {
   expect_failure(tokenize({"train", "--algorithm", "char", "--out", bpe(), sample()}), 2,
                  "tokenize", "holds a tokenizer already");
+  fs::create_directory(path("mine"));
+  file("mine/notes.txt", "notes");
+  for (const char* more : {"-q", "--overwrite"}) {
+    expect_failure(
+        tokenize({"train", "--algorithm", "char", more, "--out", path("mine"), sample()}), 2,
+        "tokenize", "not part of a tokenizer: notes.txt");
+  }
 }
 
 TEST_F(Tokenize, SuggestsTheOptionOrCommandThatWasMeant) {

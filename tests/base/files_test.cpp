@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/owned_folder.h"
 #include "support/support.h"
 
 namespace gptkit {
@@ -255,7 +256,15 @@ TEST(AtomicDirectory, ReplacesOnlyWhenAsked) {
   {
     AtomicDirectory made(folder / "a");
     put(made.path() / "new", "2");
-    made.commit(/*replace=*/true);
+    const OwnedFolder other{.what = "a thing", .names = {{"new"}}};
+    expect_error([&] { made.commit(&other); }, "holds files that are not part of a thing: old");
+  }
+  EXPECT_THAT(names_in(folder / "a"), ElementsAre("old"));
+  {
+    AtomicDirectory made(folder / "a");
+    put(made.path() / "new", "2");
+    const OwnedFolder list{.what = "a thing", .names = {{"new"}, {"old"}}};
+    made.commit(&list);
   }
   EXPECT_THAT(names_in(folder / "a"), ElementsAre("new"));
   EXPECT_THAT(names_in(folder.path()), ElementsAre("a"));
@@ -266,6 +275,8 @@ TEST(AtomicDirectory, AFileOfItsNameStaysUnlessReplaced) {
   put(folder / "a", "a file");
   AtomicDirectory made(folder / "a");
   expect_error([&] { made.commit(); }, "already exists");
+  const OwnedFolder list{.what = "a thing", .names = {{"a"}}};
+  expect_error([&] { made.commit(&list); }, "is a file");
   EXPECT_EQ(read_file(folder / "a"), "a file");
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "support/support.h"
+#include "train/run_files.h"
 
 namespace gptkit {
 namespace {
@@ -14,6 +15,28 @@ using test::ScratchFolder;
 void touch(const fs::path& path) {
   fs::create_directories(path.parent_path());
   std::ofstream(path) << "x";
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// But for the lock and leftovers, which every visit touches.
+std::vector<std::string> all_below(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const auto name = fs::relative(entry.path(), folder).string();
+    const bool touched =
+        name.ends_with(".lock") || name.find(".tmp") != std::string::npos || name == ".run.log";
+    if (!touched) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 TEST(RunFolder, RefusesAFolderThatAlreadyHoldsARun) {
@@ -27,11 +50,14 @@ TEST(RunFolder, RefusesAFolderThatAlreadyHoldsARun) {
   }
 }
 
-TEST(RunFolder, OpensAnEmptyOrForeignFolder) {
+TEST(RunFolder, OpensAnEmptyFolderAndNoForeignOne) {
   ScratchFolder scratch;
-  touch(scratch / "run" / "notes.txt");
-  EXPECT_FALSE(RunFolder(scratch / "run", RunMode::kNew).resuming());
   EXPECT_FALSE(RunFolder(scratch / "new" / "deep", RunMode::kNew).resuming());
+  // Again: it never began.
+  EXPECT_FALSE(RunFolder(scratch / "new" / "deep", RunMode::kNew).resuming());
+  touch(scratch / "run" / "notes.txt");
+  expect_error([&] { RunFolder(scratch / "run", RunMode::kNew); }, "holds other files: notes.txt;");
+  EXPECT_THAT(names_in(scratch / "run"), testing::ElementsAre("notes.txt"));
 }
 
 TEST(RunFolder, RefusesToResumeWhereNoRunIs) {
@@ -41,21 +67,150 @@ TEST(RunFolder, RefusesToResumeWhereNoRunIs) {
   expect_error([] { RunFolder("", RunMode::kNew); }, "--out");
 }
 
-TEST(RunFolder, OverwritingRemovesTheRunAndNothingElse) {
+/// A run that has all that a run can have; the list below is that of run_files().
+void touch_whole_run(const fs::path& run) {
+  for (const auto& file : run_files()) {
+    std::string name(file.name);
+    for (size_t at; (at = name.find_first_of("#*")) != std::string::npos;) name[at] = '1';
+    if (!file.folder) touch(run / name);
+  }
+  for (const char* inside :
+       {"model/config.json", "model/model.safetensors", "adapter/adapter_model.safetensors",
+        "checkpoints/step-00000001/state.json", "checkpoints/step-00000002.tmp-12-0/state.json",
+        "fold-1/metrics.jsonl", "fold-1/.lock", "fold-2/model/config.json", "01-a/run.log",
+        "02-b/fold-1/report.html"}) {
+    touch(run / inside);
+  }
+}
+
+TEST(RunFolder, OverwritingRemovesAllOfARunWhenTheNewOneBegins) {
   ScratchFolder scratch;
-  for (const char* ours : {"metrics.jsonl", "loss.svg", "samples.txt", "config.yaml",
-                           "checkpoints/step-00000001/state.json", "model/config.json"}) {
-    touch(scratch / ours);
+  touch_whole_run(scratch / "run");
+  const auto before = all_below(scratch / "run");
+  {
+    const RunFolder run(scratch / "run", RunMode::kOverwrite);
+    run.write_config("seed: 2\n");
+    log_info("a message");
   }
-  touch(scratch / "notes.txt");
-  touch(scratch / "data" / "text.txt");
-  const RunFolder run(scratch.path(), RunMode::kOverwrite);
-  std::vector<std::string> left;
-  for (const auto& entry : fs::directory_iterator(scratch.path())) {
-    const auto name = entry.path().filename().string();
-    if (name != ".lock" && name != "run.log") left.push_back(name);
+  EXPECT_EQ(all_below(scratch / "run"), before);
+  EXPECT_EQ(read_file(scratch / "run" / "config.yaml"), "x");
+  {
+    const RunFolder run(scratch / "run", RunMode::kOverwrite);
+    run.write_config("seed: 2\n");
+    testing::internal::CaptureStderr();
+    log_info("a first message");
+    testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(run.replaces_a_run());
+    run.begin();
+    EXPECT_FALSE(run.replaces_a_run());
   }
-  EXPECT_THAT(left, testing::UnorderedElementsAre("notes.txt", "data"));
+  EXPECT_THAT(names_in(scratch / "run"), testing::ElementsAre(".lock", "config.yaml", "run.log"));
+  EXPECT_EQ(read_file(scratch / "run" / "config.yaml"), "seed: 2\n");
+  EXPECT_THAT(read_file(scratch / "run" / "run.log"), testing::EndsWith(" a first message\n"));
+}
+
+TEST(RunFolder, AFoldThatBeginsReplacesTheWholeRun) {
+  ScratchFolder scratch;
+  const auto folder = scratch / "run";
+  touch_whole_run(folder);
+  const auto before = all_below(folder);
+  {
+    const RunFolder outer(folder, RunMode::kOverwrite);
+    const RunFolder fold(folder / "fold-1", outer.mode_of(folder / "fold-1"), {.outer = &outer});
+    EXPECT_TRUE(fold.replaces_a_run());
+  }
+  EXPECT_EQ(all_below(folder), before);
+  const RunFolder outer(folder, RunMode::kOverwrite);
+  outer.write_config("outer");
+  const RunFolder fold(folder / "fold-1", outer.mode_of(folder / "fold-1"), {.outer = &outer});
+  fold.write_config("inner");
+  fold.begin();
+  EXPECT_TRUE(outer.begun());
+  EXPECT_THAT(names_in(folder), testing::ElementsAre(".lock", "config.yaml", "fold-1", "run.log"));
+  EXPECT_THAT(names_in(folder / "fold-1"), testing::ElementsAre(".lock", "config.yaml", "run.log"));
+}
+
+TEST(RunFolder, OnlyFoldsThatHaveBegunAreResumed) {
+  ScratchFolder scratch;
+  const auto folder = scratch / "run";
+  touch(folder / "config.yaml");
+  touch(folder / "fold-1" / "metrics.jsonl");
+  touch(folder / "fold-2" / ".lock");
+  const RunFolder outer(folder, RunMode::kResume);
+  EXPECT_EQ(outer.mode_of(folder / "fold-1"), RunMode::kResume);
+  EXPECT_EQ(outer.mode_of(folder / "fold-2"), RunMode::kNew);
+  EXPECT_EQ(outer.mode_of(folder / "fold-3"), RunMode::kNew);
+}
+
+TEST(RunFolder, SaysTheCommandThatGoesOn) {
+  ScratchFolder scratch;
+  fs::create_directory(scratch / "it's a run");
+  const RunFolder outer(scratch / "it's a run", RunMode::kNew, {.program = "pretrain"});
+  EXPECT_EQ(outer.resume_command(),
+            "pretrain --out '" + scratch.path().string() + "/it'\\''s a run' --resume");
+  const RunFolder inner(outer.path() / "fold-1", RunMode::kNew, {.outer = &outer});
+  EXPECT_EQ(inner.resume_command(), outer.resume_command());
+}
+
+TEST(RunFolder, WhatIsNotARunIsNotOverwritten) {
+  ScratchFolder scratch;
+  touch_whole_run(scratch / "run");
+  for (const char* foreign :
+       {"model/notes.txt", "notes.txt", "fold-1/data/x", "checkpoints/best"}) {
+    touch(scratch / "run" / foreign);
+    const auto before = all_below(scratch / "run");
+    const auto name = std::string(foreign).substr(0, std::string(foreign).find("/x"));
+    expect_error([&] { RunFolder(scratch / "run", RunMode::kOverwrite); }, ": " + name + "; ");
+    EXPECT_EQ(all_below(scratch / "run"), before);
+    remove_tree(scratch / "run" / name);
+  }
+  expect_error(
+      [&] {
+        RunFolder(scratch / "run", RunMode::kOverwrite,
+                  {.inputs = {scratch / "run" / "model", "absent"}});
+      },
+      "is in it");
+  touch(scratch / "other" / "config.yaml");
+  expect_error([&] { RunFolder(scratch / "other", RunMode::kOverwrite); },
+               "holds config.yaml but not a run");
+  expect_error([&] { RunFolder(".", RunMode::kOverwrite); }, "the working folder");
+}
+
+TEST(RunFolder, AResumedRunDoesNotReplaceWhatIsNotItsOwn) {
+  ScratchFolder scratch;
+  touch_whole_run(scratch / "run");
+  touch(scratch / "run" / "notes.txt");
+  { const RunFolder fine(scratch / "run", RunMode::kResume); }
+  touch(scratch / "run" / "model" / "notes.txt");
+  expect_error([&] { RunFolder(scratch / "run", RunMode::kResume); },
+               "holds files that are not part of it: notes.txt");
+}
+
+/// A name of the list as the README shows it.
+std::string shown_name(const RunFile& file) {
+  std::string name(file.name);
+  for (auto& c : name) c = c == '#' ? 'N' : c;
+  return "`" + name + (file.folder ? "/`" : "`");
+}
+
+TEST(RunFiles, AreWhatTheReadmeLists) {
+  const auto readme = read_file(fs::path(GPTKIT_SOURCE_DIR) / "README.md");
+  const auto begin = readme.find("| file | written by | what it is |");
+  ASSERT_NE(begin, std::string::npos);
+  const auto table = readme.substr(begin, readme.find("\n\n", begin) + 1 - begin);
+  std::string expected = "| file | written by | what it is |\n|---|---|---|\n";
+  for (const auto& file : run_files()) {
+    if (file.part == RunFile::Part::kInternal) continue;
+    expected += concat("| ", shown_name(file), " | ", file.programs, " | ", file.what, " |\n");
+  }
+  EXPECT_EQ(table, expected);
+}
+
+TEST(RunFolder, OverwritingNeedsNoRun) {
+  ScratchFolder scratch;
+  const RunFolder run(scratch / "new", RunMode::kOverwrite);
+  run.begin();
+  EXPECT_THAT(names_in(scratch / "new"), testing::IsSupersetOf({".lock"}));
 }
 
 TEST(RunFolder, OneProcessAtATime) {
@@ -103,6 +258,8 @@ std::string resumed_with(const std::string& yaml) {
   std::ofstream(scratch / "config.yaml") << kConfig;
   const RunFolder run(scratch.path(), RunMode::kResume);
   run.write_config(yaml);
+  EXPECT_EQ(read_file(scratch / "config.yaml"), kConfig);
+  run.begin();
   return read_file(scratch / "config.yaml");
 }
 
@@ -148,7 +305,7 @@ TEST(RunFolder, HowLongMayChangeWithAWarning) {
 TEST(RunFolder, AModelReplacesTheOneBeforeOrLeavesIt) {
   ScratchFolder scratch;
   const RunFolder run(scratch.path(), RunMode::kNew);
-  run.write_model([](const fs::path& folder) { touch(folder / "old"); });
+  run.write_model([](const fs::path& folder) { touch(folder / "config.json"); });
   expect_error(
       [&] {
         run.write_model([](const fs::path& folder) {
@@ -157,11 +314,11 @@ TEST(RunFolder, AModelReplacesTheOneBeforeOrLeavesIt) {
         });
       },
       "disk full");
-  EXPECT_TRUE(fs::exists(scratch / "model" / "old"));
+  EXPECT_TRUE(fs::exists(scratch / "model" / "config.json"));
   EXPECT_FALSE(fs::exists(scratch / "model" / "half"));
-  run.write_model([](const fs::path& folder) { touch(folder / "new"); });
-  EXPECT_FALSE(fs::exists(scratch / "model" / "old"));
-  EXPECT_TRUE(fs::exists(scratch / "model" / "new"));
+  run.write_model([](const fs::path& folder) { touch(folder / "model.safetensors"); });
+  EXPECT_FALSE(fs::exists(scratch / "model" / "config.json"));
+  EXPECT_TRUE(fs::exists(scratch / "model" / "model.safetensors"));
 }
 
 }  // namespace

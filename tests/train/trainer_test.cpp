@@ -5,10 +5,14 @@
 
 #include <csignal>
 #include <limits>
+#include <map>
 #include <numeric>
 
+#include "base/owned_folder.h"
 #include "base/stop.h"
 #include "train/checkpoint.h"
+#include "train/finished.h"
+#include "train/run_files.h"
 #include "train_support.h"
 
 namespace gptkit {
@@ -286,6 +290,140 @@ TEST(Trainer, RefusesABatchLargerThanTheData) {
   expect_error([&] { run_toy(task, run.path(), RunMode::kNew, config); }, "22 examples");
 }
 
+/// What a run folder holds, but for its lock.
+std::map<std::string, std::string> contents(const fs::path& run) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(run)) {
+    const auto name = fs::relative(entry.path(), run).string();
+    if (entry.is_regular_file() && name != ".lock") files[name] = read_file(entry.path());
+  }
+  return files;
+}
+
+TEST(Trainer, ARunIsReplacedOnlyOnceTheFirstStepOfTheNewOneHasWorked) {
+  ScratchFolder run;
+  ToyTask task;
+  auto config = toy_config();
+  config.max_steps = 4;
+  run_toy(task = ToyTask(), run.path(), RunMode::kNew, config);
+  const auto before = contents(run.path());
+  const auto refused = [&](
+                           const TrainConfig& wrong, const std::string& part,
+                           const std::function<void(ToyTask&)>& change = [](ToyTask&) {}) {
+    SCOPED_TRACE(part);
+    ToyTask other;
+    change(other);
+    expect_error([&] { run_toy(other, run.path(), RunMode::kOverwrite, wrong); }, part);
+    EXPECT_EQ(contents(run.path()), before);
+  };
+  auto wrong = config;
+  wrong.global_batch_size = 24;
+  refused(wrong, "22 examples");
+  wrong = config;
+  wrong.lr = -1;
+  refused(wrong, "train.lr");
+  refused(config, "out of memory", [](ToyTask& other) {
+    other.change_loss = [](torch::Tensor loss) -> torch::Tensor { fail("out of memory ", loss); };
+  });
+  refused(config, "no room to evaluate",
+          [](ToyTask& other) { other.on_evaluate = [] { fail("no room to evaluate"); }; });
+  ToyTask other;
+  config.max_steps = 2;
+  run_toy(other = ToyTask(), run.path(), RunMode::kOverwrite, config);
+  EXPECT_EQ(metrics_of(run.path()).size(), 2u);
+  EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000002"));
+  EXPECT_THAT(foreign_entries(run.path(), run_folder_files()), testing::IsEmpty());
+}
+
+TEST(Trainer, EveryRunEndsWithACheckpointFromWhichItCanGoOn) {
+  ScratchFolder run, whole;
+  ToyTask task;
+  auto config = toy_config();
+  config.checkpoint_every = 0;
+  config.schedule = Schedule::kConstant;
+  run_toy(task = ToyTask(), whole.path(), RunMode::kNew, config);
+  config.max_steps = 4;
+  run_toy(task = ToyTask(), run.path(), RunMode::kNew, config);
+  EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000004"));
+  config.max_steps = 0;
+  ToyTask longer;
+  run_toy(longer, run.path(), RunMode::kResume, config);
+  EXPECT_EQ(longer.losses, 2 * 11);
+  EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
+}
+
+TEST(Trainer, AFinishedRunIsNeitherTrainedNorEvaluatedAgain) {
+  ScratchFolder run;
+  ToyTask task;
+  const auto save = [](const fs::path& folder) { write_file_atomic(folder / "config.json", "{}"); };
+  {
+    const RunFolder folder(run.path(), RunMode::kNew);
+    folder.write_config("a: 1\n");
+    const auto summary = train(task, toy_config(), folder);
+    EXPECT_FALSE(summary.was_finished);
+    leave_model(folder, summary, task.fingerprint, save);
+  }
+  const auto before = contents(run.path());
+  ToyTask again;
+  again.on_evaluate = [] { ADD_FAILURE() << "evaluated again"; };
+  const RunFolder folder(run.path(), RunMode::kResume);
+  folder.write_config("a: 1\n");
+  const auto summary = train(again, toy_config(), folder);
+  EXPECT_TRUE(summary.was_finished);
+  EXPECT_EQ(again.losses, 0);
+  expect_equal_weights(*again.gpt, *task.gpt);
+  const auto known = nothing_left_to_train(folder, task.fingerprint);
+  ASSERT_TRUE(known);
+  for (const auto& found : {summary, *known}) {
+    EXPECT_EQ(found.steps, 15);
+    EXPECT_EQ(found.tokens, 15 * 24);
+    ASSERT_EQ(found.last_evaluation.size(), 1u);
+    EXPECT_EQ(found.last_evaluation[0].first, "val_loss");
+  }
+  EXPECT_EQ(contents(run.path()).at("metrics.jsonl"), before.at("metrics.jsonl"));
+  expect_error([&] { nothing_left_to_train(folder, "other"); }, "are not those the run");
+}
+
+TEST(Trainer, AFinishedRunThatIsTrainedOnIsNoLongerFinished) {
+  ScratchFolder run;
+  auto config = toy_config();
+  config.max_steps = 4;
+  {
+    ToyTask task;
+    const RunFolder folder(run.path(), RunMode::kNew);
+    folder.write_config("a: 1\n");
+    leave_model(folder, train(task, config, folder), task.fingerprint,
+                [](const fs::path& model) { write_file_atomic(model / "config.json", "{}"); });
+  }
+  EXPECT_TRUE(fs::exists(run / "finished.json"));
+  ASSERT_FALSE(goes_on_until(run.path(), RunMode::kResume, 2 * 3, toy_config()));
+  EXPECT_FALSE(fs::exists(run / "finished.json"));
+  EXPECT_TRUE(fs::exists(run / "model" / "config.json"));
+}
+
+TEST(Trainer, KeepingTheBestNeedsValidationFromTheStart) {
+  class Unvalidated : public ToyTask {
+    bool has_validation() const override { return false; }
+  };
+  ScratchFolder run;
+  auto config = toy_config();
+  config.keep_best = true;
+  Unvalidated task;
+  expect_error([&] { run_toy(task, run.path(), RunMode::kNew, config); }, "needs validation data");
+  EXPECT_EQ(task.losses, 0);
+}
+
+TEST(Trainer, APlotThatCannotBeWrittenOrACheckpointThatStaysDoesNotEndTheRun) {
+  ScratchFolder run;
+  fs::create_directories(run / "checkpoints" / "step-00000001" / "notes");
+  fs::create_directories(run / "loss.svg" / "in the way");
+  testing::internal::CaptureStderr();
+  ToyTask task;
+  EXPECT_EQ(run_toy(task, run.path(), RunMode::kResume).steps, 15);
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, testing::HasSubstr("it is a folder; training goes on"));
+}
+
 /// Trains in a child process that a signal meets; gives its exit code. The note that a signal came
 /// is the process's, and stays.
 int exit_code_of_stopped(const fs::path& run, RunMode mode,
@@ -298,7 +436,7 @@ int exit_code_of_stopped(const fs::path& run, RunMode mode,
       signals(task);
       run_toy(task, run, mode);
     } catch (const Stopped& stopped) {
-      code = std::string(stopped.what()).find("go on with --resume") != std::string::npos
+      code = std::string(stopped.what()).find("go on with: --out") != std::string::npos
                  ? stopped.exit_code()
                  : 99;
     } catch (...) {
@@ -336,6 +474,44 @@ TEST(Trainer, ASignalFinishesTheStepSavesAndTheRunGoesOnBitForBit) {
   run_toy(reference, whole.path(), RunMode::kNew);
   ToyTask resumed;
   run_toy(resumed, run.path(), RunMode::kResume);
+  expect_equal_weights(*resumed.gpt, *reference.gpt);
+  EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
+}
+
+TEST(Trainer, AHangUpEndsARunWithACheckpoint) {
+  ScratchFolder run;
+  const auto hang_up = [](ToyTask& task) {
+    task.change_loss = [&task](torch::Tensor loss) {
+      if (task.losses == 2 * 4 + 1) raise(SIGHUP);
+      return loss;
+    };
+  };
+  EXPECT_EQ(exit_code_of_stopped(run.path(), RunMode::kNew, hang_up), 129);
+  EXPECT_TRUE(newest_checkpoint(run.path())->string().ends_with("step-00000005"));
+  // Under nohup it is ignored.
+  ScratchFolder ignoring;
+  const auto ignored = [&](ToyTask& task) {
+    std::signal(SIGHUP, SIG_IGN);
+    hang_up(task);
+  };
+  EXPECT_EQ(exit_code_of_stopped(ignoring.path(), RunMode::kNew, ignored), 0);
+}
+
+TEST(Trainer, ASignalEndsAnEvaluationBetweenItsBatches) {
+  ScratchFolder run, whole;
+  const auto in_evaluation = [](ToyTask& task) {
+    task.on_evaluate = [evaluations = 0]() mutable {
+      if (++evaluations == 3) raise(SIGINT);  // before the first batch, of step 4
+    };
+    task.change_evaluation = [evaluations = 0](double loss) mutable {
+      if (++evaluations == 3) _exit(97);
+      return loss;
+    };
+  };
+  EXPECT_EQ(exit_code_of_stopped(run.path(), RunMode::kNew, in_evaluation), 130);
+  ToyTask reference, resumed;
+  run_toy(reference = ToyTask(), whole.path(), RunMode::kNew);
+  run_toy(resumed = ToyTask(), run.path(), RunMode::kResume);
   expect_equal_weights(*resumed.gpt, *reference.gpt);
   EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path()));
 }

@@ -1,0 +1,33 @@
+#pragma once
+// What a run folder can hold: the one list of its files and folders. Writing, --overwrite, --resume
+// and the table in the README go by it.
+
+#include <string_view>
+#include <vector>
+
+#include "base/owned_folder.h"
+
+namespace gptkit {
+
+struct RunFile {
+  enum class Part {
+    kTraining,  ///< of the training itself: a resumed run goes on with it
+    kResult,    ///< made after the last step: out of date as soon as a resumed run trains on
+    kInternal,  ///< of no interest to people
+  };
+  std::string_view name;  ///< a pattern of base/owned_folder.h
+  Part part;
+  std::string_view programs;            ///< which write it
+  std::string_view what;                ///< as the README's table says it
+  const OwnedFolder* folder = nullptr;  ///< what is in it; null: it is a file
+};
+
+/// In the order of the README's table.
+const std::vector<RunFile>& run_files();
+
+/// The same for what replaces or removes a run.
+const OwnedFolder& run_folder_files();
+/// The files of a checkpoint.
+const OwnedFolder& checkpoint_files();
+
+}  // namespace gptkit
