@@ -102,8 +102,6 @@ class Trainer {
     require_same_run(world_, task_, config_);
     const auto unfinished = restore();
     run_.when_begun([this, step = unfinished.value_or(state_.steps_done)] { open_metrics(step); });
-    // What another run left is in danger only once a step has worked.
-    if (!run_.replaces_a_run()) run_.begin();
     for (const auto& warning : schedule_warnings(config_, length_.steps)) log_warning(warning);
     if (!length_.budget_reached) {
       log_warning("train.token_budget ", config_.token_budget,
@@ -116,6 +114,8 @@ class Trainer {
     begin_ = plotted_ = Clock::now();
     resumed_ = unfinished.has_value();
     const bool was_finished = resumed_ && has_ended();
+    // What another run left is in danger only once a step has worked.
+    if (!was_finished && !run_.replaces_a_run()) run_.begin();
     // A checkpoint is taken before its step's evaluation, which is made up for here.
     if (resumed_ && !was_finished) finish_step();
     while (!finished()) {

@@ -4,6 +4,12 @@
 
 namespace gptkit {
 
+namespace {
+
+const OwnedFolder kMoreTemplates = {.what = "chat templates", .names = {{"*.jinja"}}};
+
+}  // namespace
+
 const OwnedFolder& model_folder() {
   static const OwnedFolder list = [] {
     OwnedFolder model{.what = "a model",
@@ -12,7 +18,8 @@ const OwnedFolder& model_folder() {
                                 {"model.safetensors"},
                                 {"model-#-of-#.safetensors"},
                                 {"model.safetensors.index.json"},
-                                {"chat_template.jinja"}},
+                                {"chat_template.jinja"},
+                                {"additional_chat_templates", &kMoreTemplates}},
                       .marks = {"model.safetensors", "model.safetensors.index.json"}};
     const auto& tokenizer = tokenizer_folder().names;
     model.names.insert(model.names.end(), tokenizer.begin(), tokenizer.end());

@@ -126,8 +126,8 @@ TEST(RunFolder, AFoldThatBeginsReplacesTheWholeRun) {
   fold.write_config("inner");
   fold.begin();
   EXPECT_TRUE(outer.begun());
-  EXPECT_THAT(names_in(folder), testing::ElementsAre(".lock", "config.yaml", "fold-1", "run.log"));
-  EXPECT_THAT(names_in(folder / "fold-1"), testing::ElementsAre(".lock", "config.yaml", "run.log"));
+  EXPECT_THAT(names_in(folder), testing::ElementsAre(".lock", "config.yaml", "fold-1"));
+  EXPECT_THAT(names_in(folder / "fold-1"), testing::ElementsAre(".lock", "config.yaml"));
 }
 
 TEST(RunFolder, OnlyFoldsThatHaveBegunAreResumed) {
@@ -305,7 +305,10 @@ TEST(RunFolder, HowLongMayChangeWithAWarning) {
 TEST(RunFolder, AModelReplacesTheOneBeforeOrLeavesIt) {
   ScratchFolder scratch;
   const RunFolder run(scratch.path(), RunMode::kNew);
-  run.write_model([](const fs::path& folder) { touch(folder / "config.json"); });
+  run.write_model([](const fs::path& folder) {
+    touch(folder / "config.json");
+    touch(folder / "model.safetensors");
+  });
   expect_error(
       [&] {
         run.write_model([](const fs::path& folder) {

@@ -323,7 +323,7 @@ TEST(Trainer, ARunIsReplacedOnlyOnceTheFirstStepOfTheNewOneHasWorked) {
   wrong.lr = -1;
   refused(wrong, "train.lr");
   refused(config, "out of memory", [](ToyTask& other) {
-    other.change_loss = [](torch::Tensor loss) -> torch::Tensor { fail("out of memory ", loss); };
+    other.change_loss = [](const torch::Tensor&) -> torch::Tensor { fail("out of memory"); };
   });
   refused(config, "no room to evaluate",
           [](ToyTask& other) { other.on_evaluate = [] { fail("no room to evaluate"); }; });
