@@ -129,6 +129,26 @@ Arguments Interpreter::evaluate_arguments(const Expression& expression, const Sc
   for (const auto& [name, value] : expression.named) {
     arguments.named.emplace_back(name, evaluate(*value, scope));
   }
+  if (expression.spread) {
+    const auto items = iterate(defined(evaluate(*expression.spread, scope)));
+    charge(std::ssize(items->items));
+    arguments.positional.insert(arguments.positional.end(), items->items.begin(),
+                                items->items.end());
+  }
+  if (expression.spread_named) {
+    const Value value = evaluate(*expression.spread_named, scope);
+    if (!value.dict()) refuse("** of a ", type_name(value), "; expected a dict");
+    charge(std::ssize(value.dict()->items));
+    for (const auto& [name, item] : value.dict()->items) {
+      const bool twice =
+          !name.is_text() || std::any_of(arguments.named.begin(), arguments.named.end(),
+                                         [&name = name](const auto& named) {
+                                           return named.first == name.text()->text();
+                                         });
+      if (twice) refuse("** of a dict with a key that is no name, or a name given twice");
+      arguments.named.emplace_back(name.text()->text(), item);
+    }
+  }
   return arguments;
 }
 

@@ -46,7 +46,7 @@ class Interpreter {
   /// Fails with where the template is.
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    fail(where_, ": chat template, line ", line_, ": ", parts...);
+    fail(where_, ": chat template, line ", line_, ": ", printable(concat(parts...), 600));
   }
   /// Fails with the template's own words: raise_exception().
   [[noreturn]] void raise(const std::string& message) const;

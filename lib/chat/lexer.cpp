@@ -56,7 +56,7 @@ class Lexer {
 
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    fail(where_, ": chat template, line ", line_, ": ", parts...);
+    fail(where_, ": chat template, line ", line_, ": ", printable(concat(parts...), 600));
   }
 
   void add(TokenKind kind, std::string text) {

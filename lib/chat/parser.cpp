@@ -73,6 +73,8 @@ ExpressionPtr ExpressionParser::finish(Expression expression) {
   };
   for (const auto& part : expression.parts) add(part);
   for (const auto& [name, part] : expression.named) add(part);
+  add(expression.spread);
+  add(expression.spread_named);
   if (expression.depth > kMostNesting) {
     tokens_.refuse("more than ", kMostNesting, " operations inside each other");
   }

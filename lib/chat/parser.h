@@ -28,7 +28,7 @@ class TokenReader {
 
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    fail(where_, ": chat template, line ", current().line, ": ", parts...);
+    fail(where_, ": chat template, line ", current().line, ": ", printable(concat(parts...), 600));
   }
   /// Fails naming the token that was not expected here.
   [[noreturn]] void refuse_token(std::string_view expected) const;

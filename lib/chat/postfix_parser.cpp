@@ -61,13 +61,20 @@ ExpressionPtr ExpressionParser::parse_item(ExpressionPtr value) {
 void ExpressionParser::parse_arguments(Expression& call) {
   tokens_.expect("(");
   while (!tokens_.current().is(")")) {
-    if (at_operator({"*", "**"})) tokens_.refuse("*args and **kwargs of a call are not supported");
-    if (tokens_.current().kind == TokenKind::kName && tokens_.following().is("=")) {
+    if (tokens_.skip("*")) {
+      if (call.spread || call.spread_named) tokens_.refuse("a second *list of arguments");
+      call.spread = parse();
+    } else if (tokens_.skip("**")) {
+      if (call.spread_named) tokens_.refuse("a second **dict of arguments");
+      call.spread_named = parse();
+    } else if (tokens_.current().kind == TokenKind::kName && tokens_.following().is("=")) {
       auto name = tokens_.next().text;
       tokens_.next();
       call.named.emplace_back(std::move(name), parse());
     } else {
-      if (!call.named.empty()) tokens_.refuse("an argument without a name behind one with");
+      if (!call.named.empty() || call.spread || call.spread_named) {
+        tokens_.refuse("an argument without a name behind one with");
+      }
       call.parts.push_back(parse());
     }
     if (!tokens_.skip(",")) break;

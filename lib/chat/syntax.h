@@ -42,6 +42,7 @@ struct Expression {
   Value literal = {};
   std::vector<ExpressionPtr> parts = {};
   std::vector<std::pair<std::string, ExpressionPtr>> named = {};
+  ExpressionPtr spread = {}, spread_named = {};  ///< *list and **dict of arguments
   std::vector<std::string> operators = {};
   int depth = 1;  ///< of the tree below
 };

@@ -71,12 +71,13 @@ TrackedText ChatTemplate::render(const Conversation& conversation,
   std::size_t bytes = 0;
   std::vector<std::pair<std::string, Value>> variables;
   variables.emplace_back("messages", messages_of(conversation, bytes));
-  variables.emplace_back("tools", Value());
-  variables.emplace_back("documents", Value());
   variables.emplace_back("add_generation_prompt", Value(inputs.add_generation_prompt));
-  for (const auto& [role, text] : inputs.special_tokens) {
-    if (!inputs.variables.contains(role)) variables.emplace_back(role, Value(text));
-  }
+  const auto add = [&](const std::string& name, Value value) {
+    if (!inputs.variables.contains(name)) variables.emplace_back(name, std::move(value));
+  };
+  add("tools", Value());
+  add("documents", Value());
+  for (const auto& [role, text] : inputs.special_tokens) add(role, Value(text));
   for (const auto& [name, value] : inputs.variables.items()) {
     variables.emplace_back(name, value_of(value));
   }

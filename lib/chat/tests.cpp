@@ -21,8 +21,10 @@ bool simple(Interpreter& in, const Value& value, const Arguments& arguments, con
   return fits(value);
 }
 
+/// value % divisor; 2 for what is neither 0 nor 1 (a text's % is a format).
 std::int64_t remainder(Interpreter& in, const Value& value, std::int64_t divisor) {
   const Value rest = in.binary("%", value, Value(divisor));
+  if (!rest.is_number()) return 2;
   return rest.is_integer() ? rest.integer() : rest.number() == 0 ? 0 : rest.number() == 1 ? 1 : 2;
 }
 
@@ -57,7 +59,7 @@ bool is_even(Interpreter& in, const Value& v, Arguments&) { return remainder(in,
 
 bool divides(Interpreter& in, const Value& v, Arguments& arguments) {
   const Value rest = in.binary("%", v, argument(in, arguments));
-  return rest.number() == 0;
+  return rest.is_number() && rest.number() == 0;
 }
 
 bool is_lower(Interpreter& in, const Value& v, Arguments&) {

@@ -220,6 +220,22 @@ Generation answer(const LanguageModel& model, const PromptFields& request,
   return result;
 }
 
+namespace {
+
+/// instruct.prompt_style: a built-in template, or the model's own.
+void choose_chat_template(LanguageModel& model, const FinetuneInstructConfig& config) {
+  if (const auto style = config.instruct.prompt_style; style != PromptStyle::kModel) {
+    const bool with_begin = model.tokenizer->begin_of_text().has_value();
+    set_chat_template(model, style_template(style, with_begin), "instruct.prompt_style");
+  }
+  require(!model.chat_template.empty() || !model.chat_problem.empty(), "instruct.prompt_style: '",
+          config.model.text,
+          "' has no chat template; choose a built-in one: alpaca, phi3, chatml, llama2, llama3, "
+          "llama3.1, zephyr, mistral or plain");
+}
+
+}  // namespace
+
 FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   const auto request = with_run_folder(wanted, "finetune-instruct");
   ConfigOrigins origins;
@@ -231,10 +247,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   seed_everything(config.seed);
 
   auto model = load_language_model(config.model.text, config.instruct.dropout);
-  if (const auto style = config.instruct.prompt_style; style != PromptStyle::kModel) {
-    const bool with_begin = model.tokenizer->begin_of_text().has_value();
-    set_chat_template(model, style_template(style, with_begin), "instruct.prompt_style");
-  }
+  choose_chat_template(model, config);
   const auto& chat = require_chat(model);
   if (const auto& prompt = config.sample.prompt; !prompt.empty()) {
     require_room(std::ssize(chat.encode_prompt(conversation_of(chat, {prompt, ""}))), model,
@@ -252,12 +265,17 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
           " is longer than the model's context of ", context);
   const auto end = require_end_of_text(*model.tokenizer);
   add_generation_end(model.roles, *model.tokenizer, end);
+  if (const auto turn_end = model.tokenizer->special_id(chat.end_of_turn())) {
+    add_generation_end(model.roles, *model.tokenizer, *turn_end);
+  }
   const InstructionDatasetOptions options{
       .mask_prompt = config.instruct.mask_prompt, .allowed_max_length = limit, .pad_id = end};
   const auto train_set =
       std::make_shared<InstructionDataset>(encode_rows(chat, data.train), options);
   const auto validation_set =
       std::make_shared<InstructionDataset>(encode_rows(chat, data.validation), options);
+
+  encode_rows(chat, data.test);  // what the template refuses is said before training
 
   auto inputs = config.data.train;
   for (const auto* more : {&config.data.validation, &config.data.test}) {

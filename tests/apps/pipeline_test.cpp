@@ -106,6 +106,20 @@ TEST_F(Pipeline, FinetunesAnAssistantThatAnswersInItsOwnStyle) {
   EXPECT_EQ(chat.exit_code, 0) << chat.err;
   EXPECT_THAT(chat.out, Not(HasSubstr("Hi")));
 
+  // Any template is run, and an empty system message is one.
+  fs::copy(folder() / "helper/model", folder() / "asked", fs::copy_options::recursive);
+  write_file_atomic(folder() / "asked/chat_template.jinja",
+                    "{% if messages[0].role != 'system' %}{{ raise_exception('Say who!') }}"
+                    "{% endif %}{{ messages | map(attribute='content') | join('|') }}");
+  const Arguments ask = {"-q", "-m", "asked", "--chat", "-p", "Hi", "-n", "2"};
+  const auto refused = run("generate", ask);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("the chat template refuses this conversation: Say who!"));
+  const auto empty = run("generate", ask + Arguments{"--system", ""});
+  EXPECT_EQ(empty.exit_code, 0) << empty.err;
+  const auto state = run("convert", {"inspect", "--json", "asked"});
+  EXPECT_THAT(state.out, HasSubstr("the chat template refuses this conversation"));
+
   // The book's prompt alone is longer than this model's context: said, and nothing is lost.
   const auto cut = finetune_assistant("cut", {"-s", "instruct.prompt_style=alpaca"});
   EXPECT_EQ(cut.exit_code, 0);

@@ -45,7 +45,8 @@ TEST(ChatTemplate, RaiseExceptionIsTheTemplatesOwnMessage) {
 }
 
 TEST(ChatTemplate, WhatIsNotSupportedIsRefusedByNameAndLine) {
-  refuses("\n\n{% include 'x' %}", "t.jinja: chat template, line 3: the tag 'include' is not supported");
+  refuses("\n\n{% include 'x' %}",
+          "t.jinja: chat template, line 3: the tag 'include' is not supported");
   refuses("{{ 'a' | urlize }}", "the filter 'urlize' is not supported");
   refuses("{{ 'a' is pickled }}", "the test 'pickled' is not supported");
   refuses("{{ messages.append(1) }}", "the method 'append' of a list is not supported");
@@ -56,7 +57,7 @@ TEST(ChatTemplate, WhatIsNotSupportedIsRefusedByNameAndLine) {
   refuses("{% for x in [] recursive %}{% endfor %}", "recursive loops are not supported");
   refuses("{{ joiner(',') }}", "'joiner' is not supported");
   refuses("{{ 9223372036854775807 + 1 }}", "more than 64 bits");
-  refuses("{{ dict(**x) }}", "*args and **kwargs");
+  refuses("{{ dict(**x) }}", "** of a undefined; expected a dict");
   refuses("{% break %}", "'break' outside of a loop");
   refuses("{% if x %}\n{{ 1 }}", "the tag of line 1 is not closed; expected {% endif %}");
   refuses("{% endif %}", "{% endif %} without its beginning");
@@ -134,6 +135,21 @@ TEST(ChatTemplate, WhatAPersonWroteIsKnownThroughEverything) {
             "[Ho]![Ho]?");
   EXPECT_EQ(marked("{% for c in messages[1].content %}{{ c }},{% endfor %}"), "[H],[o],");
   EXPECT_EQ(marked("{{ messages[1].content == 'Ho' }}{{ messages[0].role }}"), "Trueuser");
+}
+
+TEST(ChatTemplate, ArgumentsMayBeSpread) {
+  EXPECT_EQ(render("{% macro m(a, b, c=3) %}{{ a }}{{ b }}{{ c }}{% endmacro %}"
+                   "{{ m(*[1, 2]) }} {{ m(1, **{'b': 5, 'c': 6}) }} {{ dict(a=1, **{'b': 2}) }}"),
+            "123 156 {'a': 1, 'b': 2}");
+}
+
+TEST(ChatTemplate, ATextIsNeitherOddNorEven) {
+  EXPECT_EQ(render("{{ '%s' is odd }}{{ '%s' is even }}{{ '%s' is divisibleby 1 }}"),
+            "FalseFalseFalse");
+}
+
+TEST(ChatTemplate, MessagesAreFitForATerminal) {
+  refuses("{{ x\xC2\x9B() }}", "'x\\x9b' is undefined");
 }
 
 TEST(ChatTemplate, TheDateIsTodays) {
