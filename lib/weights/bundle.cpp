@@ -344,8 +344,10 @@ TextClassifier load_text_classifier(const std::string& name_or_path) {
   load_from_hugging_face(opened.gpt, tensors, {"score.weight"});
   const auto score = tensors.at("score.weight");
   const auto tokenizer = open_tokenizer(opened.source);
+  const auto config_file = opened.source.path / "config.json";
   auto model = make_classifier(opened.gpt, score, opened.source.json, tokenizer,
-                               open_token_roles(opened.source, *tokenizer), opened.where);
+                               open_token_roles(opened.source, *tokenizer), config_file.string());
+  model.where = opened.where;
   fill_head(model, score);
   require_finite(*model.classifier, opened.where);
   model.classifier->eval();

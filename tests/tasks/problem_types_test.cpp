@@ -80,7 +80,7 @@ TEST_F(ProblemTypes, AreRefusedByNameWhereTheyAreNotKnown) {
   write("gpt2-multi");
   edit_json(folder_ / "config.json", [](Json& json) { json["problem_type"] = "ranking"; });
   expect_error([&] { load_text_classifier(folder_.path().string()); },
-               "problem_type 'ranking' is not supported");
+               "config.json: problem_type 'ranking' is not supported");
   write("gpt2-one");
   edit_json(folder_ / "config.json",
             [](Json& json) { json["problem_type"] = "single_label_classification"; });
