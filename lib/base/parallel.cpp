@@ -46,6 +46,19 @@ int physical_cores() {
   return std::max(1, static_cast<int>(cores.size()));
 }
 
+int startable_threads(int wanted) {
+  std::mutex gate;
+  std::vector<std::jthread> started;
+  const std::scoped_lock lock(gate);  // they wait until all are there
+  try {
+    while (std::ssize(started) + 1 < wanted) {
+      started.emplace_back([&gate] { const std::scoped_lock wait(gate); });
+    }
+  } catch (const std::system_error&) {
+  }
+  return static_cast<int>(started.size()) + 1;
+}
+
 void parallel_for(std::size_t count, int threads, const std::function<void(std::size_t)>& body) {
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};

@@ -9,6 +9,10 @@ namespace gptkit {
 /// The physical cores this process may run on (affinity respected); at least 1.
 int physical_cores();
 
+/// How many threads at once this process can have, the caller's included: `wanted`, or fewer where
+/// a limit (ulimit -u, a container's, memory) stands against it.
+int startable_threads(int wanted);
+
 /// Calls body(i) for every i in [0, count) on up to `threads` threads (the caller is one of them),
 /// handing out indices in increasing order. Returns when all are done; rethrows the error of the
 /// lowest index that failed.

@@ -32,6 +32,15 @@ torch::Device resolve_device(const std::string& name) {
   return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
-void set_threads(int threads) { at::set_num_threads(threads > 0 ? threads : physical_cores()); }
+void set_threads(int threads) {
+  const int wanted = threads > 0 ? threads : physical_cores();
+  // OpenMP ends the process when it does not get its threads.
+  const int possible = startable_threads(wanted);
+  if (possible < wanted) {
+    fail_runtime("only ", possible, " of ", wanted, " threads can be started here; give --threads ",
+                 possible, ", or raise the limit (ulimit -u, a container's limit, memory)");
+  }
+  at::set_num_threads(wanted);
+}
 
 }  // namespace gptkit

@@ -1,6 +1,9 @@
 #include "base/parallel.h"
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <numeric>
@@ -63,6 +66,24 @@ TEST(ParallelFor, RethrowsTheErrorOfTheLowestIndex) {
         },
         "index 7.");
   }
+}
+
+TEST(StartableThreads, AreThoseWantedUnlessALimitStandsAgainstThem) {
+  EXPECT_EQ(startable_threads(1), 1);
+  EXPECT_EQ(startable_threads(4), 4);
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the address sanitizer needs more addresses than the limit below";
+#endif
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};
+    setrlimit(RLIMIT_AS, &limit);
+    const int possible = startable_threads(4'000);
+    ::_exit(possible >= 1 && possible < 4'000 ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
