@@ -42,7 +42,8 @@ void require_same_run(World& world, TrainingTask& task, const TrainConfig& confi
 
 int agreed_stop_signal(World& world) {
   if (world.size() == 1) return stop_signal();
-  constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};  // the first that any of them got
+  // The first that any of them got.
+  constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP, SIGXCPU};
   auto counts = torch::zeros({std::ssize(kSignals)}, torch::kInt64);
   for (size_t i = 0; i < kSignals.size(); ++i) {
     if (stop_signal() == kSignals[i]) counts[static_cast<int64_t>(i)] = 1;
