@@ -5,8 +5,8 @@ read, and reports the first difference of each sort, shrunk to a minimal input.
     pip install torch==2.13.0 transformers==5.24.* tokenizers==0.23.* peft==0.21.* pandas
     python tests/golden/differential.py build/release/bin [--seed 1] [--draws 1000] [--kind tokenizers,tables]
 
-A draw is explained when the answers agree, or when our program refuses it with exit code 2 and a sentence
-that names the feature; the table counts refusals by feature. --keep FOLDER writes the folders of minimal
+A draw is explained when the answers agree, when our program refuses it with exit code 2 and a sentence that
+names the feature, or when it warns that it leaves the named feature out; the table counts both by feature. --keep FOLDER writes the folders of minimal
 inputs. --replay writes the draws that tests/apps/differential_test.cpp repeats without Python.
 """
 
@@ -123,15 +123,15 @@ def keep(folder, name, record):
 class Summary:
     def __init__(self):
         self.outcomes = collections.defaultdict(collections.Counter)
-        self.refused = collections.defaultdict(collections.Counter)
+        self.named = collections.defaultdict(collections.Counter)
         self.invalid = collections.Counter()
         self.shown = set()
         self.differences = 0
 
     def add(self, name, what, detail, record, folder):
         self.outcomes[name][what] += 1
-        if what == "refused":
-            self.refused[name][detail] += 1
+        if what in ("refused", "warned"):
+            self.named[f"{what}, {name}"][detail] += 1
         if what == "invalid":
             self.invalid[f"{name}: {detail[:90]}"] += 1
         if record is None:
@@ -146,13 +146,13 @@ class Summary:
             keep(folder, name, record)
 
     def table(self):
-        columns = ("agreed", "refused", "differs", "unnamed refusal", "broken", "invalid")
+        columns = ("agreed", "refused", "warned", "differs", "unnamed refusal", "broken", "invalid")
         print("\n%-14s %7s" % ("kind", "draws") + "".join(f" {c:>15}" for c in columns))
         for name, counts in sorted(self.outcomes.items()):
             draws = sum(counts.values()) - counts["invalid"]
             print("%-14s %7d" % (name, draws) + "".join(f" {counts[c]:>15}" for c in columns))
-        for name, counts in sorted(self.refused.items()):
-            print(f"refused, {name}: " + ", ".join(f"{k} {n}" for k, n in counts.most_common()))
+        for name, counts in sorted(self.named.items()):
+            print(f"{name}: " + ", ".join(f"{k} {n}" for k, n in counts.most_common()))
         for why, n in self.invalid.most_common(12):
             print(f"invalid, {n} times: {why}")
 

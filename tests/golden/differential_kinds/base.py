@@ -25,7 +25,7 @@ class Programs:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder).resolve()
         self.environment = os.environ | {"OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
-        self.last = []  # the command line, for reports
+        self.last, self.warnings = [], ""  # the command line and what it wrote on standard error
 
     def run(self, name, arguments, cwd, stdin=b""):
         command = [str(self.folder / name), *map(str, arguments)]
@@ -114,7 +114,8 @@ def strings(value):
 
 
 class Outcome:
-    """What became of a draw: agreed, refused (by a name), invalid, or one of the differences."""
+    """What became of a draw: agreed, refused or left out with a warning (by a name), invalid, or one of the
+    differences."""
 
     def __init__(self, what, detail="", got=None, want=None, command=()):
         self.what, self.detail, self.got, self.want, self.command = what, detail, got, want, command
@@ -157,7 +158,10 @@ def judge(kind, case, programs, files=None):
         except (Broken, ValueError, KeyError, IndexError) as how:
             return Outcome("broken", f"{type(how).__name__}: {how}", str(how), want, programs.last)
         why = kind.difference(got, want)
-        return Outcome("differs" if why else "agreed", why or "", got, want, programs.last)
+        if not why:
+            return Outcome("agreed", "", got, want, programs.last)
+        name = kind.named(case, without_names(programs.warnings, folder))
+        return Outcome("warned" if name else "differs", name or why, got, want, programs.last)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -133,10 +133,13 @@ class Classifiers(Kind):
 
     def ours(self, case, folder, programs):
         rows = programs.lines("classify", self.arguments(case), folder)
-        return [row.get("probabilities", row.get("values", row.get("scores", row))) for row in rows]
+        return [row[self.key(case)] for row in rows]
+
+    def key(self, case):
+        return "values" if case.get("config", {}).get("problem_type") == "regression" else "probabilities"
 
     def replay(self, case, want):
-        return [{"run": ["classify", *self.arguments(case)], "want": [{"probabilities": row} for row in want]}]
+        return [{"run": ["classify", *self.arguments(case)], "want": [{self.key(case): row} for row in want]}]
 
     def difference(self, got, want):
         if len(got) != len(want):
