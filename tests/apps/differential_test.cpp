@@ -92,6 +92,7 @@ TEST(Differential, TokenizersEncodeAndDecodeAsTokenizersDoes) { replay("tokenize
 #ifdef GPTKIT_WITH_TORCH
 TEST(Differential, LossesAreThoseOfTransformers) { replay("models"); }
 TEST(Differential, GenerationKeepsToTheFoldersRoles) { replay("generation"); }
+TEST(Differential, ChatTemplatesRenderAsInTransformers) { replay("chat"); }
 TEST(Differential, TablesAreReadAsPandasReadsThem) { replay("tables"); }
 TEST(Differential, InstructionsHaveTheLossOfTheirPrompts) { replay("instructions"); }
 TEST(Differential, ClassifiersAnswerAsTransformersDoes) { replay("classifiers"); }

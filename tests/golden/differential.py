@@ -176,7 +176,7 @@ def run(options):
         for name, _, what, detail, record in pool.imap_unordered(work, jobs, chunksize=1):
             summary.add(name, what, detail, record, options.keep)
             done += what != "invalid"
-            if done >= options.draws:
+            if done >= options.draws or time.time() - started > options.seconds:
                 pool.terminate()
                 break
             if done % 50 == 0:
@@ -197,6 +197,7 @@ def main():
     parser.add_argument("bin", help="folder of gptkit's programs")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=1e9, help="end after this time, too")
     parser.add_argument("--kind", help=f"of {', '.join(KINDS)}; all unless given")
     parser.add_argument("--number", type=int, help="only this draw of the (first) kind")
     parser.add_argument("--keep", help="folder for the minimal inputs")

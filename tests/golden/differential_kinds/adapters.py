@@ -179,6 +179,8 @@ class Adapters(Kind):
         base = self.classifier(folder / "base") if "classifier" in case else models.reference_model(folder / "base")
         model = peft.PeftModel.from_pretrained(base, folder / "adapter").eval()
         ids = Tokenizer.from_file(str(folder / "base/tokenizer.json")).encode(case["text"]).ids
+        if "classifier" in case and len(ids) > 128:
+            raise Invalid("a text that a classifier cuts")
         if "alora_invocation_tokens" in case.get("switches", {}):
             raise Invalid("activated LoRA depends on the tokens")
         if "classifier" not in case:

@@ -170,6 +170,10 @@ class Generation(Kind):
         )
         if ids != raw and not explicit:
             raise Invalid("transformers and tokenizers disagree about the prompt")
+        # A prompt goes on: what the tokenizer puts behind a text does not belong to it (lib/text/tokenizer.h).
+        behind = case.get("post_processor", {}).get("single", [{}])[-1]
+        if "SpecialToken" in behind or case.get("tokenizer_config", {}).get("add_eos_token"):
+            ids = ids[:-1] if ids and ids[-1] in IDS.values() else ids
         if not ids:
             raise Invalid("an empty prompt")
         more = {"tokenizer": tokenizer} if "stop_strings" in case.get("generation_config", {}) else {}
@@ -214,8 +218,10 @@ def common(a, b):
 
 def replayed(arguments, want):
     """The command, unless a near tie could fall either way; ours leaves the end out."""
-    ends = [i for i, token in enumerate(want["ids"]) if token in want["ends"]]
-    ids = want["ids"][: ends[0]] if ends else want["ids"]
+    ids = want["ids"]
+    ids = ids[:-1] if ids and ids[-1] in want["ends"] else ids
+    if any(token in want["ends"] for token in ids):
+        return None  # an end that transformers does not stop at
     if min(want["margins"][: len(ids) + 1], default=1) < 1e-2:
         return None
     return [{"run": ["generate", *arguments], "want": [{"token_ids": ids}]}]
