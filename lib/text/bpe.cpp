@@ -11,6 +11,8 @@
 #include "text/bpe_tables.h"
 #include "text/byte_alphabet.h"
 #include "text/hugging_face_tokenizer.h"
+#include "text/normalization.h"
+#include "text/special_finder.h"
 
 namespace gptkit {
 
@@ -26,6 +28,12 @@ constexpr TokenId kNoToken = -1;
 /// A token's bytes for a message.
 std::string shown(std::string_view bytes) { return printable(byte_level_text(bytes)); }
 
+bool is_not_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
+
+std::size_t byte_pair(char left, char right) {
+  return std::size_t{static_cast<unsigned char>(left)} << 8 | static_cast<unsigned char>(right);
+}
+
 /// Makes room for `more` ids, doubling, so that many small appends stay linear.
 void make_room(std::vector<TokenId>& ids, std::size_t more) {
   const std::size_t need = ids.size() + more;
@@ -34,48 +42,14 @@ void make_room(std::vector<TokenId>& ids, std::size_t more) {
 
 }  // namespace
 
-/// Where special tokens stand in a text.
-class SpecialFinder {
- public:
-  struct Match {
-    std::size_t at = 0, bytes = 0;  // at == text.size() when there is none
-    TokenId id = -1;
-  };
-
-  void add(std::string_view text, TokenId id) {
-    by_first_byte_[static_cast<unsigned char>(text[0])].emplace_back(text, id);
-    empty_ = false;
-  }
-  /// To be called once everything is added.
-  void put_longest_first() {
-    for (auto& candidates : by_first_byte_) {
-      std::sort(candidates.begin(), candidates.end(),
-                [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
-    }
-  }
-  bool empty() const { return empty_; }
-
-  /// The leftmost match at or behind `from`, the longest one there.
-  Match next(std::string_view text, std::size_t from) const {
-    for (std::size_t at = from; at < text.size(); ++at) {
-      for (const auto& [token, id] : by_first_byte_[static_cast<unsigned char>(text[at])]) {
-        if (text.substr(at).starts_with(token)) return {at, token.size(), id};
-      }
-    }
-    return {text.size(), 0, -1};
-  }
-
- private:
-  std::array<std::vector<std::pair<std::string_view, TokenId>>, 256> by_first_byte_;
-  bool empty_ = true;
-};
-
 struct BpeTokenizer::Tables {
   std::array<TokenId, 256> byte_ids{};
   bool has_all_bytes = true;
   PairTable pairs;
+  std::vector<bool> joined = std::vector<bool>(256 * 256);  // bytes that a merge may bring together
   PieceTable pieces;
   PreTokenPattern pattern;
+  bool nfc;
   SpecialFinder special, found_in_text;
   std::unordered_map<std::string_view, TokenId> special_ids;
 
@@ -97,6 +71,7 @@ struct BpeTokenizer::Tables {
   void encode_pieces(std::string_view text, const PreTokenEnd& pretoken_end,
                      std::vector<TokenId>& ids) const;
   void merge(std::string_view piece, std::vector<TokenId>& ids) const;
+  void merge_known(std::string_view piece, std::vector<TokenId>& ids) const;
   void encode_long(std::string_view piece, std::vector<TokenId>& ids) const;
   void encode_short(std::string_view piece, const ShortPiece& key, RecentPieces& recent,
                     std::vector<TokenId>& ids) const;
@@ -109,7 +84,7 @@ struct BpeTokenizer::Tables {
 };
 
 BpeTokenizer::Tables::Tables(const BpeModel& model, const std::string& where)
-    : pattern(model.pattern) {
+    : pattern(model.pattern), nfc(model.nfc) {
   std::unordered_map<std::string_view, TokenId> ids;
   add_tokens(model, where, ids);
   add_roles(model, where);
@@ -190,6 +165,7 @@ void BpeTokenizer::Tables::add_merges(const BpeModel& model, const std::string& 
     if (it == ids.end()) {
       fail(where, ": merge ", rank, " makes '", shown(made), "', which is not in the vocabulary");
     }
+    joined[byte_pair(model.tokens[left].back(), model.tokens[right].front())] = true;
     if (!pairs.insert(left, right, {static_cast<std::uint32_t>(rank), it->second})) {
       fail(where, ": merge ", rank, " ('", shown(model.tokens[left]), "' '",
            shown(model.tokens[right]), "') is listed twice");
@@ -213,6 +189,10 @@ void BpeTokenizer::Tables::add_pieces(const BpeModel& model,
 }
 
 void BpeTokenizer::Tables::encode_text(std::string_view text, std::vector<TokenId>& ids) const {
+  if (nfc && std::any_of(text.begin(), text.end(), is_not_ascii)) {
+    const std::string normal = normal_form(text, NormalForm::kNfc);
+    return with_pretoken_end(pattern, [&](const auto& end) { encode_pieces(normal, end, ids); });
+  }
   with_pretoken_end(pattern, [&](const auto& end) { encode_pieces(text, end, ids); });
 }
 
@@ -235,12 +215,24 @@ void BpeTokenizer::Tables::encode_pieces(std::string_view text, const PreTokenEn
 
 /// Bytes that have no token are left out, so that their neighbours meet.
 void BpeTokenizer::Tables::merge(std::string_view piece, std::vector<TokenId>& ids) const {
-  if (has_all_bytes) return merge_piece(piece, byte_ids, pairs, ids);
+  if (has_all_bytes) return merge_known(piece, ids);
   std::string known;
   for (const char c : piece) {
     if (byte_ids[static_cast<unsigned char>(c)] != kNoToken) known += c;
   }
-  if (!known.empty()) merge_piece(known, byte_ids, pairs, ids);
+  if (!known.empty()) merge_known(known, ids);
+}
+
+/// Between bytes that no merge brings together a piece falls apart, which saves memory.
+void BpeTokenizer::Tables::merge_known(std::string_view piece, std::vector<TokenId>& ids) const {
+  constexpr std::size_t kLong = std::size_t{1} << 16;
+  for (std::size_t at = kLong; at < piece.size(); ++at) {
+    if (joined[byte_pair(piece[at - 1], piece[at])]) continue;
+    merge_piece(piece.substr(0, at), byte_ids, pairs, ids);
+    piece.remove_prefix(at);
+    at = kLong - 1;
+  }
+  merge_piece(piece, byte_ids, pairs, ids);
 }
 
 void BpeTokenizer::Tables::encode_long(std::string_view piece, std::vector<TokenId>& ids) const {

@@ -26,6 +26,7 @@ struct BpeModel {
   std::vector<TokenId> special;        // ids that merges never make; text unless allowed
   std::vector<TokenId> found_in_text;  // those of them that are found in any text, allowed or not
   PreTokenPattern pattern = PreTokenPattern::kGpt2;
+  bool nfc = false;            // texts are normalised first (NFC)
   bool ignore_merges = false;  // a pre-token that is a token stays whole, made by merges or not
   TextFrame frame = {};        // what the family puts around every text
   std::optional<TokenId> end_of_text = {};  // none: "<|endoftext|>" among the special tokens

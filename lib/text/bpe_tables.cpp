@@ -22,12 +22,13 @@ struct Part {
   Merge merge;
 };
 
-void merge_by_scanning(std::string_view piece, const std::array<TokenId, 256>& byte_ids,
-                       const PairTable& pairs, std::vector<TokenId>& ids) {
+/// `symbol(i)` is the id of part i before anything is merged.
+template <class Symbol>
+void merge_by_scanning(std::size_t count, const Symbol& symbol, const PairTable& pairs,
+                       std::vector<TokenId>& ids) {
   std::array<Part, kScanLimit> parts;
-  std::size_t count = piece.size();
   for (std::size_t i = 0; i < count; ++i) {
-    parts[i].id = byte_ids[static_cast<unsigned char>(piece[i])];
+    parts[i].id = symbol(i);
     if (i > 0) parts[i - 1].merge = pairs.find(parts[i - 1].id, parts[i].id);
   }
   while (count > 1) {
@@ -45,38 +46,62 @@ void merge_by_scanning(std::string_view piece, const std::array<TokenId, 256>& b
   for (std::size_t i = 0; i < count; ++i) ids.push_back(parts[i].id);
 }
 
-/// A part in a list whose members keep their index; a merged-away part has id kGone.
-struct Link {
-  TokenId id;
-  std::uint32_t previous, next;
-};
+/// The parts of a long piece, four bytes a symbol: a part's id stands in its first place; its
+/// second and its last place hold the number of its places, negative.
+class PartList {
+ public:
+  template <class Symbol>
+  PartList(std::size_t count, const Symbol& symbol) : places_(count) {
+    for (std::size_t i = 0; i < count; ++i) places_[i] = symbol(i);
+  }
 
-constexpr TokenId kGone = -1;
-constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  std::size_t size() const { return places_.size(); }
+  bool is_part(std::size_t at) const { return places_[at] >= 0; }
+  TokenId id(std::size_t at) const { return places_[at]; }
+  /// size() behind the last one.
+  std::size_t next(std::size_t at) const {
+    const bool longer = at + 1 < size() && places_[at + 1] < 0;
+    return at + (longer ? static_cast<std::size_t>(-places_[at + 1]) : 1);
+  }
+  /// Of a part that is not the first.
+  std::size_t previous(std::size_t at) const {
+    const std::int32_t before = places_[at - 1];
+    return before >= 0 ? at - 1 : at - static_cast<std::size_t>(-before);
+  }
+  /// The part and the next one become `made`.
+  void merge(std::size_t at, TokenId made) {
+    const std::size_t eaten = next(at), end = next(eaten);
+    const auto places = -static_cast<std::int32_t>(end - at);
+    places_[eaten] = -1;
+    places_[at] = made;
+    places_[at + 1] = places_[end - 1] = places;
+  }
+
+ private:
+  std::vector<std::int32_t> places_;
+};
 
 /// The candidates are kept in a heap by rank, then place. One whose parts have changed since is
 /// known by its pair's rank, which is another now: ranks are unique to pairs.
-void merge_by_heap(std::string_view piece, const std::array<TokenId, 256>& byte_ids,
-                   const PairTable& pairs, std::vector<TokenId>& ids) {
-  const auto count = static_cast<std::uint32_t>(piece.size());
-  std::vector<Link> links(count);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    links[i] = {byte_ids[static_cast<unsigned char>(piece[i])], i - 1, i + 1};  // first: kNone
-  }
-  links[count - 1].next = kNone;
-
-  const auto merge_at = [&](std::uint32_t at) -> Merge {
-    if (links[at].id == kGone || links[at].next == kNone) return {};
-    return pairs.find(links[at].id, links[links[at].next].id);
+template <class Symbol>
+void merge_by_heap(std::size_t count, const Symbol& symbol, const PairTable& pairs,
+                   std::vector<TokenId>& ids) {
+  PartList parts(count, symbol);
+  const auto merge_at = [&](std::size_t at) -> Merge {
+    if (!parts.is_part(at) || parts.next(at) == count) return {};
+    return pairs.find(parts.id(at), parts.id(parts.next(at)));
   };
+  std::size_t candidates = 0;
+  for (std::size_t i = 0; i < count; ++i) candidates += merge_at(i).rank != Merge::kNever;
   std::vector<std::uint64_t> heap;  // rank << 32 | place
-  for (std::uint32_t i = 0; i < count; ++i) {
+  heap.reserve(candidates);         // growing by doubling would be most of the memory
+  for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t rank = merge_at(i).rank;
     if (rank != Merge::kNever) heap.push_back(rank << 32 | i);
   }
   const auto later = std::greater<>();
   std::make_heap(heap.begin(), heap.end(), later);
-  const auto add = [&](std::uint32_t at) {
+  const auto add = [&](std::size_t at) {
     const std::uint64_t rank = merge_at(at).rank;
     if (rank == Merge::kNever) return;
     heap.push_back(rank << 32 | at);
@@ -86,20 +111,26 @@ void merge_by_heap(std::string_view piece, const std::array<TokenId, 256>& byte_
   while (!heap.empty()) {
     std::pop_heap(heap.begin(), heap.end(), later);
     const auto rank = static_cast<std::uint32_t>(heap.back() >> 32);
-    const auto at = static_cast<std::uint32_t>(heap.back());
+    const std::size_t at = static_cast<std::uint32_t>(heap.back());
     heap.pop_back();
     const Merge merge = merge_at(at);
     if (merge.rank != rank) continue;
-    Link& link = links[at];
-    Link& eaten = links[link.next];
-    link.id = merge.id;
-    link.next = eaten.next;
-    eaten.id = kGone;
-    if (link.next != kNone) links[link.next].previous = at;
+    parts.merge(at, merge.id);
     add(at);
-    if (link.previous != kNone) add(link.previous);
+    if (at > 0) add(parts.previous(at));
   }
-  for (std::uint32_t at = 0; at != kNone; at = links[at].next) ids.push_back(links[at].id);
+  heap = {};
+  for (std::size_t at = 0; at < count; at = parts.next(at)) ids.push_back(parts.id(at));
+}
+
+template <class Symbol>
+void merge_all(std::size_t count, const Symbol& symbol, const PairTable& pairs,
+               std::vector<TokenId>& ids) {
+  if (count <= kScanLimit) {
+    merge_by_scanning(count, symbol, pairs, ids);
+  } else {
+    merge_by_heap(count, symbol, pairs, ids);
+  }
 }
 
 }  // namespace
@@ -144,11 +175,14 @@ TokenId PieceTable::find_long(std::string_view piece) const {
 
 void merge_piece(std::string_view piece, const std::array<TokenId, 256>& byte_ids,
                  const PairTable& pairs, std::vector<TokenId>& ids) {
-  if (piece.size() <= kScanLimit) {
-    merge_by_scanning(piece, byte_ids, pairs, ids);
-  } else {
-    merge_by_heap(piece, byte_ids, pairs, ids);
-  }
+  const auto symbol = [&](std::size_t i) { return byte_ids[static_cast<unsigned char>(piece[i])]; };
+  merge_all(piece.size(), symbol, pairs, ids);
+}
+
+void merge_symbols(std::span<const TokenId> symbols, const PairTable& pairs,
+                   std::vector<TokenId>& ids) {
+  merge_all(
+      symbols.size(), [&](std::size_t i) { return symbols[i]; }, pairs, ids);
 }
 
 }  // namespace gptkit

@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "text/bpe.h"
 #include "text/bpe_tables.h"
 #include "text/byte_alphabet.h"
+#include "text/pipeline_tokenizer.h"
 #include "text/sentencepiece.h"
 
 namespace gptkit {
@@ -205,6 +207,11 @@ void add_frame(const TextFrame& frame, GgufVocabulary& v) {
 GgufVocabulary of_bpe(const BpeTokenizer& tokenizer) {
   const BpeModel& model = tokenizer.model();
   check_ignore_merges(model);
+  if (model.nfc) {
+    log_warning(
+        "GGUF has no room for the tokenizer's normalizer NFC: llama.cpp gives other ids for "
+        "texts that are not normalised");
+  }
   GgufVocabulary v{.model = "gpt2", .tokens = {}};
   for (const auto& [name, pattern] : enum_names(PreTokenPattern{})) {
     if (pattern == model.pattern) v.pre = name;
@@ -260,8 +267,11 @@ std::shared_ptr<const Tokenizer> tokenizer_from_gguf(const GgufVocabulary& vocab
 GgufVocabulary gguf_vocabulary(const Tokenizer& tokenizer) {
   if (const auto* bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer)) return of_bpe(*bpe);
   if (const auto model = sentencepiece_bpe(tokenizer)) return of_sentencepiece(*model, tokenizer);
-  fail("a ", tokenizer.algorithm(), " tokenizer has no form in GGUF; only byte-level BPE and ",
-       "SentencePiece BPE have");
+  if (const auto model = pipeline_as_sentencepiece(tokenizer)) {
+    return of_sentencepiece(*model, tokenizer);
+  }
+  fail("a ", tokenizer.algorithm(), " tokenizer has no form in GGUF; only byte-level BPE with a ",
+       "known pattern and SentencePiece BPE (a tokenizer.model) have");
 }
 
 TokenRoles roles_from_gguf(const GgufVocabulary& v, const Tokenizer& tokenizer,

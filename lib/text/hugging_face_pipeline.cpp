@@ -68,14 +68,7 @@ PreTokenPattern read_split(const Json& split, const std::string& where) {
   const Json pattern = component(split, "pattern");
   require(pattern.is_object() && pattern.contains("Regex"), where,
           ": a Split by something else than a Regex is not supported");
-  const std::string regex = json_string(pattern, "Regex", where);
-  std::string known;
-  for (const auto& [text, value] : kRegexes) {
-    if (regex == text) return value;
-    known.append(known.empty() ? "" : "   ").append(text);
-  }
-  fail(where, ": unknown pattern ", printable(regex, 400),
-       "; known are (Llama 3, Qwen 2): ", known);
+  return published_pattern(json_string(pattern, "Regex", where), where);
 }
 
 PreTokenPattern read_pre_tokenizer(const Json& file, const std::string& file_name) {
@@ -99,14 +92,6 @@ PreTokenPattern read_pre_tokenizer(const Json& file, const std::string& file_nam
   }
   fail(file_name, ": unsupported pre_tokenizer ", shown_types(parts, where),
        "; expected ByteLevel, or a Sequence of Split and ByteLevel or of Digits and ByteLevel");
-}
-
-void check_normalizer(const Json& file, const std::string& file_name) {
-  const std::string where = file_name + ": normalizer";
-  const auto parts = parts_of(component(file, "normalizer"), "normalizers", where);
-  const bool none = parts.empty() || (parts.size() == 1 && parts[0].is_null());
-  require(none, file_name, ": unsupported normalizer ", shown_types(parts, where),
-          "; expected none");
 }
 
 /// The ids that a name of a template stands for.
@@ -153,6 +138,53 @@ TextTemplate read_template(const Json& post, const std::string& where) {
 
 }  // namespace
 
+std::vector<Json> pipeline_parts(const Json& file, const char* member, const char* parts,
+                                 const std::string& where) {
+  const Json whole = component(file, member);
+  if (whole.is_null()) return {};
+  std::vector<Json> flat;
+  for (const Json& part : parts_of(whole, parts, where)) {
+    require(part.is_object(), where, ": expected an object");
+    if (type_of(part, where) != "Sequence") {
+      flat.push_back(part);
+      continue;
+    }
+    for (const Json& inner : parts_of(part, parts, where)) flat.push_back(inner);
+  }
+  return flat;
+}
+
+std::string fixed_pattern(const Json& json, const std::string& where) {
+  const Json pattern = component(json, "pattern");
+  require(pattern.is_object() && pattern.contains("String"), where, " by ",
+          pattern.is_object() && pattern.contains("Regex")
+              ? concat("the Regex ", printable(dump_json(pattern["Regex"]), 100))
+              : "something else than a text",
+          " is not supported; expected a String");
+  const std::string text = json_string(pattern, "String", where);
+  require(!text.empty(), where, " by an empty text is not supported");
+  return text;
+}
+
+PreTokenPattern published_pattern(const std::string& regex, const std::string& where) {
+  std::string known;
+  for (const auto& [text, value] : kRegexes) {
+    if (regex == text) return value;
+    known.append(known.empty() ? "" : "   ").append(text);
+  }
+  fail(where, ": unknown pattern ", printable(regex, 400),
+       "; known are (Llama 3, Qwen 2): ", known);
+}
+
+std::string replaced(std::string_view text, std::string_view pattern, std::string_view content) {
+  std::string result;
+  std::size_t begin = 0;
+  for (std::size_t at; (at = text.find(pattern, begin)) != text.npos; begin = at + pattern.size()) {
+    result.append(text, begin, at - begin).append(content);
+  }
+  return result.append(text.substr(begin));
+}
+
 TextTemplate read_post_processor(const Json& file, const std::string& file_name) {
   const std::string where = file_name + ": post_processor";
   TextTemplate around;
@@ -169,12 +201,39 @@ TextTemplate read_post_processor(const Json& file, const std::string& file_name)
   return around;
 }
 
+void check_bpe_model(const Json& model, const std::string& where) {
+  const std::string type = json_string(model, "type", where, "BPE");
+  require(type == "BPE", where, ": unsupported tokenizer type ", printable(type),
+          "; expected BPE (a SentencePiece model is read from its .model file)");
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    const std::string value = json_string(model, key, where, "");
+    require(value.empty(), where, ": ", key, " '", printable(value), "' is not supported");
+  }
+  require(json_number(model, "dropout", where, 0) == 0, where, ": BPE dropout is not supported");
+  require(model.contains("vocab") && model.contains("merges"), where,
+          ": model.vocab or model.merges is missing");
+}
+
+std::string member_type(const Json& file, const char* member, const std::string& where) {
+  return type_of(component(file, member), where + ": " + member);
+}
+
+bool is_plain_byte_level(const Json& file, const std::string& where) {
+  if (member_type(file, "decoder", where) != "ByteLevel") return false;
+  try {
+    read_pre_tokenizer(file, where);
+    return true;
+  } catch (const Error&) {  // the other class says what it does not know
+    return false;
+  }
+}
+
 HuggingFacePipeline read_pipeline(const Json& file, const std::string& where) {
   HuggingFacePipeline pipeline;
   pipeline.pattern = read_pre_tokenizer(file, where);
-  check_normalizer(file, where);
-  const std::string decoder = type_of(component(file, "decoder"), where + ": decoder");
+  const std::string decoder = member_type(file, "decoder", where);
   require(decoder == "ByteLevel", where, ": unsupported decoder ", decoder, "; expected ByteLevel");
+  pipeline.nfc = member_type(file, "normalizer", where) == "NFC";
   pipeline.around = read_post_processor(file, where);
   return pipeline;
 }

@@ -25,7 +25,25 @@ struct TextTemplate {
 struct HuggingFacePipeline {
   PreTokenPattern pattern = PreTokenPattern::kGpt2;
   TextTemplate around = {};
+  bool nfc = false;  // the normalizer is NFC
 };
+
+/// The parts of a member: none of null, those of a Sequence (the list `parts`), or the one.
+std::vector<Json> pipeline_parts(const Json& file, const char* member, const char* parts,
+                                 const std::string& where);
+/// The text that a component looks for: {"String": TEXT}. A Regex is refused.
+std::string fixed_pattern(const Json& component, const std::string& where);
+/// The published pattern of a Split; refuses others.
+PreTokenPattern published_pattern(const std::string& regex, const std::string& where);
+/// All occurrences of a text (not empty) replaced by another.
+std::string replaced(std::string_view text, std::string_view pattern, std::string_view content);
+
+/// Refuses other models than BPE, and settings of it that are not followed.
+void check_bpe_model(const Json& model, const std::string& where);
+/// Whether pre_tokenizer and decoder are those of byte-level BPE with a known pattern.
+bool is_plain_byte_level(const Json& file, const std::string& where);
+/// The type of a member, "none" when it is null or absent.
+std::string member_type(const Json& file, const char* member, const std::string& where);
 
 HuggingFacePipeline read_pipeline(const Json& file, const std::string& where);
 /// The post_processor alone.

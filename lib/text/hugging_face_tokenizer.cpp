@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "text/byte_alphabet.h"
 #include "text/hugging_face_pipeline.h"
+#include "text/pipeline_tokenizer.h"
 #include "text/tokenizer_files.h"
 #include "text/tokenizer_keys.h"
 
@@ -21,8 +22,8 @@ constexpr const char* kEndOfText = "<|endoftext|>";
 
 /// The parts of a tokenizer as its files give them, before they are checked against each other.
 struct RawTokenizer {
-  std::unordered_map<std::string, TokenId> vocabulary;  // in the byte alphabet; special ones plain
-  std::vector<std::pair<std::string, std::string>> merges;
+  Vocabulary vocabulary;  // in the byte alphabet; special ones plain
+  TextPairs merges;
   std::vector<std::size_t> merge_lines;  // of merges.txt; empty for tokenizer.json
   AddedTokens added;
 };
@@ -30,20 +31,6 @@ struct RawTokenizer {
 std::string merge_place(const RawTokenizer& raw, const std::string& where, std::size_t rank) {
   if (raw.merge_lines.empty()) return concat(where, ": merge ", rank);
   return concat(where, ":", raw.merge_lines[rank]);
-}
-
-void read_vocabulary(const Json& object, const std::string& where, RawTokenizer& raw) {
-  require(object.is_object(), where, ": the vocabulary is not a JSON object of token: id");
-  raw.vocabulary.reserve(object.size());
-  for (auto it = object.begin(); it != object.end(); ++it) {
-    const std::string& token = it.key();
-    const Json& id = it.value();
-    // The words of a message for each of 100,000 tokens would take longer than all the rest.
-    const bool plain = id.is_number_unsigned() && id.get<std::uint64_t>() < std::uint64_t{1} << 31;
-    raw.vocabulary.emplace(
-        token, plain ? id.get<TokenId>()
-                     : token_id_of(id, concat(where, ": token '", printable(token), "'")));
-  }
 }
 
 /// Puts the added tokens, which are the special ones, into their places.
@@ -127,14 +114,6 @@ BpeModel assemble(const RawTokenizer& raw, const std::string& vocab_where,
   return model;
 }
 
-/// `left right`, exactly two words; nothing otherwise.
-std::optional<std::pair<std::string, std::string>> split_merge(std::string_view line) {
-  const std::size_t blank = line.find(' ');
-  if (blank == 0 || blank == std::string_view::npos || blank + 1 == line.size()) return {};
-  if (line.find(' ', blank + 1) != std::string_view::npos) return {};
-  return std::pair{std::string(line.substr(0, blank)), std::string(line.substr(blank + 1))};
-}
-
 void read_merges_text(std::string_view text, const std::string& where, RawTokenizer& raw) {
   for (std::size_t line_number = 1; !text.empty(); ++line_number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -152,54 +131,6 @@ void read_merges_text(std::string_view text, const std::string& where, RawTokeni
   }
 }
 
-/// tokenizer.json: a pair is "left right" or, since tokenizers 0.20, ["left", "right"].
-void read_merges_list(const Json& list, const std::string& where, RawTokenizer& raw) {
-  require(list.is_array(), where, ": model.merges is not a list");
-  for (const Json& item : list) {
-    if (item.is_string()) {
-      auto merge = split_merge(item.get_ref<const std::string&>());
-      require(merge.has_value(), where, ": merge ", raw.merges.size(),
-              ": expected two tokens with one blank between them");
-      raw.merges.push_back(std::move(*merge));
-    } else {
-      require(item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string(),
-              where, ": merge ", raw.merges.size(), ": expected two tokens");
-      raw.merges.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
-    }
-  }
-}
-
-void check_model(const Json& model, const std::string& where) {
-  const std::string type = json_string(model, "type", where, "BPE");
-  require(type == "BPE", where, ": unsupported tokenizer type ", printable(type),
-          "; expected BPE (a SentencePiece model is read from its .model file)");
-  require(!json_bool(model, "byte_fallback", where, false), where,
-          ": this is a SentencePiece model in another form; put its tokenizer.model beside it, ",
-          "which is read instead");
-  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    const std::string value = json_string(model, key, where, "");
-    require(value.empty(), where, ": ", key, " '", printable(value), "' is not supported");
-  }
-  require(json_number(model, "dropout", where, 0) == 0, where, ": BPE dropout is not supported");
-}
-
-AddedTokens read_added_tokens(const Json& file, const std::string& where) {
-  AddedTokens added;
-  if (!file.contains("added_tokens") || file["added_tokens"].is_null()) return added;
-  require(file["added_tokens"].is_array(), where, ": added_tokens is not a list");
-  for (const Json& token : file["added_tokens"]) {
-    const std::string place = concat(where, ": added_tokens[", added.list().size(), "]");
-    require(token.is_object(), place, ": expected an object");
-    const std::string text = json_string(token, "content", place);
-    require(token.contains("id"), place, ": 'id' is missing");
-    check_added_flags(token, text, where);
-    const TokenId id = token_id_of(token["id"], place + ": id");
-    require(added.add({text, id, json_bool(token, "special", where, true)}), place, ": id ", id,
-            " is both here and further up");
-  }
-  return added;
-}
-
 /// Text, or {"content": text}, of a token in the vocabulary; others are named, not there.
 void add_by_text(const Json& value, RawTokenizer& raw) {
   const Json& text = value.is_object() && value.contains("content") ? value["content"] : value;
@@ -208,7 +139,7 @@ void add_by_text(const Json& value, RawTokenizer& raw) {
   }
   if (!text.is_string()) return;
   const auto it = raw.vocabulary.find(text.get<std::string>());
-  if (it != raw.vocabulary.end()) raw.added.add({it->first, it->second});
+  if (it != raw.vocabulary.end()) raw.added.add({.text = it->first, .id = it->second});
 }
 
 /// The special tokens that the files beside vocab.json name.
@@ -299,24 +230,29 @@ TextFrame frame_of_config(const BpeModel& model, const fs::path& folder) {
 
 }  // namespace
 
-BpeModel read_tokenizer_json(const fs::path& path) {
+namespace {
+
+Json parse_tokenizer_json(const fs::path& path) {
   const std::string where = path.string();
-  const Json file = parse_json(read_file(path, kLargestFile), where);
+  Json file = parse_json(read_file(path, kLargestFile), where);
   require(file.is_object() && file.contains("model") && file["model"].is_object(), where,
           ": not a tokenizer.json: no object 'model'");
-  const Json& bpe = file["model"];
-  check_model(bpe, where);
+  check_bpe_model(file["model"], where);
   check_keys(file, tokenizer_json_key_rules(), where);
-  const HuggingFacePipeline pipeline = read_pipeline(file, where);
-  require(bpe.contains("vocab") && bpe.contains("merges"), where,
-          ": model.vocab or model.merges is missing");
+  return file;
+}
 
+BpeModel byte_level_model(const Json& file, const fs::path& path) {
+  const std::string where = path.string();
+  const Json& bpe = file["model"];
+  const HuggingFacePipeline pipeline = read_pipeline(file, where);
   RawTokenizer raw;
-  read_vocabulary(bpe["vocab"], where, raw);
-  read_merges_list(bpe["merges"], where, raw);
+  raw.vocabulary = read_vocabulary(bpe["vocab"], where);
+  raw.merges = read_merges_list(bpe["merges"], where);
   raw.added = read_added_tokens(file, where);
   BpeModel model = assemble(raw, where, where);
   model.pattern = pipeline.pattern;
+  model.nfc = pipeline.nfc;
   model.ignore_merges = json_bool(bpe, "ignore_merges", where, false);
   model.frame = {checked_tokens(model, pipeline.around.before, where),
                  checked_tokens(model, pipeline.around.behind, where)};
@@ -324,16 +260,28 @@ BpeModel read_tokenizer_json(const fs::path& path) {
   return model;
 }
 
+}  // namespace
+
+BpeModel read_tokenizer_json(const fs::path& path) {
+  const Json file = parse_tokenizer_json(path);
+  BpeModel model = byte_level_model(file, path);
+  require(!needs_pipeline(file, path.string()), path.string(),
+          ": this is more than byte-level BPE (a normalizer, flags of added tokens); open it with ",
+          "load_tokenizer");
+  return model;
+}
+
 BpeModel read_vocab_and_merges(const fs::path& vocab, const fs::path& merges) {
   RawTokenizer raw;
-  read_vocabulary(parse_json(read_file(vocab, kLargestFile), vocab.string()), vocab.string(), raw);
+  const std::string where = vocab.string();
+  raw.vocabulary = read_vocabulary(parse_json(read_file(vocab, kLargestFile), where), where);
   read_merges_text(read_file(merges, kLargestFile), merges.string(), raw);
   read_special_tokens(vocab.parent_path(), raw);
   if (const auto it = raw.vocabulary.find(kEndOfText); it != raw.vocabulary.end()) {
     const bool made = std::any_of(raw.merges.begin(), raw.merges.end(), [](const auto& merge) {
       return merge.first + merge.second == kEndOfText;
     });
-    if (!made) raw.added.add({it->first, it->second});
+    if (!made) raw.added.add({.text = it->first, .id = it->second});
   }
   BpeModel model = assemble(raw, vocab.string(), merges.string());
   model.end_of_text = named_end_of_text(model, raw, vocab.parent_path());
@@ -343,8 +291,8 @@ BpeModel read_vocab_and_merges(const fs::path& vocab, const fs::path& merges) {
 
 namespace {
 
-std::shared_ptr<const BpeTokenizer> with_files_of(const fs::path& folder, BpeModel model,
-                                                  const std::string& where) {
+std::shared_ptr<const Tokenizer> with_files_of(const fs::path& folder, BpeModel model,
+                                               const std::string& where) {
   const auto tokenizer = std::make_shared<BpeTokenizer>(std::move(model), where);
   tokenizer->keep_files(read_tokenizer_files(folder));
   return tokenizer;
@@ -352,10 +300,14 @@ std::shared_ptr<const BpeTokenizer> with_files_of(const fs::path& folder, BpeMod
 
 }  // namespace
 
-std::shared_ptr<const BpeTokenizer> load_hugging_face_tokenizer(const fs::path& folder) {
+std::shared_ptr<const Tokenizer> load_hugging_face_tokenizer(const fs::path& folder) {
   const fs::path json = folder / "tokenizer.json", vocab = folder / "vocab.json";
   if (is_there(json)) {
-    return with_files_of(folder, read_tokenizer_json(json), json.string());
+    const Json file = parse_tokenizer_json(json);
+    if (needs_pipeline(file, json.string())) {
+      return pipeline_tokenizer(file, json, read_tokenizer_files(folder));
+    }
+    return with_files_of(folder, byte_level_model(file, json), json.string());
   }
   // The second pair is what OpenAI called the same files.
   for (const auto& [tokens, merges] : {std::pair{vocab, folder / "merges.txt"},

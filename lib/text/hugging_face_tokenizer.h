@@ -31,9 +31,8 @@ BpeModel read_vocab_and_merges(const std::filesystem::path& vocab,
 /// vocab.json and merges.txt, so that Hugging Face's AutoTokenizer opens the folder.
 void write_hugging_face_tokenizer(const BpeModel& model, const std::filesystem::path& folder);
 
-/// Opens a folder with `tokenizer.json`, or with `vocab.json` and `merges.txt`; nullptr when it
-/// has neither.
-std::shared_ptr<const BpeTokenizer> load_hugging_face_tokenizer(
-    const std::filesystem::path& folder);
+/// Opens a folder with `tokenizer.json` (one that is more than byte-level BPE is a
+/// text/pipeline_tokenizer.h), or with `vocab.json` and `merges.txt`; nullptr when it has neither.
+std::shared_ptr<const Tokenizer> load_hugging_face_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace gptkit

@@ -72,7 +72,8 @@ std::string tokenizer_json(const BpeModel& model, const Marks& marks) {
   for (const TokenId id : model.frame.before) around.before.push_back({model.tokens[id], id});
   for (const TokenId id : model.frame.behind) around.behind.push_back({model.tokens[id], id});
   std::string text = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n";
-  text += "  \"added_tokens\": " + dump_json(added) + ",\n  \"normalizer\": null,\n";
+  text += "  \"added_tokens\": " + dump_json(added) + ",\n  \"normalizer\": ";
+  text += model.nfc ? "{\"type\":\"NFC\"},\n" : "null,\n";
   text += "  \"pre_tokenizer\": " + pre_tokenizer_json(model.pattern) + ",\n";
   text += "  \"post_processor\": " + post_processor_json(around) + ",\n";
   text += "  \"decoder\": " + decoder_json() + ",\n";

@@ -47,7 +47,7 @@ std::shared_ptr<const Tokenizer> load_folder(const fs::path& folder) {
   if (const fs::path file = folder / kSentencePieceFile; is_there(file)) {
     return load_sentencepiece(file);
   }
-  if (auto bpe = load_hugging_face_tokenizer(folder)) return bpe;
+  if (auto tokenizer = load_hugging_face_tokenizer(folder)) return tokenizer;
   const auto has = [&](const char* name) { return is_there(folder / name); };
   if (has(kWordTokenizerFile)) return load_word_tokenizer(folder / kWordTokenizerFile);
   if (has(kCharacterTokenizerFile)) {

@@ -70,11 +70,75 @@ void check_added_flags(const Json& token, const std::string& text, const std::st
   }
 }
 
+AddedTokens read_added_tokens(const Json& file, const std::string& where) {
+  AddedTokens added;
+  if (!file.contains("added_tokens") || file["added_tokens"].is_null()) return added;
+  require(file["added_tokens"].is_array(), where, ": added_tokens is not a list");
+  for (const Json& token : file["added_tokens"]) {
+    const std::string place = concat(where, ": added_tokens[", added.list().size(), "]");
+    require(token.is_object(), place, ": expected an object");
+    const std::string text = json_string(token, "content", place);
+    require(token.contains("id"), place, ": 'id' is missing");
+    const TokenId id = token_id_of(token["id"], place + ": id");
+    const bool is_new = added.add({.text = text,
+                                   .id = id,
+                                   .special = json_bool(token, "special", where, true),
+                                   .normalized = json_bool(token, "normalized", where, false),
+                                   .left_strip = json_bool(token, "lstrip", where, false),
+                                   .right_strip = json_bool(token, "rstrip", where, false),
+                                   .single_word = json_bool(token, "single_word", where, false)});
+    require(is_new, place, ": id ", id, " is both here and further up");
+  }
+  return added;
+}
+
+Vocabulary read_vocabulary(const Json& object, const std::string& where) {
+  require(object.is_object(), where, ": the vocabulary is not a JSON object of token: id");
+  Vocabulary vocabulary;
+  vocabulary.reserve(object.size());
+  for (auto it = object.begin(); it != object.end(); ++it) {
+    const std::string& token = it.key();
+    const Json& id = it.value();
+    // The words of a message for each of 100,000 tokens would take longer than all the rest.
+    const bool plain = id.is_number_unsigned() && id.get<std::uint64_t>() < std::uint64_t{1} << 31;
+    vocabulary.emplace(token,
+                       plain ? id.get<TokenId>()
+                             : token_id_of(id, concat(where, ": token '", printable(token), "'")));
+  }
+  return vocabulary;
+}
+
+std::optional<std::pair<std::string, std::string>> split_merge(std::string_view line) {
+  const std::size_t blank = line.find(' ');
+  if (blank == 0 || blank == std::string_view::npos || blank + 1 == line.size()) return {};
+  if (line.find(' ', blank + 1) != std::string_view::npos) return {};
+  return std::pair{std::string(line.substr(0, blank)), std::string(line.substr(blank + 1))};
+}
+
+TextPairs read_merges_list(const Json& list, const std::string& where) {
+  require(list.is_array(), where, ": model.merges is not a list");
+  TextPairs merges;
+  for (const Json& item : list) {
+    if (item.is_string()) {
+      auto merge = split_merge(item.get_ref<const std::string&>());
+      require(merge.has_value(), where, ": merge ", merges.size(),
+              ": expected two tokens with one blank between them");
+      merges.push_back(std::move(*merge));
+    } else {
+      require(item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string(),
+              where, ": merge ", merges.size(), ": expected two tokens");
+      merges.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
+    }
+  }
+  return merges;
+}
+
 AddedTokens added_tokens_beside(const fs::path& folder) {
   AddedTokens added;
   if (const auto file = read_json_object(folder / "added_tokens.json")) {
     for (const auto& [text, id] : file->items()) {
-      added.add({text, token_id_of(id, "added_tokens.json: '" + printable(text) + "'")});
+      added.add(
+          {.text = text, .id = token_id_of(id, "added_tokens.json: '" + printable(text) + "'")});
     }
   }
   const auto config = read_json_object(folder / kConfigFile);
@@ -87,8 +151,9 @@ AddedTokens added_tokens_beside(const fs::path& folder) {
     require(token.is_object(), place, ": expected an object");
     const std::string text = json_string(token, "content", place);
     check_added_flags(token, text, where);
-    added.add({text, token_id_of(parse_json(id, place), place),
-               json_bool(token, "special", place, true)});
+    added.add({.text = text,
+               .id = token_id_of(parse_json(id, place), place),
+               .special = json_bool(token, "special", place, true)});
   }
   return added;
 }

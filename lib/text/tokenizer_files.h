@@ -6,7 +6,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -18,7 +20,12 @@ namespace gptkit {
 struct AddedToken {
   std::string text;
   TokenId id = 0;
-  bool special = true;  // false: found in any text
+  bool special = true;      // false: found in any text
+  bool normalized = false;  // looked for in the normalised text, itself normalised
+  bool left_strip = false, right_strip = false;  // takes the white space on that side
+  bool single_word = false;                      // only where no word touches it
+
+  bool is_plain() const { return !left_strip && !right_strip && !single_word; }
 };
 
 /// Added tokens in the order in which they come, each once.
@@ -51,6 +58,19 @@ TokenId token_id_of(const Json& value, const std::string& what);
 
 /// Refuses what Hugging Face would match in another way than a plain token.
 void check_added_flags(const Json& token, const std::string& text, const std::string& where);
+
+/// The `added_tokens` of a tokenizer.json.
+AddedTokens read_added_tokens(const Json& file, const std::string& where);
+
+using Vocabulary = std::unordered_map<std::string, TokenId>;
+/// `model.vocab`, or a vocab.json.
+Vocabulary read_vocabulary(const Json& object, const std::string& where);
+
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
+/// `model.merges`: a pair is "left right" or, since tokenizers 0.20, ["left", "right"].
+TextPairs read_merges_list(const Json& list, const std::string& where);
+/// `left right`, exactly two words; nothing otherwise.
+std::optional<std::pair<std::string, std::string>> split_merge(std::string_view line);
 
 /// What `added_tokens.json` and the `added_tokens_decoder` of `tokenizer_config.json` name.
 AddedTokens added_tokens_beside(const std::filesystem::path& folder);

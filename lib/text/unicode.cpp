@@ -1,12 +1,18 @@
 #include "text/unicode.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace gptkit {
 
 namespace {
 
+struct CodeRange {
+  char32_t first, last;
+};
+
 #include "text/unicode_tables.inc"
+#include "text/word_table.inc"
 
 constexpr std::size_t kBlock = 128;
 
@@ -48,6 +54,19 @@ std::size_t well_formed_bytes(std::string_view text, std::size_t at, std::size_t
 }
 
 }  // namespace
+
+namespace {
+
+template <std::size_t kSize>
+bool is_in(const CodeRange (&ranges)[kSize], char32_t code) {
+  const auto range = std::ranges::lower_bound(ranges, code, {}, &CodeRange::last);
+  return range != std::end(ranges) && code >= range->first;
+}
+
+}  // namespace
+
+bool is_word_character(char32_t code) { return is_in(kWordCharacters, code); }
+bool is_punctuation(char32_t code) { return is_in(kPunctuation, code); }
 
 CharClass char_class(char32_t code) {
   if (code >= kClassEnd) return CharClass::kOther;

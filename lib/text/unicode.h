@@ -15,6 +15,10 @@ enum class CharClass : std::uint8_t { kOther, kLetter, kNumber, kSpace };
 /// The class of a scalar value; kOther for anything that is none.
 CharClass char_class(char32_t code);
 
+/// What `\w` matches in Hugging Face's `tokenizers`, and what it takes for punctuation.
+bool is_word_character(char32_t code);
+bool is_punctuation(char32_t code);
+
 /// One step through a text: a well-formed character, or one byte that is part of none.
 struct Utf8Char {
   char32_t code = 0;      // U+FFFD when not valid

@@ -6,6 +6,7 @@
 #include "support/support.h"
 #include "text/hugging_face_tokenizer.h"
 #include "text/pre_tokenizer.h"
+#include "text/text_support.h"
 
 namespace gptkit::test {
 namespace {
@@ -160,7 +161,7 @@ TEST(BpeTrainer, WritesFilesThatGiveTheModelBack) {
   ScratchFolder folder;
   const BpeTokenizer tokenizer(learn("the cat and the hat and the mat", 280));
   tokenizer.save(folder.path());
-  EXPECT_EQ(load_hugging_face_tokenizer(folder.path())->model(), tokenizer.model());
+  EXPECT_EQ(test::load_bpe(folder.path())->model(), tokenizer.model());
 }
 
 TEST(BpeTrainer, MakesFiveTimesFewerTokensOfAStoryThanBytes) {

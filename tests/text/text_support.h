@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,11 @@ inline BpeModel small_model(const std::vector<std::pair<std::string, std::string
 
 inline BpeModel small_model() {
   return small_model({{"h", "e"}, {"l", "l"}, {"he", "ll"}, {"hell", "o"}, {" ", "hello"}});
+}
+
+/// The byte-level tokenizer of a folder.
+inline std::shared_ptr<const BpeTokenizer> load_bpe(const fs::path& folder) {
+  return std::dynamic_pointer_cast<const BpeTokenizer>(load_hugging_face_tokenizer(folder));
 }
 
 /// GPT-2's tokenizer made from the real data's files.
