@@ -78,6 +78,7 @@ class TinyRun : public testing::Test {
       ::dup2(said, STDOUT_FILENO);
       ::dup2(said, STDERR_FILENO);
       if (::chdir(in.c_str()) != 0) ::_exit(126);
+      ::signal(SIGHUP, SIG_DFL);  // also where the tests run under nohup
       ::execv(path.c_str(), argv.data());
       ::_exit(127);
     }

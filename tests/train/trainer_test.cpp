@@ -431,6 +431,7 @@ int exit_code_of_stopped(const fs::path& run, RunMode mode,
   const pid_t child = fork();
   if (child == 0) {
     int code = 0;
+    std::signal(SIGHUP, SIG_DFL);  // also where the tests run under nohup
     try {
       ToyTask task;
       signals(task);
