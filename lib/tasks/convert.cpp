@@ -133,7 +133,12 @@ void check_out(const ConvertConfig& config, const ModelSource& source, const fs:
 /// --overwrite replaces a model, and no other file.
 void require_model_file(const fs::path& out) {
   require(!fs::is_directory(out), out.string(), ": is a folder; expected the name of a file");
-  const bool other = fs::is_regular_file(out) && fs::file_size(out) > 0 && !is_model_file(out);
+  bool other = false;
+  try {
+    other = is_regular(out) && fs::file_size(out) > 0 && !is_model_file(out);
+  } catch (const Error&) {  // of no kind that we read
+    other = true;
+  }
   require(!other, out.string(),
           ": is no model that convert writes, so it is not replaced; choose another name");
 }
