@@ -296,6 +296,7 @@ class Chat(Kind):
         if same < len(want["margins"]) and want["margins"][same] < 1e-4:
             return None
         # Ours also stops at the template's own end of turn.
-        if same == len(got) and (same == len(ids) or ids[same] >= 328):
+        ended = same > 0 and got[same - 1] > 328
+        if same == len(got) and (same == len(ids) or ids[same] >= 328 or ended):
             return None
         return f"{got} instead of {ids}"

@@ -101,6 +101,7 @@ class Classifiers(Kind):
 
     def want(self, case, folder):
         import torch
+        from tokenizers import Tokenizer
         from transformers import AutoTokenizer
 
         model = models.reference_model(folder, "AutoModelForSequenceClassification")
@@ -108,11 +109,14 @@ class Classifiers(Kind):
         names = [model.config.id2label[i] for i in range(model.config.num_labels)]
         if len(set(names)) != len(names):
             raise Invalid("two labels of one name")
+        raw = Tokenizer.from_file(str(folder / "tokenizer.json"))
         answers = []
         with torch.no_grad():
             for text in case["texts"]:
                 ids = tokenizer(text).input_ids
                 pad = model.config.pad_token_id
+                if ids != raw.encode(text).ids:
+                    raise Invalid("transformers and tokenizers disagree about the text")
                 if not ids or len(ids) > 100 or (pad is not None and pad in ids):
                     raise Invalid("an empty or a long text, or one with padding inside")
                 logits = model(torch.tensor([ids])).logits[0].double()

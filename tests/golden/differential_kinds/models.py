@@ -114,7 +114,8 @@ def gpt2_tensors(case):
 def llama_tensors(case):
     heads, D, kv, C, F, layers, _ = sizes(case)
     config = config_of(case)
-    bias = family(case) == "qwen2" or config.get("attention_bias", False)
+    llama = family(case) == "llama"  # the others have no such switch
+    bias = family(case) == "qwen2" or (llama and config.get("attention_bias", False))
     shapes = {"embed_tokens.weight": [vocabulary(case), C]}
     block = {
         "input_layernorm.weight": [C],
@@ -134,7 +135,7 @@ def llama_tensors(case):
             "self_attn.v_proj.bias": [kv * D],
         }
         block |= {} if family(case) == "qwen2" else {"self_attn.o_proj.bias": [C]}
-    if config.get("mlp_bias", False):
+    if llama and config.get("mlp_bias", False):
         block |= {"mlp.gate_proj.bias": [F], "mlp.up_proj.bias": [F], "mlp.down_proj.bias": [C]}
     for i in range(layers):
         shapes |= {f"layers.{i}.{name}": shape for name, shape in block.items()}
