@@ -159,9 +159,10 @@ int run_app(const char* name, const std::function<void()>& body) {
     std::cout.flush();
     return 0;
   } catch (const Finished&) {
+    if (!std::cout) return 0;  // the reader has gone
     try {
       std::cout.flush();
-    } catch (const Finished&) {  // the reader has gone
+    } catch (const Finished&) {  // just now
     } catch (const Error& error) {
       return report(name, error.what(), error.exit_code());
     }

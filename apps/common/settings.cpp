@@ -39,6 +39,7 @@ void add_section_option(CLI::App& app, const std::string& option, const std::str
   };
   app.add_option_function<std::vector<std::string>>(option, add, help + " (may repeat)")
       ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->type_name("KEY=VALUE");
 }

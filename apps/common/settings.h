@@ -62,6 +62,7 @@ void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOve
              },
              help + " (may repeat)")
           ->expected(1)
+          ->allow_extra_args(false)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     } else if constexpr (config_detail::Scalar<Field> || config_detail::IsOptional<Field>::value) {
       const auto initial = config_detail::value_or_default(field);

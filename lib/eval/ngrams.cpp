@@ -8,7 +8,7 @@ namespace gptkit {
 namespace {
 
 /// Python's \w.
-bool is_word_character(char32_t code) {
+bool is_python_word(char32_t code) {
   const auto kind = char_class(code);
   return kind == CharClass::kLetter || kind == CharClass::kNumber || code == '_';
 }
@@ -43,7 +43,7 @@ void NGrams::cut_words(std::string_view text) {
   };
   for (std::size_t at = 0; at < text.size();) {
     const auto [code, bytes, _] = decode_utf8(text, at);
-    if (is_word_character(code)) {
+    if (is_python_word(code)) {
       text_.append(text, at, bytes);
       ++characters;
     } else {

@@ -173,6 +173,8 @@ TEST_F(Tokenize, ReadsSettingsAsTheOtherProgramsDo) {
                                  "out=" + path("by-set"), "-q", sample()});
   EXPECT_EQ(learned.exit_code, 0) << learned.err;
   EXPECT_TRUE(fs::exists(path("by-set")));
+  const auto one_file = tokenize({"count", "--tokenizer", bpe(), "--files", sample(), sample()});
+  EXPECT_EQ(one_file.out, tokenize({"count", "--tokenizer", bpe(), sample(), sample()}).out);
   expect_failure(tokenize({"encode", "-c", config, "-s", "line=true"}), 2, "tokenize",
                  "unknown key 'line'; did you mean 'lines'?");
   expect_failure(tokenize({"count", "-s", "validation=0.1"}), 2, "tokenize",

@@ -165,6 +165,7 @@ TEST(EarlyStopping, EndsAfterSoManyEvaluationsWithoutALowerLoss) {
 TEST(EarlyStopping, NeedsALossToGoBy) {
   class NoValidation : public ToyTask {
    public:
+    bool has_validation() const override { return false; }
     Metrics evaluate() override { return {{"train_loss", 1}}; }
   };
   for (const bool keep_best : {false, true}) {
