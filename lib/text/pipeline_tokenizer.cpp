@@ -453,9 +453,11 @@ SymbolBpeModel read_model(const Json& json, const std::string& where) {
   const std::string unknown = json_string(json, "unk_token", where, "");
   if (unknown.empty()) return model;
   const auto found = model.vocabulary.find(unknown);
-  require(found != model.vocabulary.end(), where, ": model.unk_token '", printable(unknown),
-          "' is not in the vocabulary");
-  model.unknown = found->second;
+  if (found == model.vocabulary.end()) {
+    model.missing_unknown = unknown;
+  } else {
+    model.unknown = found->second;
+  }
   return model;
 }
 

@@ -24,7 +24,7 @@ std::uint64_t pair_of(TokenId left, TokenId right) {
 }  // namespace
 
 SymbolBpe::SymbolBpe(SymbolBpeModel model, const std::string& where)
-    : model_(std::move(model)), pairs_(model_.merges.size()) {
+    : model_(std::move(model)), where_(where), pairs_(model_.merges.size()) {
   for (const auto& [text, id] : model_.vocabulary) {
     longest_ = std::max(longest_, text.size());
     if (text.empty()) continue;
@@ -100,6 +100,9 @@ void SymbolBpe::append_symbols(std::string_view piece, std::vector<TokenId>& sym
       for (const char byte : bytes) symbols.push_back(id_of(byte));
       continue;
     }
+    require(model_.missing_unknown.empty(), where_, ": model.unk_token '",
+            printable(model_.missing_unknown), "' is not in the vocabulary, but the text has '",
+            printable(bytes), "', which is not, either");
     if (!model_.unknown) continue;
     if (!model_.fuse_unknown) end_unknown();
     unknown = true;

@@ -22,6 +22,7 @@ struct SymbolBpeModel {
   std::unordered_map<std::string, TokenId> vocabulary;
   std::vector<std::pair<std::string, std::string>> merges;  // by rank
   std::optional<TokenId> unknown = {};
+  std::string missing_unknown = {};  // an unk_token outside the vocabulary: no character needs it
   bool byte_fallback = false, fuse_unknown = false, ignore_merges = false;
 };
 
@@ -37,6 +38,7 @@ class SymbolBpe {
 
  private:
   SymbolBpeModel model_;
+  std::string where_;
   std::unordered_map<char32_t, TokenId> characters_;
   std::array<TokenId, 256> bytes_;
   PairTable pairs_;

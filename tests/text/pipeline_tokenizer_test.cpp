@@ -62,6 +62,17 @@ TEST(PipelineTokenizer, LlamasKindNeedsNoTokenizerModel) {
   EXPECT_EQ(tokenizer->token_bytes(268), " hello");
 }
 
+TEST(PipelineTokenizer, AnUnknownTokenIsMissedOnlyWhereItIsNeeded) {
+  Json file = llama_json();
+  file["model"]["unk_token"] = "<none>";
+  EXPECT_EQ(opened(file)->encode("é"), (Ids{259, 3 + 0xC3, 3 + 0xA9}));
+  file["model"]["byte_fallback"] = false;
+  const auto tokenizer = opened(file);
+  EXPECT_EQ(tokenizer->encode("hello"), (Ids{268}));
+  expect_error([&] { tokenizer->encode("é"); },
+               "model.unk_token '<none>' is not in the vocabulary, but the text has");
+}
+
 TEST(PipelineTokenizer, AnyBytesComeBack) {
   const auto tokenizer = opened(llama_json());
   Random random(5);
@@ -137,8 +148,6 @@ TEST(PipelineTokenizer, WhatIsNotKnownIsRefusedByName) {
       "decoder: unsupported decoder CTC at this place");
   refused([](Json& f) { f["post_processor"]["type"] = "RobertaProcessing"; },
           "unsupported post_processor RobertaProcessing");
-  refused([](Json& f) { f["model"]["unk_token"] = "<none>"; },
-          "model.unk_token '<none>' is not in the vocabulary");
   refused([](Json& f) { f["model"]["dropout"] = 0.1; }, "BPE dropout is not supported");
   refused(
       [](Json& f) {

@@ -118,7 +118,7 @@ class Instructions(Kind):
             inputs, targets = ids[:limit], (ids[1:] + [end])[:limit]
             if "mask_prompt" in case:
                 if len(head) - 1 >= limit:
-                    continue
+                    raise Invalid("a row is left out, and the others do not fill the batch")
                 masked = min(len(head) - 1, len(ids) - 1, limit)
                 targets = [-100] * masked + targets[masked:]
             with torch.no_grad():
