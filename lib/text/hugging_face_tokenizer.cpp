@@ -304,6 +304,7 @@ std::shared_ptr<const Tokenizer> load_hugging_face_tokenizer(const fs::path& fol
   const fs::path json = folder / "tokenizer.json", vocab = folder / "vocab.json";
   if (is_there(json)) {
     const Json file = parse_tokenizer_json(json);
+    check_prefix_space(file, folder);
     if (needs_pipeline(file, json.string())) {
       return pipeline_tokenizer(file, json, read_tokenizer_files(folder));
     }

@@ -2,8 +2,11 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/tokenizer_files.h"
 
 namespace gptkit {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -86,6 +89,48 @@ constexpr KeyRule kTokenizer[] = {
     {"decoder", kHonoured},
 };
 
+/// The class that transformers takes for a folder, as far as gptkit's models go. An empty name is
+/// the class that follows tokenizer.json.
+std::string class_name(const Json& config, const fs::path& folder, const std::string& where) {
+  const auto path = folder / "config.json";
+  const Json model = read_json_object(path).value_or(Json::object());
+  const auto type = json_string(model, "model_type", path.string(), "");
+  if (type == "mistral") return "";
+  if (type == "qwen2") return "Qwen2Tokenizer";
+  const auto name = json_string(config, "tokenizer_class", where, "");
+  return name.empty() && type == "gpt2" ? "GPT2Tokenizer" : name;
+}
+
+const Json& member(const Json& object, const char* key) {
+  static const Json kNone;
+  return object.is_object() && object.contains(key) ? object[key] : kNone;
+}
+
+/// The part of a type, which may be in a Sequence; null when there is none.
+const Json& part_of_type(const Json& part, const char* list, std::string_view type) {
+  if (member(part, "type") == type) return part;
+  for (const Json& inner : member(part, list)) {
+    const Json& found = part_of_type(inner, list, type);
+    if (!found.is_null()) return found;
+  }
+  return member({}, "");
+}
+
+/// Whether tokenizer.json puts a blank before a text; nothing when it is of another kind.
+std::optional<bool> byte_level_prefix(const Json& tokenizer) {
+  const Json& part = part_of_type(member(tokenizer, "pre_tokenizer"), "pretokenizers", "ByteLevel");
+  if (part.is_null()) return std::nullopt;
+  return member(part, "add_prefix_space") != false;
+}
+
+std::optional<bool> metaspace_prefix(const Json& tokenizer) {
+  const Json& part = part_of_type(member(tokenizer, "pre_tokenizer"), "pretokenizers", "Metaspace");
+  if (!part.is_null()) return member(part, "prepend_scheme") != "never";
+  const Json& normalizer = member(tokenizer, "normalizer");
+  if (normalizer.is_null() || member(tokenizer, "pre_tokenizer").is_object()) return std::nullopt;
+  return !part_of_type(normalizer, "normalizers", "Prepend").is_null();
+}
+
 }  // namespace
 
 std::span<const KeyRule> tokenizer_config_key_rules() { return kConfig; }
@@ -99,12 +144,23 @@ void check_tokenizer_config(const std::filesystem::path& folder) {
   const auto config = parse_json(read_file(file, kMaxBytes), where);
   require(config.is_object(), where, ": expected a JSON object");
   check_keys(config, kConfig, where);
-  // GPT-2's class puts a blank before every text then, whatever tokenizer.json says.
-  const auto name = json_string(config, "tokenizer_class", where, "");
+}
+
+void check_prefix_space(const Json& tokenizer, const fs::path& folder) {
+  const auto file = folder / "tokenizer_config.json";
+  const auto where = file.string();
+  const Json config = read_json_object(file).value_or(Json::object());
+  const auto name = class_name(config, folder, where);
+  const bool byte_level =
+      name.starts_with("GPT2") || name.starts_with("Qwen2") || name.starts_with("GPTNeoX");
+  if (!byte_level && !name.starts_with("Llama")) return;
+  const auto own = byte_level ? byte_level_prefix(tokenizer) : metaspace_prefix(tokenizer);
+  const bool given = config.contains("add_prefix_space") && !config["add_prefix_space"].is_null();
+  if (!own || (!given && !byte_level)) return;
   const bool prefix = json_bool(config, "add_prefix_space", where, false);
-  require(!prefix || !name.starts_with("GPT2"), where,
-          ": add_prefix_space true is not supported with ", "tokenizer_class '", printable(name),
-          "'; expected false");
+  require(prefix == *own, where, ": add_prefix_space is ", prefix ? "true" : "false",
+          given ? "" : " when absent", " in transformers' ", printable(name),
+          ", but tokenizer.json puts ", *own ? "a" : "no", " blank before a text; make them agree");
 }
 
 }  // namespace gptkit

@@ -16,4 +16,8 @@ std::span<const KeyRule> tokenizer_json_key_rules();
 /// Refuses and warns of what a folder's tokenizer_config.json says, if it has one.
 void check_tokenizer_config(const std::filesystem::path& folder);
 
+/// Refuses an add_prefix_space of tokenizer_config.json that transformers' class puts in the place
+/// of what the folder's tokenizer.json says.
+void check_prefix_space(const Json& tokenizer, const std::filesystem::path& folder);
+
 }  // namespace gptkit
