@@ -42,7 +42,7 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
   app.add_option(
          "--nproc", options.processes,
          "train in N processes on this machine, which share --threads; for several machines "
-         "see torchrun in the README")
+         "see apps/guide/several-machines.md")
       ->check(integer_in(1, 1024))
       ->type_name("N");
 }

@@ -1,6 +1,6 @@
 #pragma once
 // What a run folder can hold: the one list of its files and folders. Writing, --overwrite, --resume
-// and the table in the README go by it.
+// and the table in apps/guide/run-folders.md go by it.
 
 #include <string_view>
 #include <vector>
@@ -18,11 +18,11 @@ struct RunFile {
   std::string_view name;  ///< a pattern of base/owned_folder.h
   Part part;
   std::string_view programs;            ///< which write it
-  std::string_view what;                ///< as the README's table says it
+  std::string_view what;                ///< as the guide's table says it
   const OwnedFolder* folder = nullptr;  ///< what is in it; null: it is a file
 };
 
-/// In the order of the README's table.
+/// In the order of the guide's table.
 const std::vector<RunFile>& run_files();
 
 /// The same for what replaces or removes a run.

@@ -85,6 +85,20 @@ TEST(Documentation, EveryPathOfTheProjectExists) {
   EXPECT_GT(seen, 40u);
 }
 
+TEST(Documentation, EveryLinkBetweenPagesLeadsToOne) {
+  const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))");
+  std::size_t seen = 0;
+  for (const auto& [name, content] : texts()) {
+    if (!name.ends_with(".md")) continue;
+    const auto folder = (source() / name).parent_path();
+    for (std::sregex_iterator it(content.begin(), content.end(), link), end; it != end; ++it) {
+      EXPECT_TRUE(fs::exists(folder / (*it)[1].str())) << name << " links to " << (*it)[1];
+      ++seen;
+    }
+  }
+  EXPECT_GT(seen, 15u);
+}
+
 /// A command line as the shell cuts it, up to a pipe, a redirection or, after a gap, a remark.
 Words words_of(const std::string& line) {
   Words words;

@@ -186,18 +186,18 @@ TEST(RunFolder, AResumedRunDoesNotReplaceWhatIsNotItsOwn) {
                "holds files that are not part of it: notes.txt");
 }
 
-/// A name of the list as the README shows it.
+/// A name of the list as the guide shows it.
 std::string shown_name(const RunFile& file) {
   std::string name(file.name);
   for (auto& c : name) c = c == '#' ? 'N' : c;
   return "`" + name + (file.folder ? "/`" : "`");
 }
 
-TEST(RunFiles, AreWhatTheReadmeLists) {
-  const auto readme = read_file(fs::path(GPTKIT_SOURCE_DIR) / "README.md");
-  const auto begin = readme.find("| file | written by | what it is |");
+TEST(RunFiles, AreWhatTheGuideLists) {
+  const auto guide = read_file(fs::path(GPTKIT_SOURCE_DIR) / "apps/guide/run-folders.md");
+  const auto begin = guide.find("| file | written by | what it is |");
   ASSERT_NE(begin, std::string::npos);
-  const auto table = readme.substr(begin, readme.find("\n\n", begin) + 1 - begin);
+  const auto table = guide.substr(begin, guide.find("\n\n", begin) + 1 - begin);
   std::string expected = "| file | written by | what it is |\n|---|---|---|\n";
   for (const auto& file : run_files()) {
     if (file.part == RunFile::Part::kInternal) continue;
