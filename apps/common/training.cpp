@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/files.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "common/launch.h"
@@ -97,9 +98,14 @@ TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
 
 void print_run(const std::filesystem::path& run, const TrainSummary& summary, bool json,
                const OrderedJson& more) {
-  OrderedJson result = {{"run", run.string()},        {"model", (run / "model").string()},
-                        {"steps", summary.steps},     {"tokens", summary.tokens},
-                        {"seconds", summary.seconds}, {"finished_before", summary.was_finished}};
+  // The folder of folds holds neither: each fold has its own.
+  const auto model = run / "model", plot = run / "loss.svg";
+  OrderedJson result = {{"run", run.string()}};
+  if (is_there(model)) result["model"] = model.string();
+  result["steps"] = summary.steps;
+  result["tokens"] = summary.tokens;
+  result["seconds"] = summary.seconds;
+  result["finished_before"] = summary.was_finished;
   for (const auto& [name, value] : summary.last_evaluation) result[name] = value;
   for (const auto& [name, value] : more.items()) result[name] = value;
   if (json) {
@@ -112,8 +118,8 @@ void print_run(const std::filesystem::path& run, const TrainSummary& summary, bo
   for (const auto& [name, value] : summary.last_evaluation) {
     std::cout << name << "  " << value << '\n';
   }
-  std::cout << "model    " << (run / "model").string() << "\nplot     "
-            << (run / "loss.svg").string() << '\n';
+  if (is_there(model)) std::cout << "model    " << model.string() << '\n';
+  if (is_there(plot)) std::cout << "plot     " << plot.string() << '\n';
 }
 
 }  // namespace gptkit

@@ -189,7 +189,9 @@ TEST_F(RunFolders, FoldsGoOnWithTheOneThatWasStopped) {
     return classifier(out) + Arguments{"-s", "data.folds=3",      "-s", "train.checkpoint_every=1",
                                        "-s", "train.max_steps=12"};
   };
-  ASSERT_EQ(run("finetune-classify", arguments("whole-folds")).exit_code, 0);
+  const auto whole = run("finetune-classify", arguments("whole-folds"));
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  EXPECT_THAT(whole.out, testing::Not(HasSubstr("whole-folds/model")));  // each fold has its own
   const auto code = stop_when(
       "finetune-classify", arguments("folds"),
       [] { return fs::exists(folder() / "folds/fold-2/checkpoints/step-00000001"); }, SIGINT);
