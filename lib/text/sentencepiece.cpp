@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <unordered_map>
 #include <utility>
 
@@ -65,6 +66,14 @@ class SentencePieceTokenizer final : public Tokenizer {
     sentencepiece::logging::SetMinLogLevel(3);  // fatal ones only: errors come back as a Status
     const auto status = processor_.LoadFromSerializedProto(bytes_);
     require(status.ok(), where, ": ", explanation(status));
+    if (!roles_.legacy && model_.dummy_prefix) {
+      // Protocol buffers merge a message that comes twice: normalizer_spec {add_dummy_prefix:
+      // false}.
+      constexpr std::string_view kNoPrefix("\x1A\x02\x18\x00", 4);
+      behind_special_ = std::make_unique<sentencepiece::SentencePieceProcessor>();
+      const auto second = behind_special_->LoadFromSerializedProto(concat(bytes_, kNoPrefix));
+      require(second.ok(), where, ": ", explanation(second));
+    }
     byte_ids_.fill(-1);
     for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
       const SentencePiece& piece = model_.pieces[i];
@@ -101,11 +110,11 @@ class SentencePieceTokenizer final : public Tokenizer {
         ++at;
         continue;
       }
-      encode_plain(text.substr(begin, at - begin), ids);
+      encode_part(text, begin, at, ids);
       ids.push_back(id);
       begin = at += bytes;
     }
-    encode_plain(text.substr(begin), ids);
+    encode_part(text, begin, text.size(), ids);
   }
 
   std::string token_bytes(TokenId id) const override {
@@ -169,6 +178,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   SentencePieceRoles roles_;
   std::vector<std::string> texts_;  // by id
   sentencepiece::SentencePieceProcessor processor_;
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> behind_special_;  // none: the same
   std::unordered_map<std::string, TokenId> special_;
   std::array<bool, 256> begins_special_{};
   std::array<TokenId, 256> byte_ids_;
@@ -188,11 +198,24 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
 
   void encode_by_library(std::string_view text, std::vector<TokenId>& ids) const {
+    encode_by(processor_, text, ids);
+  }
+
+  static void encode_by(const sentencepiece::SentencePieceProcessor& processor,
+                        std::string_view text, std::vector<TokenId>& ids) {
     if (text.empty()) return;
     std::vector<int> found;
-    const auto status = processor_.Encode({text.data(), text.size()}, &found);
+    const auto status = processor.Encode({text.data(), text.size()}, &found);
     if (!status.ok()) fail_runtime("SentencePiece cannot encode this text: ", explanation(status));
     ids.insert(ids.end(), found.begin(), found.end());
+  }
+
+  /// What stands between two special tokens.
+  void encode_part(std::string_view text, std::size_t begin, std::size_t end,
+                   std::vector<TokenId>& ids) const {
+    const auto part = text.substr(begin, end - begin);
+    if (begin > 0 && behind_special_) return encode_by(*behind_special_, part, ids);
+    encode_plain(part, ids);
   }
 
   /// In a lossless model, what the library would change goes around it as bytes: U+2581 (its mark
@@ -299,6 +322,13 @@ std::optional<TextFrame> frame_of_json(const fs::path& file, const SentencePiece
   return TextFrame{ids(around.before), ids(around.behind)};
 }
 
+/// transformers takes a Mistral's files as they are; for Llama it makes a tokenizer anew.
+bool is_mistral(const fs::path& folder) {
+  const auto path = folder / "config.json";
+  const Json config = read_json_object(path).value_or(Json::object());
+  return json_string(config, "model_type", path.string(), "") == "mistral";
+}
+
 /// The roles that the files beside a model name. Llama's models begin every text with a token
 /// unless told otherwise.
 SentencePieceRoles named_roles(const fs::path& folder, const SentencePieceModel& model) {
@@ -331,6 +361,12 @@ SentencePieceRoles named_roles(const fs::path& folder, const SentencePieceModel&
             " is set but there is ", "no ", role);
     if (id) side.push_back(*id);
   };
+  roles.legacy = json_bool(config, "legacy", where, true) ||
+                 (is_mistral(folder) && is_there(folder / "tokenizer.json"));
+  const bool prefix = json_bool(config, "add_prefix_space", where, model.dummy_prefix);
+  require(!llama || prefix == model.dummy_prefix || is_mistral(folder), where,
+          ": add_prefix_space is ", prefix ? "true" : "false", ", but the model beside it puts ",
+          prefix ? "no" : "a", " blank before a text; make them agree");
   roles.end_of_text = piece_of("eos_token");
   if (auto frame = frame_of_json(folder / "tokenizer.json", model)) {
     roles.frame = std::move(*frame);

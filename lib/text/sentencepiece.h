@@ -24,13 +24,14 @@ inline constexpr const char* kSentencePieceFile = "tokenizer.model";
 struct SentencePieceRoles {
   TextFrame frame = {};
   std::optional<TokenId> end_of_text = {};  // none: "<|endoftext|>", else the model's own
+  bool legacy = true;  // false: the model's blank stands before a text only, not behind its tokens
 };
 
 /// Opens a `.model` file. Its structure is checked before the library sees it
 /// (text/sentencepiece_model.h). The files beside it are followed: `added_tokens.json` and
 /// `tokenizer_config.json` add tokens, and name those that stand around a text: the post_processor
 /// of a `tokenizer.json`, else `add_bos_token` (Llama's models have it unless it is false) and
-/// `add_eos_token`.
+/// `add_eos_token`. `legacy` false is followed, too.
 std::shared_ptr<const Tokenizer> load_sentencepiece(const std::filesystem::path& file);
 
 /// The same from the content of a file, with nothing beside it.

@@ -161,6 +161,28 @@ TEST(SentencePiece, LlamasModelsBeginEveryTextUnlessToldOtherwise) {
   EXPECT_EQ(model().begin_of_text(), std::nullopt);
 }
 
+TEST(SentencePiece, WithoutLegacyTheBlankStandsBeforeATextOnly) {
+  using Ids = std::vector<TokenId>;
+  ScratchFolder folder;
+  const auto file = folder / kSentencePieceFile;
+  write_file_atomic(file, llama_bytes());
+  const auto ids = [&](const char* legacy) {
+    write_file_atomic(folder / "tokenizer_config.json", concat("{\"legacy\": ", legacy, "}"));
+    return load_sentencepiece(file)->encode("hello<s>hello</s> hello", SpecialTokens::kAllow);
+  };
+  EXPECT_EQ(ids("true"), (Ids{263, 1, 263, 2, 264, 263}));
+  EXPECT_EQ(ids("null"), ids("true"));
+  EXPECT_EQ(ids("false"), (Ids{263, 1, 262, 2, 263}));
+  write_file_atomic(folder / "config.json", R"({"model_type": "mistral"})");
+  EXPECT_EQ(ids("false"), (Ids{263, 1, 262, 2, 263}));
+  write_file_atomic(folder / "tokenizer.json", "{}");
+  EXPECT_EQ(ids("false"), ids("true")) << "as tokenizer.json says";
+  EXPECT_NO_THROW(ids("true, \"add_prefix_space\": false"));
+  write_file_atomic(folder / "config.json", R"({"model_type": "llama"})");
+  expect_error([&] { ids("true, \"add_prefix_space\": false"); },
+               "tokenizer_config.json: add_prefix_space is false, but the model beside it puts a");
+}
+
 TEST(SentencePiece, TokensAddedBesideAModelAreItsLast) {
   ScratchFolder folder, saved;
   write_file_atomic(folder / kSentencePieceFile, llama_bytes());
