@@ -1,7 +1,7 @@
 // classify: label texts with a finetuned classifier, or with a language model shown examples.
 //   classify --model runs/spam/model "You won a prize, call now" "See you at eight"
 
-#include "tasks/classify.h"
+#include "tasks/classify/classify.h"
 
 #include <unistd.h>
 

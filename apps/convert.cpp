@@ -2,7 +2,7 @@
 //   convert gpt2 gpt2.gguf --dtype q8_0
 //   convert inspect model.gguf
 
-#include "tasks/convert.h"
+#include "tasks/convert/convert.h"
 
 #include <iostream>
 

@@ -2,7 +2,7 @@
 //   evaluate perplexity --model runs/mine/model book.txt
 //   evaluate few-shot --model smollm2-135m-instruct --examples messages.tsv --test messages.tsv
 
-#include "tasks/evaluate.h"
+#include "tasks/evaluate/evaluate.h"
 
 #include <iostream>
 

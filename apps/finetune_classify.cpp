@@ -1,13 +1,13 @@
 // finetune-classify: a pretrained GPT and labelled texts become a text classifier.
 //   finetune-classify -c configs/quickstart/classify.yaml --out runs/spam
 
-#include "tasks/finetune_classify.h"
+#include "tasks/finetune_classify/finetune_classify.h"
 
 #include <iostream>
 
 #include "common/memory.h"
 #include "common/training.h"
-#include "tasks/sweep.h"
+#include "tasks/finetune_classify/sweep.h"
 
 int main(int argc, char** argv) {
   gptkit::give_back_freed_blocks(2 << 20);

@@ -1,7 +1,7 @@
 // finetune-instruct: a pretrained GPT and instructions with answers become an assistant.
 //   finetune-instruct -c configs/quickstart/instruct.yaml --out runs/assistant
 
-#include "tasks/finetune_instruct.h"
+#include "tasks/finetune_instruct/finetune_instruct.h"
 
 #include <iostream>
 

@@ -1,7 +1,7 @@
 // generate: continue a prompt with a language model.
 //   generate --model runs/mine/model --prompt "Every effort moves you"
 
-#include "tasks/generate.h"
+#include "tasks/generate/generate.h"
 
 #include <iostream>
 

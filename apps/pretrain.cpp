@@ -1,7 +1,7 @@
 // pretrain: a GPT learns to predict the next token of raw text.
 //   pretrain -c configs/quickstart/pretrain.yaml --out runs/mine --set data.train=my-text.txt
 
-#include "tasks/pretrain.h"
+#include "tasks/pretrain/pretrain.h"
 
 #include <iostream>
 

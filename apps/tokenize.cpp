@@ -2,7 +2,7 @@
 //   tokenize train --algorithm bpe --vocab-size 8000 --out my-tokenizer corpus.txt
 //   tokenize encode --tokenizer my-tokenizer < text.txt | tokenize decode --tokenizer my-tokenizer
 
-#include "data/tokenize.h"
+#include "tasks/tokenize/tokenize.h"
 
 #include "base/json.h"
 #include "base/log.h"

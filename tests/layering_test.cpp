@@ -20,22 +20,28 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"formats", {"base"}},
     {"chat", {"text", "base"}},
     {"data", {"text", "base"}},
-    {"kernels", {"base"}},
-    {"model", {"kernels", "base"}},
-    {"weights", {"model", "formats", "chat", "text", "base"}},
-    {"infer", {"weights", "model", "chat", "text", "base"}},
-    {"train", {"data", "weights", "model", "kernels", "formats", "text", "base"}},
-    {"eval", {"data", "weights", "model", "text", "base"}},
+    {"baselines", {"data", "text", "base"}},
+    {"tensors", {"base"}},
+    {"kernels", {"tensors", "base"}},
+    {"nn", {"kernels", "tensors", "base"}},
+    {"models", {"nn", "kernels", "tensors", "base"}},
+    {"weights", {"models", "nn", "tensors", "formats", "chat", "text", "base"}},
+    {"distributed", {"tensors", "base"}},
+    {"train",
+     {"distributed", "data", "weights", "models", "nn", "kernels", "tensors", "text", "base"}},
+    {"infer", {"weights", "models", "nn", "kernels", "tensors", "chat", "text", "base"}},
+    {"eval", {"data", "weights", "models", "nn", "kernels", "tensors", "chat", "text", "base"}},
+    {"report", {"eval", "baselines", "data", "text", "base"}},
     {"tasks",
-     {"train", "infer", "eval", "data", "weights", "model", "kernels", "formats", "chat", "text",
-      "base"}}};
+     {"train", "infer", "eval", "report", "baselines", "distributed", "data", "weights", "models",
+      "nn", "kernels", "tensors", "formats", "chat", "text", "base"}}};
 
 /// Libraries that only one layer may see.
 const std::map<std::string, std::string> kOwner = {{"yaml-cpp", "base"},
                                                    {"nlohmann", "base"},
                                                    {"sentencepiece_", "text"},
                                                    {"CLI", "apps"},
-                                                   {"torch/csrc/distributed", "train"}};
+                                                   {"torch/csrc/distributed", "distributed"}};
 
 /// Calls check(folder, file, included path) for every include of every source in lib/.
 template <class Check>

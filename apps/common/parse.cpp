@@ -3,8 +3,8 @@
 #include <iostream>
 #include <string_view>
 
+#include "base/config/spelling.h"
 #include "base/error.h"
-#include "base/spelling.h"
 #include "common/cli.h"
 
 namespace gptkit {

@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "base/config.h"
+#include "base/config/config.h"
 #include "common/cli.h"
 
 namespace gptkit {

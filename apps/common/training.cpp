@@ -11,7 +11,7 @@
 #include "base/stop.h"
 #include "common/launch.h"
 #include "common/settings.h"
-#include "train/distributed.h"
+#include "distributed/world.h"
 
 namespace gptkit {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/cli.h"
-#include "tasks/common.h"
+#include "tasks/training/common.h"
 #include "train/trainer.h"
 
 namespace gptkit {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdio>
 
-#include "base/config.h"
+#include "base/config/config.h"
 #include "base/error.h"
 #include "data/words.h"
 #include "text/unicode.h"

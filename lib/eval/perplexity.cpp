@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
-#include "weights/finite.h"
+#include "tensors/finite.h"
 
 namespace gptkit {
 

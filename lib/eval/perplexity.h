@@ -6,7 +6,7 @@
 #include <string>
 
 #include "data/token_shard.h"
-#include "model/gpt.h"
+#include "models/gpt.h"
 
 namespace gptkit {
 

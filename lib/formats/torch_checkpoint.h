@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/files.h"
-#include "formats/checksum.h"
 #include "formats/weight_file.h"
 
 namespace gptkit {

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/stop.h"
-#include "weights/finite.h"
+#include "tensors/finite.h"
 
 namespace gptkit {
 

@@ -1,11 +1,11 @@
 #pragma once
 // Every key of a tokenizer's JSON files that transformers and tokenizers write or have written, and
-// what becomes of it here: one table a file (base/known_keys.h has what the rules mean).
+// what becomes of it here: one table a file (base/config/known_keys.h has what the rules mean).
 
 #include <filesystem>
 #include <span>
 
-#include "base/known_keys.h"
+#include "base/config/known_keys.h"
 
 namespace gptkit {
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <csignal>
 
-#include "base/config.h"
+#include "base/config/config.h"
 #include "base/files.h"
 #include "base/stop.h"
 #include "train/checkpoint.h"

@@ -1,8 +1,8 @@
 #pragma once
 // What the ranks of a run have to agree on.
 
+#include "distributed/world.h"
 #include "train/config.h"
-#include "train/distributed.h"
 #include "train/training_task.h"
 
 namespace gptkit {

@@ -18,9 +18,9 @@
 #include "base/files.h"
 #include "data/loader.h"
 #include "train/guard.h"
+#include "train/loss_scale.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
-#include "train/precision.h"
 
 namespace gptkit {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "train/precision.h"
+#include "tensors/precision.h"
 
 namespace gptkit {
 

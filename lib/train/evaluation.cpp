@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/stop.h"
+#include "distributed/world.h"
 #include "train/checkpoint.h"
-#include "train/distributed.h"
 
 namespace gptkit {
 

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "data/fingerprint.h"
-#include "train/distributed.h"
+#include "distributed/world.h"
 
 namespace gptkit {
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "weights/finite.h"
+#include "tensors/finite.h"
 
 namespace gptkit {
 

@@ -13,7 +13,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "weights/finite.h"
+#include "tensors/finite.h"
 
 namespace gptkit {
 

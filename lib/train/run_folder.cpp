@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/owned_folder.h"
-#include "train/distributed.h"
+#include "distributed/world.h"
 #include "train/run_files.h"
 #include "weights/model_folder.h"
 

@@ -5,7 +5,7 @@
 
 #include <torch/types.h>
 
-#include "train/distributed.h"
+#include "distributed/world.h"
 #include "train/optimizer.h"
 
 namespace gptkit {

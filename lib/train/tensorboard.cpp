@@ -11,10 +11,10 @@
 #include <cstdio>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/files.h"
-#include "formats/checksum.h"
 
 namespace gptkit {
 

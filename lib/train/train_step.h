@@ -4,10 +4,11 @@
 #include <torch/types.h>
 
 #include "data/batch.h"
+#include "distributed/gradient_sum.h"
+#include "distributed/world.h"
 #include "train/config.h"
-#include "train/distributed.h"
-#include "train/gradient_sum.h"
 #include "train/guard.h"
+#include "train/loss_scale.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/training_task.h"

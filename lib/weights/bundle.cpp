@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "chat/styles.h"
-#include "weights/finite.h"
+#include "tensors/finite.h"
 #include "weights/hugging_face_config.h"
 #include "weights/hugging_face_names.h"
 #include "weights/peft.h"

@@ -13,9 +13,9 @@
 
 #include "base/files.h"
 #include "chat/chat_format.h"
-#include "model/classifier.h"
-#include "model/gpt.h"
-#include "model/lora.h"
+#include "models/gpt.h"
+#include "models/heads/classifier.h"
+#include "nn/lora.h"
 #include "text/token_roles.h"
 #include "text/tokenizer.h"
 #include "text/truncate.h"

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/known_keys.h"
+#include "base/config/known_keys.h"
 
 namespace gptkit {
 

@@ -8,9 +8,9 @@
 #include <set>
 
 #include "base/error.h"
-#include "model/config_names.h"
-#include "model/rope.h"
-#include "model/rope_scaling.h"
+#include "models/config_names.h"
+#include "models/rope_scaling.h"
+#include "nn/positions.h"
 
 namespace gptkit {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "formats/gguf.h"
-#include "model/config.h"
+#include "nn/config.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {

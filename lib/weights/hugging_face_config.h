@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/json.h"
-#include "model/config.h"
+#include "nn/config.h"
 
 namespace gptkit {
 

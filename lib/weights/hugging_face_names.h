@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/gpt.h"
+#include "models/gpt.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "formats/llmc.h"
-#include "model/config.h"
+#include "nn/config.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {

@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "tensors/finite.h"
 #include "weights/config_keys.h"
-#include "weights/finite.h"
 #include "weights/hugging_face_names.h"
 #include "weights/model_source.h"
 

@@ -13,9 +13,9 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "model/adapter.h"
-#include "model/gpt.h"
-#include "model/linear.h"
+#include "models/adapter.h"
+#include "models/gpt.h"
+#include "nn/linear.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "formats/quantization.h"
 #include "formats/safetensors.h"
-#include "weights/finite.h"
+#include "tensors/finite.h"
 
 namespace gptkit {
 

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "model/init.h"
+#include "models/init.h"
 #include "support/support.h"
 
 namespace gptkit {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "formats/checksum.h"
+#include "base/checksum.h"
 
 namespace gptkit::test {
 

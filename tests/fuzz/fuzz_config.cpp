@@ -1,8 +1,8 @@
-// base/config: YAML that binds to a config is the same again after it was printed.
+// base/config/config: YAML that binds to a config is the same again after it was printed.
 
 #include <array>
 
-#include "base/config.h"
+#include "base/config/config.h"
 #include "fuzz.h"
 
 namespace gptkit::fuzz {

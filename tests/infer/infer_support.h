@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "infer/generator.h"
-#include "model/init.h"
+#include "models/init.h"
 #include "support/support.h"
 #include "text/bpe.h"
 #include "text/character.h"

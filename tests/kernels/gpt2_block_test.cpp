@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "kernels_support.h"
-#include "model/block.h"
-#include "model/init.h"
+#include "models/init.h"
+#include "nn/block.h"
 
 namespace gptkit {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "kernels_support.h"
-#include "model/gpt.h"
-#include "model/init.h"
+#include "models/gpt.h"
+#include "models/init.h"
 
 namespace gptkit {
 namespace {

@@ -10,7 +10,7 @@
 #include "kernels/rotary.h"
 #include "kernels/swiglu.h"
 #include "kernels_support.h"
-#include "model/rope.h"
+#include "nn/positions.h"
 
 namespace gptkit {
 namespace {

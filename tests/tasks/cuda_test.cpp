@@ -13,15 +13,15 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "infer/generator.h"
-#include "model/tiny_families.h"
+#include "models/tiny_families.h"
 #include "support/support.h"
-#include "tasks/classify.h"
-#include "tasks/explain.h"
-#include "tasks/finetune_classify.h"
-#include "tasks/finetune_instruct.h"
-#include "tasks/pretrain.h"
-#include "tiny_classifier.h"
-#include "tiny_data.h"
+#include "tasks/classify/classify.h"
+#include "tasks/classify/explain.h"
+#include "tasks/finetune_classify/finetune_classify.h"
+#include "tasks/finetune_instruct/finetune_instruct.h"
+#include "tasks/pretrain/pretrain.h"
+#include "tasks/tiny_classifier.h"
+#include "tasks/tiny_data.h"
 
 namespace gptkit {
 namespace {

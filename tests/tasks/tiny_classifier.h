@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "model/classifier.h"
-#include "model/init.h"
+#include "models/heads/classifier.h"
+#include "models/init.h"
 #include "text/bpe.h"
 #include "weights/bundle.h"
 

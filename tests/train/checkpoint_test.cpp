@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "base/files.h"
-#include "train_support.h"
+#include "train/train_support.h"
 
 namespace gptkit {
 namespace {

@@ -1,7 +1,7 @@
 #include "train/dry_run.h"
 
 #include "train/train_step.h"
-#include "train_support.h"
+#include "train/train_support.h"
 
 namespace gptkit {
 namespace {

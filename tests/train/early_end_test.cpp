@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "train/checkpoint.h"
+#include "train/train_support.h"
 #include "train/trainer.h"
-#include "train_support.h"
 
 namespace gptkit {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "train_support.h"
+#include "train/train_support.h"
 
 namespace gptkit {
 namespace {

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "train/lr_schedule.h"
-#include "train_support.h"
+#include "train/train_support.h"
 
 namespace gptkit {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/precision.h"
+#include "tensors/precision.h"
 
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
@@ -6,9 +6,11 @@
 #include <cmath>
 
 #include "kernels/bfloat16_gemm.h"
+#include "kernels/fast_precision.h"
 #include "support/support.h"
+#include "train/loss_scale.h"
 #include "train/train_step.h"
-#include "train_support.h"
+#include "train/train_support.h"
 
 namespace gptkit {
 namespace {

@@ -6,8 +6,8 @@
 #include <limits>
 #include <map>
 
+#include "base/checksum.h"
 #include "base/files.h"
-#include "formats/checksum.h"
 #include "support/support.h"
 #include "train/metrics.h"
 

@@ -14,8 +14,8 @@
 
 #include "base/json.h"
 #include "data/windows.h"
-#include "model/gpt.h"
-#include "model/init.h"
+#include "models/gpt.h"
+#include "models/init.h"
 #include "support/support.h"
 #include "train/trainer.h"
 

@@ -13,7 +13,7 @@
 #include "train/checkpoint.h"
 #include "train/finished.h"
 #include "train/run_files.h"
-#include "train_support.h"
+#include "train/train_support.h"
 
 namespace gptkit {
 namespace {

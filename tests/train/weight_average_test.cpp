@@ -1,8 +1,8 @@
 #include "train/weight_average.h"
 
 #include "train/checkpoint.h"
+#include "train/train_support.h"
 #include "train/trainer.h"
-#include "train_support.h"
 
 namespace gptkit {
 namespace {

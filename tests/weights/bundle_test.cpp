@@ -7,7 +7,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "formats/shards.h"
-#include "model/init.h"
+#include "models/init.h"
 #include "small_models.h"
 #include "support/support.h"
 #include "weights/hugging_face_config.h"

@@ -11,7 +11,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "model/gpt.h"
+#include "models/gpt.h"
 #include "weights/hugging_face_config.h"
 #include "weights/hugging_face_names.h"
 

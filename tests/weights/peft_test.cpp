@@ -5,8 +5,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "model/init.h"
-#include "model/tiny_families.h"
+#include "models/init.h"
+#include "models/tiny_families.h"
 #include "support/support.h"
 #include "text/character.h"
 #include "weights/bundle.h"

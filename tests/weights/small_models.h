@@ -11,7 +11,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "formats/shards.h"
-#include "model/init.h"
+#include "models/init.h"
 #include "text/bpe_trainer.h"
 #include "text/character.h"
 #include "weights/bundle.h"

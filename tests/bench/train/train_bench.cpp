@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "model/device.h"
-#include "model/init.h"
-#include "tasks/common.h"
+#include "models/init.h"
+#include "tasks/training/common.h"
+#include "tensors/device.h"
 #include "train/optimizer.h"
 
 int main(int argc, char** argv) {

@@ -1,0 +1,105 @@
+#pragma once
+// A decoder of pre-norm blocks between a token embedding and a head that may be that embedding
+// itself. Family gpt2 (Radford et al. 2019) adds learned position embeddings; family llama
+// (arXiv:2302.13971) turns queries and keys by their position in each block.
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include <optional>
+
+#include "nn/block.h"
+#include "nn/config.h"
+#include "nn/kv_cache.h"
+#include "nn/norm.h"
+#include "nn/packing.h"
+#include "nn/positions.h"
+
+namespace gptkit {
+
+/// A table of vectors, looked up by id. Like Linear it draws nothing when constructed.
+class EmbeddingImpl : public torch::nn::Module {
+ public:
+  EmbeddingImpl(int64_t count, int64_t width);
+
+  /// ids int64 (...) -> (..., width)
+  torch::Tensor forward(const torch::Tensor& ids);
+
+  torch::Tensor weight;  // (count, width)
+};
+TORCH_MODULE(Embedding);
+
+class GPTImpl : public torch::nn::Module {
+ public:
+  /// Allocates; the weights hold nothing until initialize_ (models/init.h) or loading fills them.
+  explicit GPTImpl(const ModelConfig& config);
+
+  /// ids int64 (B,T) -> logits (B,T,V). With a cache, the ids follow the tokens it holds.
+  torch::Tensor forward(const torch::Tensor& ids, KvCache* cache = nullptr);
+  /// ids (B,T) -> the final norm's output (B,T,C), what the head reads.
+  torch::Tensor hidden(const torch::Tensor& ids, KvCache* cache = nullptr);
+  /// The same without padding: ids (N) of sequences one behind the other -> (N,C).
+  torch::Tensor hidden(const torch::Tensor& ids, const Packing& packing);
+  /// That in two: what the first `blocks` blocks make of the ids (N,C), and what the rest make of
+  /// that. Where the first do not learn, theirs need working out once only.
+  torch::Tensor trunk(const torch::Tensor& ids, const Packing& packing, int64_t blocks);
+  torch::Tensor hidden_after_trunk(const torch::Tensor& x, const Packing& packing, int64_t blocks);
+  /// hidden_after_trunk() at one row of each sequence alone: rows int64 (B) -> (B,C). The last
+  /// block works out little else.
+  torch::Tensor hidden_at(const torch::Tensor& x, const Packing& packing, int64_t blocks,
+                          const torch::Tensor& rows);
+  /// hidden (...,C) -> logits (...,V)
+  torch::Tensor logits(const torch::Tensor& hidden);
+
+  /// (V,C) what the hidden states are multiplied with: the head's or the token embedding's.
+  const torch::Tensor& head_weight() const {
+    return head_ ? head_->weight : token_embedding_->weight;
+  }
+
+  const ModelConfig& config() const { return config_; }
+  Embedding token_embedding() const { return token_embedding_; }
+  Embedding position_embedding() const { return position_embedding_; }  // empty with rotary ones
+  Block block(int64_t i) const;
+  Norm final_norm() const { return final_norm_; }
+  Linear head() const { return head_; }  // empty when tied
+  torch::Device device() const { return token_embedding_->weight.device(); }
+
+  /// Whether tokens see only those before them (the default). A model that does not cannot
+  /// generate.
+  void set_causal(bool causal);
+  /// Whether training keeps only each block's input and runs the block again in the backward pass
+  /// (nn/activation_checkpointing.h): about a quarter more time, a fraction of the memory.
+  void set_recompute(bool on) { recompute_ = on; }
+
+  /// Enlarges the vocabulary: the old rows stay, the new ones are the mean of the old (so a new
+  /// token starts neither likely nor impossible). The logits of the old tokens do not change.
+  void grow_vocabulary_(int64_t vocab_size);
+
+ private:
+  /// What the blocks of one pass get beside their input.
+  struct Pass {
+    KvCache* cache = nullptr;
+    std::optional<Packing> packing = {};
+    std::optional<Rotation> rotation = {};
+    const Rotation* turn() const { return rotation ? &*rotation : nullptr; }
+    const Packing* packed() const { return packing ? &*packing : nullptr; }
+  };
+  Pass packed_pass(const torch::Tensor& x, const Packing& packing);
+  /// ids (...,T) at the positions (T), of which the last is `tokens` - 1 -> (...,T,C)
+  torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& positions, int64_t tokens);
+  /// x (B,T,C), or (1,N,C) when packed
+  torch::Tensor run_blocks(torch::Tensor x, int64_t begin, int64_t end, const Pass& pass);
+
+  ModelConfig config_;
+  bool recompute_ = false;
+  Embedding token_embedding_{nullptr}, position_embedding_{nullptr};
+  torch::nn::ModuleList blocks_{nullptr};
+  Norm final_norm_{nullptr};
+  Linear head_{nullptr};
+  std::optional<RotaryTable> rotary_;
+};
+TORCH_MODULE(GPT);
+
+}  // namespace gptkit

@@ -1,0 +1,33 @@
+#pragma once
+// The norm of either family: layer norm (arXiv:1607.06450) with a bias, or RMS norm
+// (arXiv:1910.07467) without.
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include "nn/config.h"
+
+namespace gptkit {
+
+class NormImpl : public torch::nn::Module {
+ public:
+  /// Over d_model elements; the weight is ones, the bias zeros.
+  explicit NormImpl(const ModelConfig& config);
+
+  /// x (...,C) -> (...,C)
+  torch::Tensor forward(const torch::Tensor& x);
+  /// The same for a layer that rounds its input to bfloat16 under autocast: it may be rounded here.
+  torch::Tensor before_product(const torch::Tensor& x);
+
+  double epsilon() const { return epsilon_; }
+
+  torch::Tensor weight;  // (C)
+  torch::Tensor bias;    // (C) or undefined: RMS norm
+
+ private:
+  double epsilon_;
+};
+TORCH_MODULE(Norm);
+
+}  // namespace gptkit

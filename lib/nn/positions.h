@@ -1,0 +1,37 @@
+#pragma once
+// Rotary positions (arXiv:2104.09864): queries and keys are turned by an angle that grows with
+// their position, so that their product depends on the distance alone. Element i of a head is
+// paired with element i + D/2, as Hugging Face's weights have it.
+
+#include <torch/types.h>
+
+#include "nn/config.h"
+
+namespace gptkit {
+
+/// Cosine and sine of the angles of some positions.
+struct Rotation {
+  torch::Tensor cos, sin;  // (T,D/2)
+};
+
+/// x (...,T,D) turned by the rotation of its T positions.
+torch::Tensor rotate(const torch::Tensor& x, const Rotation& rotation);
+
+/// Radians from one position to the next, (D/2); theta^(-2i/D), the slow ones slowed further when
+/// the config scales as Llama 3.1 does (rope_factor > 1).
+torch::Tensor rotary_frequencies(const ModelConfig& config);
+
+/// The angles' cosines and sines, worked out once for the positions met so far.
+class RotaryTable {
+ public:
+  explicit RotaryTable(const ModelConfig& config);
+
+  /// Positions past ... past + T - 1, on the device and in the dtype of `like`.
+  Rotation at(int64_t past, int64_t T, const torch::Tensor& like);
+
+ private:
+  torch::Tensor frequencies_;  // (D/2) float32
+  Rotation table_;             // (positions,D/2)
+};
+
+}  // namespace gptkit

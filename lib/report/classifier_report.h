@@ -1,0 +1,170 @@
+#pragma once
+// All by which people decide whether to trust a text classifier: figures per split with their
+// uncertainty, a threshold, calibration, a comparison with simpler methods on the same rows, the
+// worst mistakes with their texts. Made once from predictions; shown as text, JSON and a page
+// (report/classifier_page.h).
+//
+// What is chosen (threshold, temperature) is chosen on the validation split alone and only applied
+// to the others. Figures that divide by nothing are absent: "undefined" for people, null in JSON.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "eval/calibration.h"
+#include "eval/ranking.h"
+#include "report/classification_report.h"
+
+namespace gptkit {
+
+/// Parallel vectors, one entry a row.
+struct SplitPredictions {
+  std::string name;  ///< "train", "validation" or "test"
+  std::vector<std::string> texts = {};
+  std::vector<int64_t> rows = {};  ///< where the text stood in its file, from 0
+  std::vector<int64_t> truth = {};
+  ProbabilityRows probabilities = {};
+  int64_t truncated = 0;  ///< texts cut to max_tokens
+};
+
+/// A simpler method, trained on the same training rows.
+struct BaselinePredictions {
+  std::string name, description = {};
+  double seconds = 0;  ///< training and predicting
+  std::map<std::string, ProbabilityRows> probabilities =
+      {};  ///< split name -> as in SplitPredictions
+};
+
+struct ClassifierReportInput {
+  std::string model_name;
+  std::vector<std::string> labels = {};  ///< of class 0, 1, ...; at least two
+  /// Splits without rows are passed over; at least one must have some.
+  std::vector<SplitPredictions> splits = {};
+  std::vector<BaselinePredictions> baselines =
+      {};                                 ///< each with probabilities of the split to judge by
+  std::vector<OrderedJson> metrics = {};  ///< the rows of metrics.jsonl
+  std::vector<std::pair<std::string, std::string>> settings =
+      {};  ///< shown as they are, in this order
+  /// The class that is looked for. Empty: of two classes the rarer one in training (equal: the
+  /// last), of more none.
+  std::string positive_label = {};
+  double wanted_precision = 0.99;  ///< that the threshold keeps on validation
+  int64_t max_mistakes = 10;       ///< shown of each split
+  int64_t max_tokens = 0;          ///< longer texts were cut; 0: not known
+  int64_t skipped_empty = 0;       ///< rows of the files that had no text
+  double seconds = 0;              ///< of training
+  int64_t parameters = 0, trained_parameters = 0;
+};
+
+/// A share of rows and its 95 % interval.
+struct Share {
+  int64_t part = 0, whole = 0;
+  std::optional<double> value() const;
+  Interval interval() const { return wilson_interval(part, whole); }
+};
+
+/// One class against all others.
+struct OneVersusRest {
+  std::optional<double> roc_auc, average_precision;
+  std::vector<CurvePoint> roc, precision_recall;  ///< thinned to steps of 0.002
+};
+
+/// A classifier's figures on one split.
+struct Figures {
+  ClassificationReport report;
+  Calibration calibration;
+  std::vector<OneVersusRest> classes;
+  std::optional<double> roc_auc, average_precision;  ///< means over the classes that have them
+  std::optional<BinaryCounts> at_threshold;
+};
+
+struct Mistake {
+  int64_t row = 0, truth = 0, predicted = 0;
+  double probability = 0;  ///< of the class predicted
+  std::string text;        ///< its first 2,000 bytes and the rest of a character
+  int64_t text_bytes = 0;  ///< of the whole text
+  bool in_train = false;   ///< the same text is a training row
+};
+
+/// Texts that are also training rows: a model that had learned them by heart would know them.
+struct Overlap {
+  int64_t verbatim = 0;     ///< byte for byte
+  int64_t same_words = 0;   ///< those, and texts equal but for case of ASCII, blanks, punctuation
+  int64_t other_label = 0;  ///< verbatim, but labelled differently there
+  Share accuracy_on_rest;   ///< of the rows that are not in train even by words
+};
+
+struct SplitFigures {
+  std::string name;
+  Figures figures;
+  std::optional<Calibration> calibrated;  ///< at the fitted temperature
+  std::optional<Overlap> overlap;         ///< absent for train, and without a train split
+  int64_t repeated = 0;                   ///< rows whose text an earlier row of this split has
+  int64_t truncated = 0;
+  std::vector<Mistake> mistakes;  ///< the most confident ones first
+  int64_t n_mistake = 0;          ///< all of them
+};
+
+struct BaselineFigures {
+  std::string name, description;
+  bool constant = false;  ///< the report's own: one answer, whatever the text
+  double seconds = 0;     ///< of a constant one: 0
+  std::map<std::string, Figures> splits;
+  std::optional<ThresholdChoice> threshold;  ///< its own, chosen as the classifier's is
+  /// On the main split: rows that only one of the two has right, and McNemar's exact test of them.
+  int64_t model_only_right = 0, baseline_only_right = 0;
+  double p_value = 1;
+};
+
+/// One plain sentence of the verdict.
+struct Finding {
+  enum class Kind { kFact, kGood, kDoubt };
+  Kind kind = Kind::kFact;
+  std::string text;
+};
+
+struct ClassifierReport {
+  std::string model_name;
+  std::vector<std::string> labels;
+  std::vector<SplitFigures> splits;  ///< of train, validation, test those that have rows
+  std::string main_split;            ///< the one to judge by: test, else validation, else train
+  std::optional<int64_t> positive;   ///< class looked for
+  double wanted_precision = 0;
+  std::optional<ThresholdChoice> threshold;  ///< absent without a positive class or validation rows
+  std::optional<TemperatureFit> temperature;  ///< absent without validation rows
+  /// The first is the answer that needs no text, always the most frequent training class (where
+  /// there is a train split); the given ones follow.
+  std::vector<BaselineFigures> baselines;
+  std::vector<Finding> verdict;
+  std::vector<OrderedJson> metrics;
+  std::vector<std::pair<std::string, std::string>> settings;
+  int64_t max_tokens = 0, skipped_empty = 0, parameters = 0, trained_parameters = 0;
+  double seconds = 0;
+
+  const SplitFigures* split(const std::string& name) const;  ///< nullptr when absent
+  const SplitFigures& main() const { return *split(main_split); }
+  bool is_positive(int64_t label) const { return positive && *positive == label; }
+  /// F1, AUC and average precision of the positive class; without one, the means over classes.
+  std::optional<double> f1(const Figures& figures) const;
+  std::optional<double> roc_auc(const Figures& figures) const;
+  std::optional<double> average_precision(const Figures& figures) const;
+};
+
+/// Fails, naming split and row, for vectors of unequal length, classes outside the labels and rows
+/// that are not probabilities (a value below 0, above 1, not finite, or a sum off 1 by over 0.001).
+/// Sorts each split once per class and baseline.
+ClassifierReport make_classifier_report(const ClassifierReportInput& input);
+
+/// {"train", "validation", "test": what to_json(ClassificationReport) gives and "roc_auc",
+/// "average_precision", "log_loss", "calibration_error", ...; "model", "verdict", "threshold",
+/// "temperature", "baselines", "training"}. Undefined figures are null.
+OrderedJson to_json(const ClassifierReport& report);
+
+/// For a terminal: verdict, figures, baselines, mistakes.
+std::string to_text(const ClassifierReport& report);
+
+}  // namespace gptkit

@@ -1,0 +1,241 @@
+#include "report/verdict.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "report/format.h"
+
+namespace gptkit {
+
+namespace {
+
+constexpr double kSignificant = 0.05;
+constexpr size_t kNameCharacters = 60;
+
+using Kind = Finding::Kind;
+
+std::string plural(int64_t n, const std::string& noun) {
+  return count_text(n) + " " + noun + (n == 1 ? "" : "s");
+}
+
+class Verdict {
+ public:
+  explicit Verdict(const ClassifierReport& report)
+      : report_(report),
+        main_(report.main()),
+        name_(visible_text(report.model_name, kNameCharacters)) {}
+
+  std::vector<Finding> compose() {
+    say_which_split();
+    for (const auto& baseline : report_.baselines) {
+      if (!baseline.constant && !beaten(baseline)) say_not_beaten(baseline);
+    }
+    say_accuracy();
+    say_beaten();
+    say_threshold();
+    say_calibration();
+    say_overlap();
+    say_learned_by_heart();
+    say_balance();
+    say_missing_classes();
+    say_cut();
+    return std::move(findings_);
+  }
+
+ private:
+  template <class... Parts>
+  void say(Kind kind, const Parts&... parts) {
+    findings_.push_back({kind, concat(parts...)});
+  }
+
+  std::string label(int64_t c) const {
+    return "'" + visible_text(report_.labels[static_cast<size_t>(c)], kNameCharacters) + "'";
+  }
+  std::string positive() const { return label(*report_.positive); }
+  int64_t rows() const { return main_.figures.report.rows; }
+  double accuracy_of(const BaselineFigures& baseline) const {
+    return baseline.splits.at(main_.name).report.accuracy;
+  }
+  bool beaten(const BaselineFigures& baseline) const {
+    return baseline.model_only_right > baseline.baseline_only_right &&
+           baseline.p_value < kSignificant;
+  }
+
+  void say_which_split() {
+    if (main_.name == "test") return;
+    say(Kind::kDoubt, "There is no test split. ",
+        main_.name == "train"
+            ? "All figures are of the rows it was trained on, and say little about new texts."
+            : "The figures are of the validation rows, by which threshold and temperature were "
+              "chosen and the training was watched: expect less of new texts.");
+  }
+
+  void say_not_beaten(const BaselineFigures& baseline) {
+    const auto name = visible_text(baseline.name, kNameCharacters);
+    const bool worse = baseline.baseline_only_right > baseline.model_only_right;
+    const bool sure = baseline.p_value < kSignificant;
+    const std::string claim = worse && sure ? concat(name, " is better than ", name_)
+                              : worse       ? concat(name_, " does not beat ", name)
+                                            : concat(name_, " does not clearly beat ", name);
+    say(Kind::kDoubt, claim, ": of the same ", count_text(rows()), " ", main_.name, " texts ",
+        name_, " has ", percent(main_.figures.report.accuracy), " right and ", name, " ",
+        percent(accuracy_of(baseline)), ". ", plural(baseline.model_only_right, "text"),
+        " only the former has right, ", count_text(baseline.baseline_only_right),
+        " only the latter", sure ? "" : ", a difference that chance alone can make", " (",
+        p_value_text(baseline.p_value), ").",
+        report_.seconds > 0 ? concat(" The former took ", duration_text(report_.seconds),
+                                     " to train, the latter ", duration_text(baseline.seconds), ".")
+                            : "");
+  }
+
+  void say_accuracy() {
+    const auto& r = main_.figures.report;
+    const bool one_class = std::ranges::any_of(
+        r.classes, [&](const ClassFigures& figures) { return figures.support == r.rows; });
+    std::string floor;
+    bool above = true;
+    for (const auto& baseline : report_.baselines) {
+      if (!baseline.constant) continue;
+      above = beaten(baseline);
+      floor =
+          concat(" To answer \"", visible_text(baseline.name, kNameCharacters + 7),
+                 "\" without reading any would be right in ", percent(accuracy_of(baseline)), ".");
+    }
+    say(above && !one_class ? Kind::kFact : Kind::kDoubt, name_, " classifies ",
+        percent(r.accuracy), " of ", plural(r.rows, main_.name + " text"), " right (95 % interval ",
+        percent(r.accuracy_interval), "); ",
+        main_.n_mistake == 0 ? "none" : count_text(main_.n_mistake),
+        main_.n_mistake < 2 ? " is wrong." : " are wrong.", floor);
+  }
+
+  void say_beaten() {
+    std::string names;
+    for (const auto& baseline : report_.baselines) {
+      if (baseline.constant || !beaten(baseline)) continue;
+      names += concat(names.empty() ? "" : ", ", visible_text(baseline.name, kNameCharacters), " (",
+                      percent(accuracy_of(baseline)), ", ", p_value_text(baseline.p_value), ")");
+    }
+    if (!names.empty()) {
+      say(Kind::kGood, name_, " beats ", names, " on the same ", main_.name, " texts.");
+    }
+  }
+
+  void say_threshold() {
+    if (!report_.threshold) return;
+    const auto& choice = *report_.threshold;
+    if (!choice.reached) {
+      say(Kind::kDoubt, "No threshold makes ", short_percent(choice.wanted_precision),
+          " of what is called ", positive(), " right on validation; the most precise one reaches ",
+          percent(choice.precision), ".");
+    }
+    if (main_.name == "validation") return;
+    const auto& counts = *main_.figures.at_threshold;
+    const int64_t called = counts.true_positives + counts.false_positives;
+    const auto precision = counts.precision();
+    const bool kept = precision && *precision >= choice.wanted_precision;
+    const auto interval = wilson_interval(counts.true_positives, called);
+    say(kept || !choice.reached ? Kind::kFact : Kind::kDoubt, "Called ", positive(),
+        " from a probability of ", decimal(choice.threshold), " on (chosen on validation for ",
+        short_percent(choice.wanted_precision), " precision), ",
+        plural(called, main_.name + " text"), called == 1 ? " is" : " are", " flagged and ",
+        percent(precision), " of them rightly", kept ? "" : ", less than wanted",
+        " (95 % interval ", percent(interval), "); ", count_text(counts.true_positives), " of ",
+        count_text(counts.true_positives + counts.false_negatives), " ", positive(),
+        " texts are found (", percent(counts.recall()), ").",
+        kept && interval.low < choice.wanted_precision
+            ? " There are too few rows to be sure that the wanted precision holds."
+            : "");
+  }
+
+  void say_calibration() {
+    const auto& before = main_.figures.calibration;
+    std::string cure;
+    if (main_.calibrated) {
+      const bool helps = main_.calibrated->error < before.error;
+      cure = concat(" A temperature of ", fixed(report_.temperature->temperature, 2),
+                    ", fitted on validation, ", helps ? "lowers" : "does not lower", " that (",
+                    fixed(100 * main_.calibrated->error, 1), ").");
+    }
+    say(before.error > 0.05 ? Kind::kDoubt : Kind::kFact,
+        "How sure it says it is and how often it is right differ by ", fixed(100 * before.error, 1),
+        " percentage points on average.", cure);
+  }
+
+  void say_overlap() {
+    if (!main_.overlap) return;
+    const auto& overlap = *main_.overlap;
+    if (overlap.same_words == 0) {
+      say(Kind::kGood, "No ", main_.name,
+          " text is also a training text, not even when case, blanks and punctuation are ignored.");
+      return;
+    }
+    const auto& rest = overlap.accuracy_on_rest;
+    say(Kind::kDoubt, count_text(overlap.verbatim), " of the ", count_text(rows()), " ", main_.name,
+        " texts ", overlap.verbatim == 1 ? "is" : "are",
+        " also in the training rows letter for letter, ", count_text(overlap.same_words),
+        " when case, blanks and punctuation are ignored. Of the other ", count_text(rest.whole),
+        ", ", percent(rest.value()), " are right",
+        rest.whole > 0 ? " (95 % interval " + percent(rest.interval()) + ")." : ".",
+        overlap.other_label > 0
+            ? concat(" ", count_text(overlap.other_label), " of them carry another label there.")
+            : "");
+  }
+
+  void say_learned_by_heart() {
+    const auto* train = report_.split("train");
+    if (!train || main_.name == "train") return;
+    const auto& known = train->figures.report;
+    if (known.accuracy_interval.low <= main_.figures.report.accuracy_interval.high) return;
+    say(Kind::kDoubt, "It is better on the rows it was trained on (", percent(known.accuracy),
+        " right): part of what it learned is those rows.");
+  }
+
+  void say_balance() {
+    const auto* train = report_.split("train");
+    if (!train || !report_.positive || main_.name == "train") return;
+    const auto share = [&](const SplitFigures& split) {
+      const auto& r = split.figures.report;
+      return static_cast<double>(r.classes[static_cast<size_t>(*report_.positive)].support) /
+             static_cast<double>(r.rows);
+    };
+    const double here = share(main_), there = share(*train);
+    if (std::max(here, there) <= 1.5 * std::min(here, there)) return;
+    say(Kind::kDoubt, positive(), " is ", percent(there), " of the training rows and ",
+        percent(here), " of the ", main_.name,
+        " rows. Its probabilities follow the former; precision depends on the latter.");
+  }
+
+  void say_missing_classes() {
+    int64_t missing = 0;
+    std::string first;
+    for (size_t c = 0; c < report_.labels.size(); ++c) {
+      if (main_.figures.report.classes[c].support > 0) continue;
+      if (missing++ == 0) first = label(static_cast<int64_t>(c));
+    }
+    if (missing == 0) return;
+    say(Kind::kDoubt, "No ", main_.name, " row is of class ", first,
+        missing > 1 ? concat(" or of ", missing - 1, " more") : "",
+        ": nothing is known about how well it is found.");
+  }
+
+  void say_cut() {
+    if (main_.truncated == 0) return;
+    say(Kind::kFact, plural(main_.truncated, main_.name + " text"),
+        main_.truncated == 1 ? " was" : " were", " cut",
+        report_.max_tokens > 0 ? concat(" to ", count_text(report_.max_tokens), " tokens") : "",
+        ": what lies beyond was not read.");
+  }
+
+  const ClassifierReport& report_;
+  const SplitFigures& main_;
+  std::string name_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> verdict_of(const ClassifierReport& report) {
+  return Verdict(report).compose();
+}
+
+}  // namespace gptkit

@@ -1,0 +1,53 @@
+#pragma once
+// What the convert program does: a model from one format to another, and a look at what a file
+// holds.
+
+#include <filesystem>
+#include <string>
+
+#include "base/config/config.h"
+#include "base/json.h"
+
+namespace gptkit {
+
+enum class ConvertTo { kAuto, kHuggingFace, kGguf, kLlmc };
+constexpr auto enum_names(ConvertTo) {
+  return std::array{std::pair{"auto", ConvertTo::kAuto}, std::pair{"hf", ConvertTo::kHuggingFace},
+                    std::pair{"gguf", ConvertTo::kGguf}, std::pair{"llmc", ConvertTo::kLlmc}};
+}
+
+enum class StoredAs { kSame, kFloat32, kFloat16, kBFloat16, kQ8_0, kQ4_0, kInt8 };
+constexpr auto enum_names(StoredAs) {
+  return std::array{
+      std::pair{"same", StoredAs::kSame},       std::pair{"float32", StoredAs::kFloat32},
+      std::pair{"float16", StoredAs::kFloat16}, std::pair{"bfloat16", StoredAs::kBFloat16},
+      std::pair{"q8_0", StoredAs::kQ8_0},       std::pair{"q4_0", StoredAs::kQ4_0},
+      std::pair{"int8", StoredAs::kInt8}};
+}
+
+struct ConvertConfig {
+  ConvertTo to = ConvertTo::kAuto;
+  StoredAs dtype = StoredAs::kSame;
+  bool overwrite = false;
+};
+
+template <class Visitor>
+void visit_fields(ConvertConfig& c, Visitor&& visit) {
+  visit("to", c.to, "hf (a folder), gguf or llmc; auto: by OUT's ending (.gguf, .bin, else hf)");
+  visit("dtype", c.dtype, "same as IN, float32, float16, bfloat16; gguf also q8_0 (int8), q4_0");
+  visit("overwrite", c.overwrite, "replace the model at OUT; anything else there is left alone");
+}
+
+/// Writes the model at `in` (anything --model takes) to `out`, tensor by tensor. `out` appears
+/// whole or not at all. Returns what was written: path, format, dtype, bytes, parameters.
+OrderedJson run_convert(const ConvertConfig& config, const std::string& in,
+                        const std::filesystem::path& out);
+
+/// What a model, or a file of tensors alone, holds: format, shape, parameters, bytes, tokenizer,
+/// the files with their SHA-256, each tensor.
+OrderedJson inspect_model(const std::string& name_or_path);
+
+/// The same for people: some lines and a table.
+std::string describe_model(const OrderedJson& inspected);
+
+}  // namespace gptkit

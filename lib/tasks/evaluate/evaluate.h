@@ -1,0 +1,78 @@
+#pragma once
+// What the evaluate program does.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/config/config.h"
+#include "base/json.h"
+#include "data/table.h"
+#include "tasks/evaluate/few_shot.h"
+
+namespace gptkit {
+
+struct PerplexityConfig {
+  NameOrPath model;
+  int64_t context = 0;
+  int64_t stride = 0;
+  int64_t batch_size = 4;
+  bool allow_special = false;
+  std::string device = "auto";
+};
+
+template <class Visitor>
+void visit_fields(PerplexityConfig& c, Visitor&& visit) {
+  visit("model", c.model, "model folder or name");
+  visit("context", c.context, "tokens per window; 0: the model's context");
+  visit("stride", c.stride, "tokens each window adds; 0: the window, without overlap");
+  visit("batch_size", c.batch_size, "windows at once");
+  visit("allow_special", c.allow_special, "<|endoftext|> in the text becomes that token");
+  visit("device", c.device, "auto, cpu, cuda or cuda:N");
+}
+
+/// {"tokens" that are predicted, "loss", "perplexity" (null when it is over 1e308), and for text:
+/// "characters", "bits_per_character"}.
+OrderedJson run_perplexity(const PerplexityConfig& config,
+                           const std::vector<std::filesystem::path>& files, int threads);
+
+/// How well a language model labels texts when it is shown k examples, for several k.
+struct FewShotEvaluationConfig {
+  NameOrPath model;
+  FewShotConfig few_shot;  // its fields are the program's own
+  std::filesystem::path test;
+  std::string shots = "0,1,3,5";
+  int64_t rows = 0;
+  bool strict = false;
+  std::string text_column, label_column, pair_column;
+  TableHeader header = TableHeader::kAuto;
+  bool raw_quotes = false;
+  std::string device = "auto";
+};
+
+template <class Visitor>
+void visit_fields(FewShotEvaluationConfig& c, Visitor&& visit) {
+  visit("model", c.model, "model folder or name");
+  visit_fields(c.few_shot, visit);
+  visit("test", c.test, "labelled .tsv, .csv, .jsonl or .json to try the model on");
+  visit("shots", c.shots, "numbers of examples in the prompt, a column each: 0,1,3,5");
+  visit("rows", c.rows, "so many of the test rows, drawn with the seed; 0: all");
+  visit("strict", c.strict, "a row that cannot be read ends the program; else it is skipped");
+  visit("text_column", c.text_column, "name or number; empty: text, else the second");
+  visit("label_column", c.label_column, "name or number; empty: label, else the first");
+  visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
+  visit("header", c.header, "auto (as in training), none (false) or first_row (true)");
+  visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
+  visit("device", c.device, "auto, cpu, cuda or cuda:N");
+}
+
+/// {"rows", "labels", "majority": share of the commonest label, "calibrated", "results": [{"shots",
+/// "accuracy", "fewer_shots": texts that left room for fewer examples, "truncated", "report"}]}.
+/// Test rows with the text of an example are left out, for every number of shots: all columns are
+/// about the same rows.
+OrderedJson run_few_shot_evaluation(const FewShotEvaluationConfig& config, int threads);
+/// The same as a table for people.
+std::string few_shot_table(const OrderedJson& result);
+
+}  // namespace gptkit

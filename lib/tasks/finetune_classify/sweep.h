@@ -1,0 +1,44 @@
+#pragma once
+// The same finetuning with several settings, side by side in one table (an ablation study).
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "tasks/training/common.h"
+
+namespace gptkit {
+
+/// One row of a sweep file: a name and settings as one would type them behind --set.
+struct SweepRow {
+  std::string name;
+  std::vector<std::string> set;
+};
+template <class Visitor>
+void visit_fields(SweepRow& c, Visitor&& visit) {
+  visit("name", c.name, "what the table calls the row");
+  visit("set", c.set, "settings: [classifier.pooling=mean, seed=2]");
+}
+
+struct SweepConfig {
+  std::vector<SweepRow> rows;
+};
+template <class Visitor>
+void visit_fields(SweepConfig& c, Visitor&& visit) {
+  visit("rows", c.rows, "the runs, in order");
+}
+
+struct SweepResult {
+  OrderedJson rows;      ///< of each row its settings, accuracies, seconds, or why it failed
+  std::string markdown;  ///< the same as a table
+};
+
+/// Finetunes a classifier for each row of the file: the request's config with the row's settings
+/// over it, in <out>/01-<name> ... The rows are kept in <out>/sweep.yaml. A row that fails (a model
+/// that is not here, say) says so in the table and the next one follows. Writes <out>/sweep.json
+/// and sweep.md after each row; with RunMode::kResume finished rows are kept and an interrupted one
+/// goes on.
+SweepResult run_classify_sweep(const TaskRequest& request, const std::filesystem::path& file);
+
+}  // namespace gptkit

@@ -1,0 +1,19 @@
+#pragma once
+// What a model's generation_config.json asks of a generation and the generate program does not do.
+
+#include <string>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "tasks/generate/generate.h"
+
+namespace gptkit {
+
+/// One line: the settings that are not applied, and the sampling options whose stored value is not
+/// the one that generate uses by itself. Empty when there are none.
+std::string settings_left_out(const Json& stored, const GenerateConfig& used);
+
+/// Warns of them, if the folder has such a file.
+void warn_of_settings_left_out(const fs::path& folder, const GenerateConfig& used);
+
+}  // namespace gptkit

@@ -1,0 +1,190 @@
+#include "tasks/pretrain/pretrain.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+#include "base/progress.h"
+#include "distributed/world.h"
+#include "models/init.h"
+#include "tasks/training/language_model_task.h"
+#include "tensors/device.h"
+#include "train/finished.h"
+
+namespace gptkit {
+
+namespace {
+
+/// The tokenizer's vocabulary decides unless the config does; then the model must have room.
+void settle_vocabulary(PretrainConfig& config, const ConfigOrigins& origins,
+                       const Tokenizer& tokenizer) {
+  if (!origins.contains("model.vocab_size")) {
+    config.model.vocab_size = tokenizer.vocab_size();
+  }
+  require(config.model.vocab_size >= tokenizer.vocab_size(), "model.vocab_size ",
+          config.model.vocab_size, " is smaller than the tokenizer's ", tokenizer.vocab_size(),
+          " tokens; leave it out, or choose the tokenizer that belongs to it");
+}
+
+/// A model to go on from has its shape; settings that ask for another one are refused. A shorter
+/// context_length only makes the windows shorter.
+void take_shape(PretrainModelConfig& wanted, const ModelConfig& found,
+                const ConfigOrigins& origins) {
+  const auto& from = wanted.from.text;
+  require(wanted.preset.empty(), "model.preset ", wanted.preset, " and model.from ", from,
+          ": a model to go on from has its own shape; leave one of them out");
+  const bool shorter =
+      origins.contains("model.context_length") && wanted.context_length <= found.context_length;
+  auto taken = found;
+  taken.dropout = wanted.dropout;
+  taken.init = wanted.init;
+  if (shorter) taken.context_length = wanted.context_length;
+
+  std::map<std::string, std::string> expected;
+  const auto text = [](const auto& value) { return config_detail::scalar_to_yaml(value); };
+  visit_fields(taken, [&](const std::string& key, auto& value, const auto&) {
+    expected[key] = text(value);
+  });
+  visit_fields(static_cast<ModelConfig&>(wanted), [&](const std::string& key, auto& value,
+                                                      const auto&) {
+    require(!origins.contains("model." + key) || text(value) == expected[key], "model.", key, " ",
+            text(value), " does not fit ", from, ", which has ", expected[key], "; leave it out");
+  });
+  static_cast<ModelConfig&>(wanted) = taken;
+}
+
+LanguageModel starting_model(PretrainConfig& config, const ConfigOrigins& origins) {
+  LanguageModel model;
+  if (config.model.from.empty()) {
+    model.tokenizer = load_tokenizer(config.tokenizer.text);
+    settle_vocabulary(config, origins, *model.tokenizer);
+    model.gpt = GPT(config.model);
+    initialize_(model.gpt);
+    return model;
+  }
+  model = load_language_model(config.model.from.text, config.model.dropout);
+  take_shape(config.model, model.gpt->config(), origins);
+  return model;
+}
+
+Loader train_loader(const PretrainData& data, const TrainConfig& train) {
+  return {data.train, {.batch_size = train.batch_size(), .drop_last = true}};
+}
+
+/// A mixture has no end of its own: max_steps or token_budget decides where one is set, and epochs
+/// (each as many windows as all sources have together) only without them.
+void let_budget_decide(TrainConfig& train, const PretrainData& data, int64_t context) {
+  if (!data.mixture || (train.max_steps == 0 && train.token_budget == 0)) return;
+  const int64_t budget_steps = train.token_budget / (train.batch_size() * context) + 1;
+  const int64_t steps = std::max(train.max_steps, budget_steps);
+  train.epochs = steps / train_loader(data, train).batches() + 1;
+}
+
+/// Says what the run will see: what the filter left, and the mixture's table.
+void report_data(const PretrainData& data, const PretrainConfig& config, const RunFolder& run) {
+  if (data.filter_report) {
+    log_info(describe(*data.filter_report));
+    const auto report = dump_json(to_json(*data.filter_report), 2) + "\n";
+    run.when_begun([&run, report] { write_file_atomic(run.path() / kFilterReportFile, report); });
+  }
+  if (!data.mixture) return;
+  const auto steps = run_length(config.train, train_loader(data, config.train)).steps;
+  log_info(mixture_table(data, config.data, steps * config.train.batch_size(),
+                         config.model.context_length));
+}
+
+/// Files, folders and globs that the run reads.
+std::vector<fs::path> inputs_of(const PretrainConfig& config) {
+  std::vector<fs::path> inputs = config.data.train;
+  for (const auto& source : config.data.sources) inputs.push_back(source.path);
+  for (const auto& file : parse_validation(config.data.validation).files) inputs.push_back(file);
+  inputs.emplace_back(config.model.from.text);
+  inputs.emplace_back(config.tokenizer.text);
+  return inputs;
+}
+
+}  // namespace
+
+PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins) {
+  PretrainConfig first;
+  load_config(first, inputs);
+  PretrainConfig config;
+  if (!first.model.preset.empty()) {
+    static_cast<ModelConfig&>(config.model) = model_preset(first.model.preset);
+  }
+  origins = load_config(config, inputs);
+  validate(static_cast<const ModelConfig&>(config.model));
+  validate(config.train);
+  validate(config.sample);
+  validate(config.data);
+  return config;
+}
+
+std::string describe(const PretrainConfig& wanted, const ConfigOrigins& origins) {
+  auto config = wanted;
+  // The shape is the starting model's, which is not opened for this.
+  if (!config.model.from.empty()) return config_to_yaml(config, &origins);
+  try {
+    settle_vocabulary(config, origins, *load_tokenizer(config.tokenizer.text));
+  } catch (const Error&) {  // the settings can be looked at before the tokenizer is there
+  }
+  const auto parameters = parameter_count(config.model);
+  const double flops = forward_flops(config.model, 1, config.model.context_length);
+  // Weights, gradients and AdamW's two moments, in float32.
+  const double training = 16.0 * static_cast<double>(parameters);
+  return concat("# ", format_count(parameters),
+                " parameters: ", format_bytes(4.0 * static_cast<double>(parameters)),
+                " of weights, ", format_bytes(training), " while training, without activations\n# ",
+                flops, " FLOPs to run ", config.model.context_length, " tokens forward, ",
+                3 * flops, " to train on them\n", config_to_yaml(config, &origins));
+}
+
+PretrainSummary run_pretrain(const TaskRequest& wanted) {
+  const auto request = with_run_folder(wanted, "pretrain");
+  ConfigOrigins origins;
+  auto config = load_pretrain_config(request.inputs, origins);
+  require(!config.data.train.empty() || !config.data.sources.empty(),
+          "data.train: no training text; name files in the config or with --set data.train=FILE");
+  const auto device = join_ranks(config.device, config.train);
+  set_threads(request.threads);
+
+  seed_everything(config.seed);
+  auto model = starting_model(config, origins);
+  const auto context = config.model.context_length;
+  if (const auto& prompt = config.sample.prompt; !prompt.empty()) {
+    require_room(std::ssize(encode_text(*model.tokenizer, prompt)), model, "sample.prompt");
+  }
+  const auto data =
+      load_pretrain_data(config.data, *model.tokenizer, context, config.seed, request.threads);
+
+  let_budget_decide(config.train, data, context);
+  if (request.dry_run) {
+    model.gpt->to(device);
+    LanguageModelTask task(model, {data.train, data.validation, data.fingerprint}, config.train,
+                           /*every_evaluation=*/false, [](const std::string&) {});
+    const double forward = forward_flops(config.model, config.train.batch_size(), context);
+    return {{}, {}, dry_run(task, config.train, /*flops=*/3 * forward)};
+  }
+  const RunFolder run(request.out, request.mode, run_context(request, inputs_of(config)));
+  run.write_config(config_to_yaml(config));
+  if (const auto done = nothing_left_to_train(run, data.fingerprint)) {
+    return {*done, run.path(), std::nullopt};
+  }
+  log_info("model: ", format_count(parameter_count(model.gpt->config())),
+           " parameters; text: ", format_count(data.train_tokens), " training and ",
+           format_count(data.validation_tokens), " validation tokens; windows of ", context,
+           " tokens");
+  report_data(data, config, run);
+  model.gpt->to(device);
+  LanguageModelTask task(
+      model, {data.train, data.validation, data.fingerprint, data.train_sample}, config.train,
+      config.sample.every_evaluation,
+      [&](const std::string& when) { write_sample(model, config.sample, when, run); });
+  const auto summary = train(task, config.train, run);
+  model.gpt->eval();
+  leave_model(run, summary, data.fingerprint,
+              [&](const fs::path& folder) { save_language_model(folder, model); });
+  return {summary, run.path(), std::nullopt};
+}
+
+}  // namespace gptkit

@@ -1,0 +1,70 @@
+#pragma once
+// Pretraining: a GPT learns to predict the next token of raw text, from scratch or from a model.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/config.h"
+#include "tasks/pretrain/pretrain_data.h"
+#include "tasks/training/common.h"
+#include "train/config.h"
+#include "train/dry_run.h"
+#include "train/trainer.h"
+
+namespace gptkit {
+
+/// `model:` of pretraining: a preset and changes to it, or (as a bare name) a model to go on from.
+struct PretrainModelConfig : ModelConfig {
+  static constexpr const char* kShorthand = "from";
+  NameOrPath from;
+  std::string preset;
+};
+
+template <class Visitor>
+void visit_fields(PretrainModelConfig& c, Visitor&& visit) {
+  visit("from", c.from, "a model folder or name to go on from; empty: from scratch");
+  visit("preset", c.preset,
+        "gpt2 ... gpt2-xl, smollm2-135m, -360m or -1.7b, for what is not set below");
+  visit_fields(static_cast<ModelConfig&>(c), visit);
+}
+
+struct PretrainConfig {
+  int64_t seed = 123;
+  std::string device = "auto";
+  NameOrPath tokenizer = {"gpt2"};
+  PretrainModelConfig model;
+  PretrainDataConfig data;
+  TrainConfig train;
+  SampleConfig sample;
+};
+
+template <class Visitor>
+void visit_fields(PretrainConfig& c, Visitor&& visit) {
+  visit("seed", c.seed, "of weights, order and dropout; -1: a new one");
+  visit("device", c.device, "auto, cpu, cuda or cuda:N");
+  visit("tokenizer", c.tokenizer,
+        "gpt2, a folder or a .model file; a model to go on from has its own");
+  visit("model", c.model, "shape of the network");
+  visit("data", c.data, "what to learn from");
+  visit("train", c.train, "how");
+  visit("sample", c.sample, "text written while learning");
+}
+
+/// The config of a request: preset first, then what the files and options set. Validated.
+PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins);
+
+/// The resolved YAML with origins and, as comments, the model's parameters, memory and FLOPs.
+std::string describe(const PretrainConfig& config, const ConfigOrigins& origins);
+
+struct PretrainSummary {
+  TrainSummary train;
+  std::filesystem::path run;
+  std::optional<DryRun> dry_run;  ///< then the others are empty
+};
+
+/// Trains and leaves the model in <out>/model; with request.dry_run only tries the first steps.
+PretrainSummary run_pretrain(const TaskRequest& request);
+
+}  // namespace gptkit

@@ -1,0 +1,78 @@
+#pragma once
+// What pretraining learns from: one corpus, or a mixture of several by weight.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/config/config.h"
+#include "data/corpus.h"
+#include "data/document_filter.h"
+#include "data/mixture.h"
+#include "data/windows.h"
+
+namespace gptkit {
+
+struct PretrainSourceConfig {
+  std::filesystem::path path;
+  double weight = 0;
+  std::string name;
+};
+
+template <class Visitor>
+void visit_fields(PretrainSourceConfig& c, Visitor&& visit) {
+  visit("path", c.path, "a text file, .jsonl, folder, glob, or token shards");
+  visit("weight", c.weight, "its part of the training mix; scaled to 100 % over all");
+  visit("name", c.name, "what tables call it; empty: the path's last part");
+}
+
+struct PretrainDataConfig {
+  std::vector<std::filesystem::path> train;
+  std::vector<PretrainSourceConfig> sources;
+  std::vector<NameOrPath> validation = {{"0.1"}};
+  SplitBy split_by = SplitBy::kCharacters;
+  int64_t stride = 0;
+  bool allow_special = false;
+  DocumentFilterConfig filter;
+};
+
+template <class Visitor>
+void visit_fields(PretrainDataConfig& c, Visitor&& visit) {
+  visit("train", c.train, "text files, .jsonl, folders, globs, or token shards");
+  visit("sources", c.sources, "instead: a mixture, [{path: ..., weight: ...}, ...]");
+  visit("validation", c.validation, "a fraction of each source's end, or files; 0: none");
+  visit("split_by", c.split_by, "cut that fraction by characters (the book) or tokens");
+  visit("stride", c.stride, "tokens from one window to the next; 0: the context length");
+  visit("allow_special", c.allow_special, "<|endoftext|> in the text becomes that token");
+  visit("filter", c.filter, "which training documents to leave out; text only");
+}
+
+/// Fails naming the key that is out of range, missing or there beside another.
+void validate(const PretrainDataConfig& config);
+
+struct PretrainData {
+  std::shared_ptr<const Dataset> train;
+  /// A sample of the mixture's windows on which train_loss is measured; null: train itself.
+  std::shared_ptr<const Dataset> train_sample;
+  std::shared_ptr<const Dataset> validation;      ///< may be null
+  std::shared_ptr<const MixtureDataset> mixture;  ///< train, when it is one
+  std::vector<int64_t> source_tokens;             ///< training tokens of each source
+  int64_t train_tokens = 0, validation_tokens = 0;
+  std::string fingerprint;
+  std::optional<FilterReport> filter_report;  ///< when data.filter is set
+};
+
+/// Reads, filters and tokenizes. The windows have `context` tokens. A mixture's validation data are
+/// the ends of all its sources in the shares of their weights, none twice; a source whose end is
+/// shorter than a window is left out of them, with a warning.
+PretrainData load_pretrain_data(const PretrainDataConfig& config, const Tokenizer& tokenizer,
+                                int64_t context, int64_t seed, int threads);
+
+/// GPT-3's table for a run over so many windows of the mixture.
+std::string mixture_table(const PretrainData& data, const PretrainDataConfig& config,
+                          int64_t windows, int64_t context);
+
+}  // namespace gptkit

@@ -1,0 +1,123 @@
+#pragma once
+// The work behind the `tokenize` program: learn a tokenizer from files, turn files into lines of
+// ids and back, and count. Texts stream through: memory holds one piece of some megabytes at a
+// time (a whole document for tokenizers other than byte-level BPE, which alone can be cut safely).
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/config/config.h"
+#include "data/corpus.h"
+#include "data/document_filter.h"
+#include "text/tokenizer.h"
+
+namespace gptkit {
+
+/// Settings of `tokenize train`.
+struct TokenizerTraining {
+  std::string algorithm;                     // "bpe", "unigram", "word" or "char"
+  std::optional<std::int64_t> vocab_size;    // needed by bpe and unigram; a limit for word and char
+  std::optional<bool> unknown;               // none: word with <|unk|>, char without
+  std::vector<std::filesystem::path> files;  // files, folders, `.jsonl` (see documents.h)
+  std::filesystem::path
+      out;                 // a new folder, which appears whole, or one that holds no tokenizer yet
+  bool overwrite = false;  // replaces a folder that holds a tokenizer and nothing else
+  int threads = 1;
+};
+
+template <class Visitor>
+void visit_fields(TokenizerTraining& c, Visitor&& visit) {
+  visit("algorithm", c.algorithm, "bpe, unigram, word or char");
+  visit("vocab_size", c.vocab_size, "tokens, special ones included; bpe and unigram need it");
+  visit("unknown", c.unknown,
+        "word, char: <|endoftext|> and <|unk|> are tokens; else unknown text is refused");
+  visit("files", c.files, "files, folders, .jsonl to learn from; arguments are added");
+  visit("out", c.out, "folder to write");
+  visit("overwrite", c.overwrite, "replace the tokenizer that the folder holds");
+}
+
+/// Learns and saves a tokenizer. What can be wrong with the options fails before the work begins.
+std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& training);
+
+/// Takes results, piece by piece.
+using TextSink = std::function<void(std::string_view)>;
+
+/// Settings of `tokenize decode`.
+struct DecodeConfig {
+  NameOrPath tokenizer;
+};
+
+template <class Visitor>
+void visit_fields(DecodeConfig& c, Visitor&& visit) {
+  visit("tokenizer", c.tokenizer, "gpt2, a folder, or a .model file");
+}
+
+/// Settings of `tokenize count`.
+struct CountConfig {
+  NameOrPath tokenizer;
+  std::vector<std::filesystem::path> files;
+  bool lines = false, allow_special = false;
+};
+
+template <class Visitor>
+void visit_fields(CountConfig& c, Visitor&& visit) {
+  visit("tokenizer", c.tokenizer, "gpt2, a folder, or a .model file");
+  visit("files", c.files, "files, folders, .jsonl; arguments are added; none: standard input");
+  visit("lines", c.lines, "every input line is a document");
+  visit("allow_special", c.allow_special, "special tokens in the text are tokens");
+}
+
+/// Settings of `tokenize encode`.
+struct EncodeConfig : CountConfig {
+  std::filesystem::path out;  // empty: ids on standard output
+  double validation = CorpusOptions{}.validation_fraction;
+  DocumentFilterConfig filter;
+};
+
+template <class Visitor>
+void visit_fields(EncodeConfig& c, Visitor&& visit) {
+  visit_fields(static_cast<CountConfig&>(c), visit);
+  visit("out", c.out, "write token shards to this new folder");
+  visit("validation", c.validation, "share of the text for val-*.bin");
+  visit("filter", c.filter, "which documents become token shards");
+}
+
+/// Fails for values out of range and for settings that contradict one another.
+void validate(const EncodeConfig& config, const std::vector<std::string>& arguments);
+
+/// What is read: the files of the config and the program's arguments.
+struct EncodeInput {
+  std::vector<std::string> files;  // "-" or none: standard input, as one document
+  bool lines = false;              // every line is a document (without its line end)
+  SpecialTokens special = SpecialTokens::kAsText;
+  int threads = 1;
+};
+
+EncodeInput input_of(const CountConfig& config, const std::vector<std::string>& arguments,
+                     int threads);
+
+/// Ids separated by blanks, one line per document; with `json` {"ids": [...]} instead.
+void encode_as_text(const Tokenizer& tokenizer, const EncodeInput& input, bool json,
+                    const TextSink& out);
+
+/// Reads ids, separated by white space, from standard input and hands on their bytes (with `json`
+/// {"text": ...}). Fails naming line and value. Byte-level BPE streams; others decode by line.
+void decode_to_text(const Tokenizer& tokenizer, bool json, const TextSink& out);
+
+struct TokenCount {
+  std::int64_t documents = 0, bytes = 0, tokens = 0;
+  std::int64_t unknown = 0;  // tokens that are <|unk|>: text that would not come back
+  std::int64_t vocab_used = 0, vocab_size = 0;  // different tokens that occurred, of all
+};
+TokenCount count_tokens(const Tokenizer& tokenizer, const EncodeInput& input);
+
+/// The counts as lines for people, or as one JSON object; ends with a line end.
+std::string describe(const TokenCount& count, bool json);
+
+}  // namespace gptkit

@@ -1,0 +1,23 @@
+#include "tasks/generate/stored_generation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gptkit {
+namespace {
+
+TEST(StoredGeneration, NamesWhatIsNotApplied) {
+  const GenerateConfig usual;
+  GenerateConfig greedy, warm;
+  greedy.temperature = 0;
+  warm.temperature = 0.7;
+  EXPECT_EQ(settings_left_out({{"num_beams", 1}, {"top_k", 50}, {"use_cache", true}}, usual), "");
+  EXPECT_THAT(settings_left_out({{"no_repeat_ngram_size", 3}}, usual),
+              testing::HasSubstr("no_repeat_ngram_size 3 is not supported; expected 0"));
+  EXPECT_EQ(settings_left_out({{"repetition_penalty", 1.3}, {"top_p", 0.9}}, greedy),
+            "repetition_penalty 1.3 is not used (1 is; give --repetition-penalty 1.3)");
+  EXPECT_EQ(settings_left_out({{"temperature", 0.6}}, warm), "");
+}
+
+}  // namespace
+}  // namespace gptkit
