@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "models/config_names.h"
+#include "nn/config_names.h"
 
 namespace gptkit {
 

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "base/error.h"
-#include "models/config_names.h"
 #include "models/rope_scaling.h"
+#include "nn/config_names.h"
 #include "nn/positions.h"
 
 namespace gptkit {

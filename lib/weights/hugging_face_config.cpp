@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "models/config_names.h"
 #include "models/rope_scaling.h"
+#include "nn/config_names.h"
 #include "weights/config_keys.h"
 
 namespace gptkit {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "models/config_names.h"
+#include "nn/config_names.h"
 
 namespace gptkit {
 
