@@ -287,6 +287,12 @@ void set_origin(ConfigNode& node, const std::string& origin) {
   for (auto& member : node.members) set_origin(member.second, origin);
 }
 
+void mark_stored(ConfigNode& node) {
+  node.stored = true;
+  for (auto& item : node.items) mark_stored(item);
+  for (auto& member : node.members) mark_stored(member.second);
+}
+
 }  // namespace
 
 ConfigNode parse_config(std::string_view yaml, const std::string& where, const fs::path& folder) {
@@ -327,7 +333,9 @@ ConfigNode read_config(const ConfigInputs& inputs) {
     const std::string text = read_file(path, kMaxBytes);
     std::error_code no_folder;
     const fs::path folder = fs::absolute(path, no_folder).lexically_normal().parent_path();
-    merge_config(merged, parse_config(text, printable(path.string(), 400), folder));
+    auto node = parse_config(text, printable(path.string(), 400), folder);
+    if (path == inputs.stored) mark_stored(node);
+    merge_config(merged, std::move(node));
   }
   for (const auto& override : inputs.overrides) {
     ConfigNode node = parse_override(override);

@@ -10,7 +10,8 @@
 // `enum_names(E)` found by ADL that returns an array of pairs {text, value}, and nested sections. A
 // list field accepts one value as a list of one. A section with `static constexpr const char*
 // kShorthand = "field"` accepts a scalar (or list) for itself and puts it into that field (`model:
-// gpt2`).
+// gpt2`). A section with `static constexpr std::array kRenamedKeys = {RenamedKey{"old", "new"}}`
+// refuses the old key and names the new one.
 //
 // Bytes that are not UTF-8 (a file's name in Latin-1) stand in YAML as the characters U+10FF00 +
 // byte, so that a saved config is UTF-8 and gives the same path back.
@@ -49,6 +50,15 @@ struct ConfigOverride {
 struct ConfigInputs {
   std::vector<std::filesystem::path> files;
   std::vector<ConfigOverride> overrides;
+  /// The one of `files` that an earlier version of gptkit may have written: the config.yaml of a
+  /// run that is resumed. Its old keys count as the new ones.
+  std::filesystem::path stored = {};
+};
+
+/// A key of an earlier version and the key that replaces it, both relative to their section. `now`
+/// may lead into a section below ("split.train").
+struct RenamedKey {
+  std::string_view before, now;
 };
 
 struct ConfigMember;
@@ -63,6 +73,7 @@ struct ConfigNode {
   std::vector<ConfigMember> members;  // kMap
   std::string origin;                 // "pretrain.yaml:12", "--set"
   std::filesystem::path folder;       // what relative paths are relative to
+  bool stored = false;                // from ConfigInputs::stored
 };
 
 /// A key and its value; no std::pair, of whose incomplete form clang makes no vector.
@@ -110,6 +121,10 @@ ConfigOrigins load_config(Config& config, const ConfigInputs& inputs) {
 template <class Config>
 std::string config_to_yaml(const Config& config, const ConfigOrigins* origins = nullptr,
                            bool with_help = false);
+
+/// A stored config.yaml in the keys and the form of this version; what it does not set is left out.
+template <class Config>
+std::string restated_config(const std::filesystem::path& stored);
 
 }  // namespace gptkit
 

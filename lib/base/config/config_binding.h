@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -40,6 +41,10 @@ NameOrPath to_name_or_path(const ConfigNode& node, const std::string& key);
 /// section uses it when another one does.
 void check_known(const ConfigNode& map, const std::string& section,
                  const std::vector<std::string>& known);
+/// The section with the new names of its renamed keys. Fails for an old name unless the value is
+/// from a stored config.
+ConfigNode with_new_keys(const ConfigNode& map, const std::string& section,
+                         std::span<const RenamedKey> renamed);
 
 inline std::string join_key(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
@@ -73,6 +78,11 @@ T value_or_default(const std::optional<T>& field) {
 template <class Section>
 concept HasShorthand = requires {
   Section::kShorthand;
+};
+
+template <class Section>
+concept HasRenamedKeys = requires {
+  Section::kRenamedKeys;
 };
 
 template <class Section>
@@ -114,7 +124,10 @@ void bind_field(Field& field, const ConfigNode& node, const std::string& key,
   if constexpr (!Scalar<Field> && !IsVector<Field>::value && !IsOptional<Field>::value) {
     bind_config(field, node, key, origins);
   } else {
-    if (node.kind == ConfigNode::Kind::kNull) return;  // the default stays
+    if (node.kind == ConfigNode::Kind::kNull) {  // the default stays
+      if (node.stored) origins[key] = node.origin;
+      return;
+    }
     if constexpr (IsVector<Field>::value) {
       const bool list = node.kind == ConfigNode::Kind::kList;
       const std::vector<ConfigNode> one = list ? std::vector<ConfigNode>() : std::vector{node};
@@ -166,6 +179,12 @@ class YamlWriter {
  public:
   YamlWriter(const ConfigOrigins* origins, bool with_help)
       : origins_(origins), with_help_(with_help) {}
+  /// Writes only the values that have an origin, and no comments.
+  static YamlWriter of_set_values(const ConfigOrigins& origins) {
+    YamlWriter writer(nullptr, false);
+    writer.only_ = &origins;
+    return writer;
+  }
 
   template <class Section>
   void section(Section& config, const std::string& prefix, int indent) {
@@ -180,6 +199,9 @@ class YamlWriter {
   template <class Field>
   void field(const std::string& name, Field& field, const char* help, const std::string& key,
              int indent) {
+    constexpr bool is_section =
+        !Scalar<Field> && !IsOptional<Field>::value && !IsVector<Field>::value;
+    if (only_ && !is_section && !only_->contains(key)) return;
     if constexpr (Scalar<Field>) {
       line(indent, name + ": " + scalar_to_yaml(field), key, help);
     } else if constexpr (IsOptional<Field>::value) {
@@ -207,6 +229,7 @@ class YamlWriter {
             const std::string& key, const char* help);
 
   const ConfigOrigins* origins_;
+  const ConfigOrigins* only_ = nullptr;
   bool with_help_;
   std::string out_;
 };
@@ -232,9 +255,16 @@ void bind_config(Section& config, const ConfigNode& node, const std::string& pre
 
   if (node.kind == ConfigNode::Kind::kNull) return;
   if (node.kind != ConfigNode::Kind::kMap) return bind_bare(node);
-  config_detail::check_known(node, prefix, config_detail::field_names(config));
-  for (const auto& [name, member] : node.members) {
-    name.empty() ? bind_bare(member) : bind_member(name, member);
+  const auto bind_map = [&](const ConfigNode& map) {
+    config_detail::check_known(map, prefix, config_detail::field_names(config));
+    for (const auto& [name, member] : map.members) {
+      name.empty() ? bind_bare(member) : bind_member(name, member);
+    }
+  };
+  if constexpr (config_detail::HasRenamedKeys<Section>) {
+    bind_map(config_detail::with_new_keys(node, prefix, Section::kRenamedKeys));
+  } else {
+    bind_map(node);
   }
 }
 
@@ -243,6 +273,15 @@ std::string config_to_yaml(const Config& config, const ConfigOrigins* origins, b
   Config copy = config;  // visit_fields takes a mutable reference
   config_detail::YamlWriter writer(origins, with_help);
   writer.section(copy, "", 0);
+  return writer.take();
+}
+
+template <class Config>
+std::string restated_config(const std::filesystem::path& stored) {
+  Config config;
+  const auto origins = load_config(config, {.files = {stored}, .overrides = {}, .stored = stored});
+  auto writer = config_detail::YamlWriter::of_set_values(origins);
+  writer.section(config, "", 0);
   return writer.take();
 }
 

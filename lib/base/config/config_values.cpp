@@ -103,6 +103,22 @@ std::string absolute_text(const fs::path& path) {
   return path.empty() ? "" : (no_folder ? path : absolute).lexically_normal().string();
 }
 
+/// The value under the key "a.b": {a: {b: value}}.
+ConfigNode nested(std::string_view key, ConfigNode value) {
+  for (;;) {
+    const auto dot = key.rfind('.');
+    ConfigNode outer;
+    outer.origin = value.origin;
+    outer.folder = value.folder;
+    outer.stored = value.stored;
+    outer.members.push_back(
+        {std::string(key.substr(dot == key.npos ? 0 : dot + 1)), std::move(value)});
+    value = std::move(outer);
+    if (dot == key.npos) return value;
+    key = key.substr(0, dot);
+  }
+}
+
 }  // namespace
 
 std::string yaml_text(std::string_view text) {
@@ -297,6 +313,27 @@ void check_known(const ConfigNode& map, const std::string& section,
     fail(begin, "; ", section.empty() ? "the keys here" : "the keys of '" + section + "'", " are ",
          joined(known));
   }
+}
+
+ConfigNode with_new_keys(const ConfigNode& map, const std::string& section,
+                         std::span<const RenamedKey> renamed) {
+  ConfigNode old = map, current = map;
+  old.members.clear();
+  current.members.clear();
+  for (const auto& [name, value] : map.members) {
+    const auto rule = std::find_if(renamed.begin(), renamed.end(),
+                                   [&name = name](const auto& r) { return r.before == name; });
+    if (rule == renamed.end()) {
+      current.members.push_back({name, value});
+      continue;
+    }
+    const auto now = join_key(section, std::string(rule->now));
+    require(value.stored, value.origin, ": the key '", join_key(section, name), "' is now '", now,
+            "'; write '", now, "'");
+    merge_config(old, nested(rule->now, value));
+  }
+  merge_config(old, std::move(current));  // what this version wrote wins
+  return old;
 }
 
 std::string yaml_value(bool value) { return value ? "true" : "false"; }

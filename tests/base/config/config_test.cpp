@@ -67,6 +67,36 @@ void visit_fields(Train& c, V&& visit) {
   visit("out", c.out, "where to write");
 }
 
+/// A section whose keys had other names once.
+struct Renamed {
+  static constexpr std::array kRenamedKeys = {RenamedKey{"clip", "max_norm"},
+                                              RenamedKey{"from", "source.path"},
+                                              RenamedKey{"share", "source.weight"}};
+  double max_norm = 1;
+  std::optional<std::int64_t> limit;
+  Source source;
+  bool operator==(const Renamed&) const = default;
+};
+
+template <class V>
+void visit_fields(Renamed& c, V&& visit) {
+  visit("max_norm", c.max_norm, "of the gradient");
+  visit("limit", c.limit, "of something");
+  visit("source", c.source, "a file with its weight");
+}
+
+struct WithRenamed {
+  std::int64_t seed = 1;
+  Renamed train;
+  bool operator==(const WithRenamed&) const = default;
+};
+
+template <class V>
+void visit_fields(WithRenamed& c, V&& visit) {
+  visit("seed", c.seed, "of every random choice");
+  visit("train", c.train, "how to train");
+}
+
 struct Config {
   std::int64_t seed = 123;
   std::string title = "Every effort";
@@ -293,6 +323,46 @@ TEST_F(ConfigTest, OverridesAreYamlRelativeToTheWorkingFolder) {
   expect_error([&] { set("title", "[a"); },
                "--set title: a key must be a plain text; is a bracket or a quote left open?");
   expect_error([&] { set("seed.x", "1"); }, "seed is a section of keys; expected an integer");
+}
+
+TEST_F(ConfigTest, AnOldKeyIsRefusedWithTheNewOne) {
+  WithRenamed config;
+  const auto file = write("c.yaml", "seed: 2\ntrain:\n  clip: 0.5\n");
+  expect_error(
+      [&] {
+        load_config(config, {{file}, {}});
+      },
+      file.string() +
+          ":3: the key 'train.clip' is now 'train.max_norm'; write "
+          "'train.max_norm'");
+  expect_error(
+      [&] {
+        load_config(config, {{}, {{"train.share", "2", "--set"}}});
+      },
+      "--set: the key 'train.share' is now 'train.source.weight'");
+}
+
+TEST_F(ConfigTest, AStoredConfigMayHaveOldKeys) {
+  WithRenamed config;
+  const auto file = write("config.yaml", "train: {clip: 0.5, from: a.txt, share: 3}\n");
+  load_config(config, {{file}, {}, file});
+  EXPECT_EQ(config, (WithRenamed{1, {0.5, {}, {folder / "a.txt", 3}}}));
+  // What is set beside it is set by a person of today.
+  load_config(config, {{file}, {{"train.max_norm", "7", "--set"}}, file});
+  EXPECT_EQ(config.train.max_norm, 7);
+  expect_error(
+      [&] {
+        load_config(config, {{file}, {{"train.clip", "7", "--set"}}, file});
+      },
+      "--set: the key 'train.clip' is now");
+}
+
+TEST_F(ConfigTest, AStoredConfigIsRestatedInTheKeysOfToday) {
+  const auto old = write("old.yaml", "train:\n  limit: null\n  clip: 0.5\n  share: 3\n");
+  EXPECT_EQ(restated_config<WithRenamed>(old),
+            "train:\n  max_norm: 0.5\n  limit: null\n  source:\n    weight: 3\n");
+  const auto whole = write("whole.yaml", config_to_yaml(WithRenamed{}));
+  EXPECT_EQ(restated_config<WithRenamed>(whole), config_to_yaml(WithRenamed{}));
 }
 
 }  // namespace
