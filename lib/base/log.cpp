@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <mutex>
+#include <utility>
 
 #include "base/files.h"
 
@@ -17,6 +18,7 @@ namespace {
 struct State {
   std::mutex mutex;
   std::filesystem::path file;
+  std::function<std::string(std::string_view)> form;
   std::string status;  // the redrawn line, when there is one
 };
 
@@ -58,9 +60,9 @@ void show(const State& shared, std::string_view message) {
 }
 
 void print(std::string_view raw, bool to_terminal) {
-  const std::string message = without_controls(raw);
   State& shared = state();
   const std::scoped_lock lock(shared.mutex);
+  const std::string message = without_controls(shared.form ? shared.form(raw) : std::string(raw));
   if (to_terminal) show(shared, message);
   if (shared.file.empty()) return;
   try {
@@ -84,6 +86,11 @@ void set_log_file(const std::filesystem::path& path) {
 std::filesystem::path log_file() {
   const std::scoped_lock lock(state().mutex);
   return state().file;
+}
+
+void set_message_form(std::function<std::string(std::string_view)> form) {
+  const std::scoped_lock lock(state().mutex);
+  state().form = std::move(form);
 }
 
 bool shows_colours(int descriptor) {

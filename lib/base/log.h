@@ -2,6 +2,7 @@
 // Messages for people, on standard error only; standard output belongs to results.
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ LogLevel log_level();
 /// From now on every message is also appended, with the time of day, to this file (`run.log`).
 void set_log_file(const std::filesystem::path& path);
 std::filesystem::path log_file();  ///< empty: none
+
+/// Messages name settings as config keys (Key of base/error.h). From now on every message goes
+/// through `form` first: a program puts the names of its options in their place.
+void set_message_form(std::function<std::string(std::string_view)> form);
 
 /// The one place that decides about colours and redrawn lines: the descriptor is a terminal that
 /// has them (TERM is not `dumb`), and NO_COLOR is unset or empty.

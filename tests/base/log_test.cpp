@@ -51,6 +51,13 @@ TEST(Log, AFullLogFileIsReportedOnceAndEndsNothing) {
             "without this file\ntwo\n");
 }
 
+TEST(Log, AProgramNamesSettingsItsOwnWay) {
+  set_message_form([](std::string_view message) { return "[" + std::string(message) + "]"; });
+  EXPECT_EQ(captured([] { log_warning("give ", Key{"top_k"}); }), "[warning: give `top_k`]\n");
+  set_message_form(nullptr);
+  EXPECT_EQ(captured([] { log_info("one"); }), "one\n");
+}
+
 TEST(Printable, LeavesOneCleanLine) {
   EXPECT_EQ(printable("plain \xC3\xA9"), "plain \xC3\xA9");
   EXPECT_EQ(printable(std::string_view("a\nb\0\x1b[\x7f", 7)), "a\\nb\\x00\\x1b[\\x7f");

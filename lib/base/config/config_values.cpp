@@ -64,7 +64,9 @@ std::string shown(const ConfigNode& node) {
 
 [[noreturn]] void fail_value(const ConfigNode& node, const std::string& key,
                              const std::string& expected) {
-  fail(node.origin, ": ", printable(key), " is ", shown(node), "; expected ", expected);
+  throw Error(
+      Error::Kind::kInput,
+      concat(node.origin, ": ", printable(key), " is ", shown(node), "; expected ", expected), key);
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -294,24 +296,36 @@ std::string item_key(const std::string& key, std::size_t index) {
   return concat(key, "[", index, "]");
 }
 
+namespace {
+
+/// What to write instead of a key that is not known.
+std::string advice(const std::string& section, const std::string& name,
+                   const std::vector<std::string>& known) {
+  if (const auto meant = nearest(name, known); !meant.empty()) {
+    return "did you mean '" + join_key(section, meant) + "'?";
+  }
+  if (const auto reader = section.empty() ? reader_of(name) : ""; !reader.empty()) {
+    return "it is read by " + reader + ", not here";
+  }
+  if (const auto dot = name.find('.'); dot != std::string::npos) {
+    return "nest it: '" + printable(name.substr(0, dot)) + ": {" + printable(name.substr(dot + 1)) +
+           ": ...}'";
+  }
+  return (section.empty() ? "the keys here" : "the keys of '" + section + "'") + " are " +
+         joined(known);
+}
+
+}  // namespace
+
 void check_known(const ConfigNode& map, const std::string& section,
                  const std::vector<std::string>& known) {
   for (const auto& [name, value] : map.members) {
     if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) continue;
-    const std::string key = printable(join_key(section, name));
-    const std::string begin = concat(value.origin, ": unknown key '", key, "'");
-    if (const auto meant = nearest(name, known); !meant.empty()) {
-      fail(begin, "; did you mean '", join_key(section, meant), "'?");
-    }
-    if (const auto reader = section.empty() ? reader_of(name) : ""; !reader.empty()) {
-      fail(begin, "; it is read by ", reader, ", not here");
-    }
-    if (const auto dot = name.find('.'); dot != std::string::npos) {
-      fail(begin, "; nest it: '", printable(name.substr(0, dot)), ": {",
-           printable(name.substr(dot + 1)), ": ...}'");
-    }
-    fail(begin, "; ", section.empty() ? "the keys here" : "the keys of '" + section + "'", " are ",
-         joined(known));
+    const std::string key = join_key(section, name);
+    throw Error(Error::Kind::kInput,
+                concat(value.origin, ": unknown key '", printable(key), "'; ",
+                       advice(section, name, known)),
+                key);
   }
 }
 

@@ -365,5 +365,18 @@ TEST_F(ConfigTest, AStoredConfigIsRestatedInTheKeysOfToday) {
   EXPECT_EQ(restated_config<WithRenamed>(whole), config_to_yaml(WithRenamed{}));
 }
 
+TEST_F(ConfigTest, ErrorsCarryTheKeyThatTheyAreAbout) {
+  const auto key_of = [&](const std::string& key) {
+    try {
+      set(key, "x");
+    } catch (const Error& error) {
+      return error.key();
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(key_of("train.lr"), "train.lr");
+  EXPECT_EQ(key_of("train.learn"), "train.learn");
+}
+
 }  // namespace
 }  // namespace gptkit
