@@ -1,46 +1,14 @@
 #pragma once
 // What every weight format comes down to: a name, a dtype, a shape and where the bytes lie.
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/dtype.h"
+
 namespace gptkit {
-
-enum class DType {
-  kFloat64,
-  kFloat32,
-  kFloat16,
-  kBFloat16,
-  kInt64,
-  kInt32,
-  kInt16,
-  kInt8,
-  kUInt8,
-  kBool,
-  // GGML's block formats: some elements of a row share their scale. Layouts:
-  // formats/quantization.h.
-  kQ4_0,
-  kQ4_1,
-  kQ5_0,
-  kQ5_1,
-  kQ8_0,
-  kQ4_K,
-  kQ6_K,
-};
-
-/// "float32", "bfloat16" ...: PyTorch's names; "q4_k" ...: GGML's.
-std::string_view name(DType dtype);
-
-/// How elements are stored: `elements` of them together in `bytes`. 1 element but for GGML's
-/// formats.
-struct DTypeBlock {
-  std::size_t elements, bytes;
-};
-DTypeBlock block_of(DType dtype);
-inline bool is_quantized(DType dtype) { return block_of(dtype).elements > 1; }
 
 /// What a tensor is, before it has a place in a file.
 struct TensorSpec {

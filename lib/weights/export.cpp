@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/quantization.h"
 #include "formats/gguf_writer.h"
 #include "formats/llmc.h"
-#include "formats/quantization.h"
 #include "weights/bundle.h"
 #include "weights/gguf_names.h"
 #include "weights/gguf_tokenizer.h"

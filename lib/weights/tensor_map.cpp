@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "formats/quantization.h"
+#include "base/quantization.h"
 #include "formats/safetensors.h"
 #include "tensors/finite.h"
 

@@ -1,9 +1,9 @@
-// formats/gguf and formats/quantization: a file that opens has every tensor within it, its metadata
+// formats/gguf and base/quantization: a file that opens has every tensor within it, its metadata
 // can be read in every way, and its blocks become numbers.
 
+#include "base/quantization.h"
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
-#include "formats/quantization.h"
 #include "fuzz.h"
 
 namespace gptkit::fuzz {

@@ -28,7 +28,7 @@
 #include <cstdint>
 #include <span>
 
-#include "formats/tensor_info.h"
+#include "base/dtype.h"
 
 namespace gptkit {
 

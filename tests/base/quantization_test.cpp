@@ -1,4 +1,4 @@
-#include "formats/quantization.h"
+#include "base/quantization.h"
 
 #include <bit>
 #include <cmath>
