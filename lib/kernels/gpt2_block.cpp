@@ -108,14 +108,14 @@ class Gpt2BlockFunction : public torch::autograd::Function<Gpt2BlockFunction> {
 }  // namespace
 
 bool fits_gpt2_block(const Tensor& x, const Gpt2BlockWeights& w, int64_t n_head) {
-  const auto plain = [](const Tensor& t) {
+  const auto plain = [](const Tensor& t) {  // quantised weights are undefined here
     return t.defined() && t.is_cpu() && t.scalar_type() == torch::kFloat32 && t.is_contiguous();
   };
   const int64_t C = x.size(-1);
   return has_bfloat16_gemm() && x.is_cpu() && x.scalar_type() == torch::kFloat32 &&
-         C % n_head == 0 && fits_attention_bfloat16(C / n_head) &&
-         fits_bfloat16_gemm(C, w.up_weight.size(0)) && plain(w.norm1_bias) && plain(w.qkv_weight) &&
-         plain(w.proj_weight) && plain(w.up_weight) && plain(w.down_weight);
+         C % n_head == 0 && fits_attention_bfloat16(C / n_head) && plain(w.norm1_bias) &&
+         plain(w.qkv_weight) && plain(w.proj_weight) && plain(w.up_weight) &&
+         plain(w.down_weight) && fits_bfloat16_gemm(C, w.up_weight.size(0));
 }
 
 Tensor gpt2_block(const Tensor& x, const std::vector<int64_t>& offsets, const Gpt2BlockWeights& w,

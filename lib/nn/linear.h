@@ -1,6 +1,7 @@
 #pragma once
-// y = x W^T + b. Unlike torch::nn::Linear its constructor draws no random numbers: fresh weights
-// come from models/init.h, loaded ones from a file, and neither pays for the other.
+// y = x W^T + b, with W in floating point or in quantised blocks. Unlike torch::nn::Linear its
+// constructor draws no random numbers: new weights come from models/init.h, loaded weights from a
+// file.
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "nn/lora.h"
+#include "tensors/quantized_tensor.h"
 
 namespace gptkit {
 
@@ -28,10 +30,28 @@ class LinearImpl : public torch::nn::Module {
   void set_lora(const Lora& lora);
   const Lora& lora() const { return lora_; }
 
-  torch::Tensor weight;  // (out, in)
+  /// Replaces `weight` by quantised blocks. Their rows, one part after the other, are the layer's
+  /// outputs; a fused layer may have parts of different formats. `weight` is undefined from here on
+  /// and is not among parameters(): the blocks are never trained, but an adapter beside them can be
+  /// (QLoRA, arXiv:2305.14314). Fails when the shapes do not fit.
+  void set_quantized(std::vector<QuantizedTensor> parts);
+  /// Empty: the layer has a floating-point weight.
+  const std::vector<QuantizedTensor>& quantized() const { return quantized_; }
+  /// The weight in floating point; decodes quantised blocks into a copy.
+  torch::Tensor dense_weight() const;
+
+  int64_t in_features() const { return in_; }
+  int64_t out_features() const { return out_; }
+
+  torch::Tensor weight;  // (out, in) or undefined: quantised
   torch::Tensor bias;    // (out) or undefined
 
  private:
+  /// Output rows [begin, begin + count) of x W^T + b without the adapter.
+  torch::Tensor quantized_rows(const torch::Tensor& x, int64_t begin, int64_t count) const;
+
+  int64_t in_, out_;
+  std::vector<QuantizedTensor> quantized_;
   Lora lora_{nullptr};
 };
 TORCH_MODULE(Linear);
