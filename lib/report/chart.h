@@ -1,20 +1,22 @@
 #pragma once
-// A small chart as inline SVG (https://www.w3.org/TR/SVG11/) for a page that brings its own
-// colours: marks carry classes (s0, s1 ..., grid, axis), not colours, so that light, dark and print
-// differ in CSS alone. Names of series stand in the page's legend, not in the picture, where long
-// ones would overlap.
+// The one chart engine: SVG (https://www.w3.org/TR/SVG11/) for a page, or a picture of its own. It
+// sees base alone. Marks carry classes (s0, s1 ..., grid, axis); kChartStyle gives them the colours
+// --s0, --s1 ... of the page, so that light, dark and print differ in CSS alone. A page has the
+// names of series in its legend, not in the drawing, where long ones would overlap.
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
-
-#include "eval/significance.h"
 
 namespace gptkit {
 
 struct ChartPoint {
   double x = 0, y = 0;
+};
+
+/// An error bar: from where to where on the y axis.
+struct ChartWhisker {
+  double low = 0, high = 0;
 };
 
 struct ChartSeries {
@@ -23,14 +25,14 @@ struct ChartSeries {
     kDottedLine,  ///< a dot on each point, unless there are too many
     kThinLine,    ///< pale and below the others: what is noisy
     kSteps,       ///< a point's y holds from the point before on
-    kDots,        ///< each with its interval
+    kDots,        ///< each with its error bar
   };
   std::string name;  ///< for the legend
   int colour = 1;    ///< class s1 to s6; 0 is pale
   Style style = Style::kLine;
   std::vector<ChartPoint> points = {};
-  std::string detail = {};               ///< behind the name in the legend: its figure
-  std::vector<Interval> intervals = {};  ///< of y, for kDots; none or one a point
+  std::string detail = {};                  ///< after the name in the legend
+  std::vector<ChartWhisker> whiskers = {};  ///< for kDots; none, or one per point
 };
 
 struct ChartBar {
@@ -50,20 +52,35 @@ struct ChartAxis {
   bool as_percent = false;          ///< 0.25 reads 25 %
 };
 
+/// A second scale along the upper edge: `per_x` times the value below it.
+struct ChartUpperAxis {
+  std::string label;
+  double per_x = 1;
+};
+
 struct Chart {
   std::string title;
   ChartAxis x, y;
-  std::vector<ChartBar> bars = {};  ///< pale, behind all else
+  std::optional<ChartUpperAxis> upper = {};  ///< of a picture
+  std::vector<ChartBar> bars = {};           ///< pale, behind all else
   std::vector<ChartSeries> series = {};
   std::vector<ChartMark> marks = {};  ///< rings
   bool diagonal = false;              ///< a dotted line from corner to corner: what chance gives
 };
 
-/// The picture alone. Points that are not finite are left out; lines leave the frame at its edge.
+/// The drawing alone, for a page. Points that are not finite are left out; lines leave the frame at
+/// its edge.
 std::string to_svg(const Chart& chart);
 
-/// <figure> with title, picture and a legend of the series and marks.
+/// <figure> with title, drawing and a legend of the series and marks, for a page.
 std::string to_figure(const Chart& chart);
+
+/// A whole SVG file: the drawing with title, legend and colours of its own. Names must be short:
+/// the legend is one line.
+std::string to_picture(const Chart& chart);
+
+/// CSS for what to_svg() and to_figure() draw; the page defines --s0 to --s6, --soft and --rule.
+extern const char* const kChartStyle;
 
 /// At most `most` points: neighbours are averaged.
 std::vector<ChartPoint> thin_points(const std::vector<ChartPoint>& points, size_t most = 400);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "report/chart.h"
 #include "report/format.h"
 #include "report/html_table.h"
@@ -51,7 +52,7 @@ std::string best_of(const std::vector<ChartPoint>& points, bool least) {
   const auto best = least ? std::ranges::min_element(points, {}, &ChartPoint::y)
                           : std::ranges::max_element(points, {}, &ChartPoint::y);
   return concat(least ? ", lowest " : ", highest ", fixed(best->y, 4), " at step ",
-                count_text(std::llround(std::clamp(best->x, -1e15, 1e15))));
+                format_count(std::llround(std::clamp(best->x, -1e15, 1e15))));
 }
 
 std::string metric_chart(const ClassifierReport& report, const std::string& title,
@@ -158,7 +159,8 @@ std::string reliability_chart(const ClassifierReport& report, const Calibration&
     if (bin.rows == 0) continue;
     chart.bars.push_back({bin.low, bin.high, static_cast<double>(bin.rows) / all});
     dots.points.push_back({bin.confidence, bin.accuracy()});
-    dots.intervals.push_back(wilson_interval(bin.right, bin.rows));
+    const auto interval = wilson_interval(bin.right, bin.rows);
+    dots.whiskers.push_back({interval.low, interval.high});
   }
   chart.series.push_back(dots);
   return to_figure(chart);

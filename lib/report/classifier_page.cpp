@@ -1,6 +1,9 @@
 #include "report/classifier_page.h"
 
 #include "base/error.h"
+#include "base/html_escape.h"
+#include "base/progress.h"
+#include "report/chart.h"
 #include "report/classifier_sections.h"
 #include "report/format.h"
 #include "report/html_table.h"
@@ -37,9 +40,10 @@ std::string threshold_tiles(const ClassifierReport& report) {
   const int64_t called = counts->true_positives + counts->false_positives;
   const int64_t all = counts->true_positives + counts->false_negatives;
   return tile("precision at the threshold", percent(counts->precision()),
-              concat(count_text(counts->true_positives), " of ", count_text(called), " flagged")) +
+              concat(format_count(counts->true_positives), " of ", format_count(called),
+                     " flagged")) +
          tile("recall at the threshold", percent(counts->recall()),
-              concat(count_text(counts->true_positives), " of ", count_text(all), " found"));
+              concat(format_count(counts->true_positives), " of ", format_count(all), " found"));
 }
 
 std::string tiles_html(const ClassifierReport& report) {
@@ -59,8 +63,8 @@ std::string tiles_html(const ClassifierReport& report) {
 std::string lead_html(const ClassifierReport& report) {
   std::string parameters;
   if (report.parameters > 0) {
-    parameters = concat(" of ", count_text(report.parameters), " parameters, ",
-                        count_text(report.trained_parameters), " of them trained,");
+    parameters = concat(" of ", format_count(report.parameters), " parameters, ",
+                        format_count(report.trained_parameters), " of them trained,");
   }
   const auto time = report.seconds > 0 ? " in " + duration_text(report.seconds) : std::string();
   std::string labels;
@@ -71,7 +75,7 @@ std::string lead_html(const ClassifierReport& report) {
   return concat("<p class=\"soft\">", html_name(report.model_name), parameters, " finetuned", time,
                 " to sort texts into ", report.labels.size(), " classes: ", labels,
                 ". Judged by the ", report.main_split,
-                " split: ", count_text(report.main().figures.report.rows), " rows",
+                " split: ", format_count(report.main().figures.report.rows), " rows",
                 report.main_split == "test" ? " held out from training and from every choice" : "",
                 ".</p>\n");
 }
@@ -111,12 +115,12 @@ std::string to_html(const ClassifierReport& report) {
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
       "style-src 'unsafe-inline'\">\n<title>",
-      html_escape(title), "</title>\n<style>", kReportStyle, "</style>\n</head>\n<body>\n<h1>",
-      html_escape(title), "</h1>\n", lead_html(report), verdict_html(report), tiles_html(report),
-      splits_section(report), baselines_section(report), mistakes_section(report),
-      threshold_section(report), calibration_section(report), confusion_section(report),
-      classes_section(report), data_section(report), training_section(report), kTerms,
-      "</body>\n</html>\n");
+      html_escape(title), "</title>\n<style>", kReportStyle, kChartStyle,
+      "</style>\n</head>\n<body>\n<h1>", html_escape(title), "</h1>\n", lead_html(report),
+      verdict_html(report), tiles_html(report), splits_section(report), baselines_section(report),
+      mistakes_section(report), threshold_section(report), calibration_section(report),
+      confusion_section(report), classes_section(report), data_section(report),
+      training_section(report), kTerms, "</body>\n</html>\n");
 }
 
 }  // namespace gptkit

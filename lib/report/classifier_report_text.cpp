@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "report/classifier_report.h"
 #include "report/format.h"
 
@@ -58,7 +59,7 @@ std::string splits_text(const ClassifierReport& report) {
              "avg. prec.", "log loss", "calib. error"});
   for (const auto& split : report.splits) {
     const auto& f = split.figures;
-    table.add({split.name, count_text(f.report.rows), percent(f.report.accuracy),
+    table.add({split.name, format_count(f.report.rows), percent(f.report.accuracy),
                percent(f.report.accuracy_interval), decimal(report.f1(f)),
                decimal(report.roc_auc(f)), decimal(report.average_precision(f)),
                fixed(f.calibration.log_loss, 4), fixed(f.calibration.error, 4)});
@@ -72,7 +73,7 @@ std::string classes_text(const ClassifierReport& report) {
   table.add({report.main_split + " class", "rows", "precision", "recall", "F1", "ROC-AUC"});
   for (size_t c = 0; c < std::min(kMostClasses, report.labels.size()); ++c) {
     const auto& one = figures.report.classes[c];
-    table.add({label_text(report, c), count_text(one.support),
+    table.add({label_text(report, c), format_count(one.support),
                decimal_of(one.precision, one.predicted), decimal_of(one.recall, one.support),
                decimal_of(one.f1, one.support + one.predicted),
                decimal(figures.classes[c].roc_auc)});
@@ -96,7 +97,7 @@ std::string confusion_text(const ClassifierReport& report) {
   for (size_t truth = 0; truth < n; ++truth) {
     std::vector<std::string> row = {label_text(report, truth)};
     for (const int64_t count : report.main().figures.report.confusion[truth]) {
-      row.push_back(count_text(count));
+      row.push_back(format_count(count));
     }
     table.add(row);
   }
@@ -111,8 +112,8 @@ std::string threshold_text(const ClassifierReport& report) {
   for (const auto& split : report.splits) {
     const auto& counts = *split.figures.at_threshold;
     table.add({split.name, percent(counts.precision()), percent(counts.recall()),
-               decimal(counts.f1()), count_text(counts.false_positives),
-               count_text(counts.false_negatives)});
+               decimal(counts.f1()), format_count(counts.false_positives),
+               format_count(counts.false_negatives)});
   }
   return concat("\n'", label_text(report, static_cast<size_t>(*report.positive)),
                 "' with the threshold chosen on validation\n", table.text());

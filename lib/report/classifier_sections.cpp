@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/html_escape.h"
+#include "base/progress.h"
 #include "report/classifier_charts.h"
 #include "report/format.h"
 #include "report/html_table.h"
@@ -89,7 +91,7 @@ std::string confusion_list(const ClassifierReport& report, const SplitFigures& s
   HtmlTable table({"truth", "called", "rows"});
   for (const auto& confusion : most_frequent_confusions(split.figures.report)) {
     table.add({label_of(report, confusion.truth), label_of(report, confusion.predicted),
-               count_text(confusion.count)});
+               format_count(confusion.count)});
   }
   return table.html();
 }
@@ -99,7 +101,7 @@ std::string matrix_cell(int64_t count, int64_t support, bool right) {
   const double share = Share{count, support}.value().value_or(0);
   return concat("<span style=\"display:block;margin:-5px -10px;padding:5px 10px;background:rgba(",
                 right ? "31,138,95," : "214,69,65,", fixed(0.5 * share, 3), ")\">",
-                count_text(count), small(support > 0 ? percent(share) : ""), "</span>");
+                format_count(count), small(support > 0 ? percent(share) : ""), "</span>");
 }
 
 std::string confusion_matrix(const ClassifierReport& report, const SplitFigures& split) {
@@ -128,7 +130,7 @@ std::string mistake_html(const ClassifierReport& report, const Mistake& mistake)
                 " sure <span class=\"soft\">&middot; row ", mistake.row,
                 mistake.in_train ? " &middot; also a training text" : "",
                 cut || shown.ends_with("\u2026")
-                    ? concat(" &middot; ", count_text(mistake.text_bytes), " bytes, cut here")
+                    ? concat(" &middot; ", format_count(mistake.text_bytes), " bytes, cut here")
                     : "",
                 "</span></p><p class=\"text\" dir=\"auto\">", html_escape(shown),
                 cut && !shown.ends_with("\u2026") ? "\u2026" : "", "</p></li>\n");
@@ -141,9 +143,9 @@ std::string split_mistakes(const ClassifierReport& report, const SplitFigures& s
   }
   const auto shown = static_cast<int64_t>(split.mistakes.size());
   std::string html = concat("<h3>", split.name, ": ",
-                            shown == split.n_mistake
-                                ? "all " + count_text(shown)
-                                : concat("the ", shown, " surest of ", count_text(split.n_mistake)),
+                            shown == split.n_mistake ? "all " + format_count(shown)
+                                                     : concat("the ", shown, " surest of ",
+                                                              format_count(split.n_mistake)),
                             "</h3>\n<ol class=\"mistakes\">\n");
   for (const auto& mistake : split.mistakes) html += mistake_html(report, mistake);
   return html + "</ol>\n";
@@ -151,8 +153,8 @@ std::string split_mistakes(const ClassifierReport& report, const SplitFigures& s
 
 std::string overlap_cells(const SplitFigures& split) {
   if (!split.overlap) return "&ndash;";
-  return count_text(split.overlap->verbatim) +
-         small(count_text(split.overlap->same_words) + " by words");
+  return format_count(split.overlap->verbatim) +
+         small(format_count(split.overlap->same_words) + " by words");
 }
 
 }  // namespace
@@ -163,10 +165,10 @@ std::string splits_section(const ClassifierReport& report) {
                    "calibration error", "wrong"});
   for (const auto& split : report.splits) {
     const auto& f = split.figures;
-    table.add({split.name, count_text(f.report.rows), with_interval(f.report),
+    table.add({split.name, format_count(f.report.rows), with_interval(f.report),
                decimal(report.f1(f)), decimal(report.roc_auc(f)),
                decimal(report.average_precision(f)), fixed(f.calibration.log_loss, 4),
-               fixed(100 * f.calibration.error, 2) + " points", count_text(split.n_mistake)});
+               fixed(100 * f.calibration.error, 2) + " points", format_count(split.n_mistake)});
   }
   return heading("How good it is") + table.html() +
          note("The class called is the one with the greatest probability.");
@@ -196,8 +198,8 @@ std::string baselines_section(const ClassifierReport& report) {
         html_name(baseline.name) + small(html_name(baseline.description, kSettingCharacters)),
         baseline.splits.at(report.main_split), baseline.threshold);
     cells.insert(cells.end(), {baseline.constant ? "" : duration_text(baseline.seconds),
-                               concat(count_text(baseline.baseline_only_right), " / ",
-                                      count_text(baseline.model_only_right)),
+                               concat(format_count(baseline.baseline_only_right), " / ",
+                                      format_count(baseline.model_only_right)),
                                p_value_text(baseline.p_value)});
     table.add(cells);
   }
@@ -223,8 +225,9 @@ std::string threshold_section(const ClassifierReport& report) {
     const auto& c = *split.figures.at_threshold;
     const int64_t positives = c.true_positives + c.false_negatives;
     table.add({split.name, share_of(c.true_positives, c.true_positives + c.false_positives),
-               share_of(c.true_positives, positives), decimal(c.f1()), count_text(c.true_positives),
-               count_text(c.false_positives), count_text(c.false_negatives),
+               share_of(c.true_positives, positives), decimal(c.f1()),
+               format_count(c.true_positives), format_count(c.false_positives),
+               format_count(c.false_negatives),
                share_of(c.false_positives, c.false_positives + c.true_negatives),
                percent(Share{positives, c.rows()}.value())});
   }
@@ -292,12 +295,12 @@ std::string classes_section(const ClassifierReport& report) {
   HtmlTable table({"class", "rows", "precision", "recall", "F1", "ROC-AUC", "average precision"});
   for (size_t c = 0; c < classes_shown(report); ++c) {
     const auto& one = f.report.classes[c];
-    table.add({html_name(one.label), count_text(one.support),
+    table.add({html_name(one.label), format_count(one.support),
                decimal_of(one.precision, one.predicted), decimal_of(one.recall, one.support),
                decimal_of(one.f1, one.support + one.predicted), decimal(f.classes[c].roc_auc),
                decimal(f.classes[c].average_precision)});
   }
-  table.add({"macro mean", count_text(f.report.rows), decimal(f.report.macro_precision),
+  table.add({"macro mean", format_count(f.report.rows), decimal(f.report.macro_precision),
              decimal(f.report.macro_recall), decimal(f.report.macro_f1), decimal(f.roc_auc),
              decimal(f.average_precision)});
   return heading("Class by class on " + report.main_split) + table.html() + left_out(report);
@@ -311,8 +314,9 @@ std::string mistakes_section(const ClassifierReport& report) {
   html += split_mistakes(report, report.main());
   for (const auto& split : report.splits) {
     if (split.name == report.main_split) continue;
-    html += concat("<details><summary>Mistakes on ", split.name, " (", count_text(split.n_mistake),
-                   ")</summary>\n", split_mistakes(report, split), "</details>\n");
+    html +=
+        concat("<details><summary>Mistakes on ", split.name, " (", format_count(split.n_mistake),
+               ")</summary>\n", split_mistakes(report, split), "</details>\n");
   }
   return html;
 }
@@ -330,21 +334,22 @@ std::string data_section(const ClassifierReport& report) {
   HtmlTable table(head);
   for (const auto& split : report.splits) {
     const auto& r = split.figures.report;
-    std::vector<std::string> cells = {split.name, count_text(r.rows), count_text(split.truncated),
-                                      count_text(split.repeated), overlap_cells(split)};
+    std::vector<std::string> cells = {split.name, format_count(r.rows),
+                                      format_count(split.truncated), format_count(split.repeated),
+                                      overlap_cells(split)};
     const auto rest = split.overlap ? split.overlap->accuracy_on_rest : Share{};
     cells.push_back(split.overlap ? share_of(rest.part, rest.whole) : "&ndash;");
     for (size_t c = 0; c < std::min<size_t>(8, report.labels.size()); ++c) {
-      cells.push_back(count_text(r.classes[c].support) +
+      cells.push_back(format_count(r.classes[c].support) +
                       small(percent(Share{r.classes[c].support, r.rows}.value())));
     }
     table.add(cells);
   }
   const auto cut = report.max_tokens > 0 ? concat("Longer texts are cut to ",
-                                                  count_text(report.max_tokens), " tokens. ")
+                                                  format_count(report.max_tokens), " tokens. ")
                                          : std::string();
   return heading("The rows") + table.html() +
-         note(concat(cut, count_text(report.skipped_empty),
+         note(concat(cut, format_count(report.skipped_empty),
                      " rows without text were left out. \"By words\" ignores the case of ASCII "
                      "letters, blanks and punctuation."));
 }

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "base/error.h"
-#include "text/unicode.h"
+#include "base/utf8.h"
 
 namespace gptkit {
 
@@ -82,15 +82,6 @@ std::string decimal_of(double value, std::int64_t whole) {
   return whole > 0 ? decimal(value) : kUndefined;
 }
 
-std::string count_text(std::int64_t count) {
-  std::string digits = std::to_string(count);
-  const std::int64_t first = count < 0 ? 1 : 0;
-  for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > first; at -= 3) {
-    digits.insert(static_cast<size_t>(at), 1, ',');
-  }
-  return digits;
-}
-
 std::string duration_text(double seconds) {
   if (seconds < 60) return fixed(seconds, seconds < 10 ? 1 : 0) + " s";
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
@@ -111,35 +102,6 @@ std::string visible_text(std::string_view text, std::size_t most) {
     const auto character = decode_utf8(text, at);
     at += character.bytes;
     append_visible(out, character.code);
-  }
-  return out;
-}
-
-std::string html_escape(std::string_view text) {
-  std::string out;
-  for (const char c : replace_invalid_utf8(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default: {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool control = (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F;
-        out += control ? "\uFFFD" : std::string(1, c);
-      }
-    }
   }
   return out;
 }

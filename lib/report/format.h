@@ -28,8 +28,6 @@ std::string decimal(double value);
 std::string decimal(const std::optional<double>& value);
 /// A figure of `whole` rows that is 0 for want of any: undefined then.
 std::string decimal_of(double value, std::int64_t whole);
-/// 12,345
-std::string count_text(std::int64_t count);
 /// 0.4 s, 2 min 5 s, 3 h 2 min
 std::string duration_text(double seconds);
 /// "p = 0.031", "p < 0.0001"
@@ -40,10 +38,6 @@ std::string p_value_text(double p);
 /// characters that hide or turn text round (bidirectional overrides, zero-width blanks) by name, as
 /// in <U+202E>. Line ends become a mark and a blank: the result is one line.
 std::string visible_text(std::string_view text, std::size_t most);
-
-/// & < > " ' as entities, NUL and other controls HTML has no way to write as U+FFFD: fit for an
-/// element's content and for a quoted attribute. Expects UTF-8; what is not becomes U+FFFD.
-std::string html_escape(std::string_view text);
 
 /// Characters, as a terminal's columns are counted where no character is wide.
 std::size_t columns(std::string_view text);

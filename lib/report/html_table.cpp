@@ -1,6 +1,7 @@
 #include "report/html_table.h"
 
 #include "base/error.h"
+#include "base/html_escape.h"
 #include "report/format.h"
 
 namespace gptkit {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "report/format.h"
 
 namespace gptkit {
@@ -99,7 +100,7 @@ std::string to_text(const MultiLabelReport& report) {
     width = std::max(width, columns(names.back()) + 2);
   }
   std::string text = concat("multi-label: all labels right in ", fixed(report.exact_match, 4),
-                            " of ", count_text(report.rows), " rows\n\n", left_in("label", width),
+                            " of ", format_count(report.rows), " rows\n\n", left_in("label", width),
                             right_in("precision", 11), right_in("recall", 11), right_in("F1", 11),
                             right_in("rows", 9), "\n");
   for (size_t i = 0; i < names.size(); ++i) {
@@ -142,7 +143,7 @@ OrderedJson to_json(const RegressionReport& report) {
 std::string to_text(const RegressionReport& report) {
   return concat("regression: mean squared error ", report.mean_squared_error,
                 ", mean absolute error ", report.mean_absolute_error, " on ",
-                count_text(report.rows), " rows\n");
+                format_count(report.rows), " rows\n");
 }
 
 }  // namespace gptkit

@@ -1,5 +1,6 @@
 #pragma once
-// The style sheet of a report's page: light, dark, narrow and on paper.
+// The style sheet of a report's page: light, dark, narrow and on paper. The charts' rules are
+// kChartStyle (report/chart.h).
 
 namespace gptkit {
 
@@ -61,21 +62,8 @@ gap:18px 28px;margin:.8em 0}
 figure{margin:0;min-width:0;max-width:540px}
 figcaption{font-weight:600;font-size:.92em;margin-bottom:4px}
 figure>svg{display:block;width:100%;height:auto}
-svg text{fill:var(--soft);font:12.5px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
 .legend{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:.82em;color:var(--soft);margin-top:4px}
 .key{display:inline-flex;align-items:baseline;gap:6px}.key svg{flex:none}
-.grid{stroke:var(--rule)}.axis{stroke:var(--soft)}
-.chance{stroke:var(--soft);stroke-dasharray:2 4}
-.line{fill:none;stroke-width:2;stroke-linejoin:round}.line.thin{stroke-width:1}
-.line.s0{stroke-dasharray:6 3}.line.thin.s0{stroke-dasharray:none}
-.whisker{stroke-width:1.5;opacity:.65}.bar{fill:var(--s0);opacity:.35}
-.mark{fill:none;stroke-width:2.5}
-.line.s0,.whisker.s0,.mark.s0{stroke:var(--s0)}.line.s1,.whisker.s1,.mark.s1{stroke:var(--s1)}
-.line.s2,.whisker.s2,.mark.s2{stroke:var(--s2)}.line.s3,.whisker.s3,.mark.s3{stroke:var(--s3)}
-.line.s4,.whisker.s4,.mark.s4{stroke:var(--s4)}.line.s5,.whisker.s5,.mark.s5{stroke:var(--s5)}
-.line.s6,.whisker.s6,.mark.s6{stroke:var(--s6)}
-.dot.s0{fill:var(--s0)}.dot.s1{fill:var(--s1)}.dot.s2{fill:var(--s2)}.dot.s3{fill:var(--s3)}
-.dot.s4{fill:var(--s4)}.dot.s5{fill:var(--s5)}.dot.s6{fill:var(--s6)}
 ol.mistakes{list-style:none;margin:0;padding:0}
 ol.mistakes li{border:1px solid var(--rule);border-radius:8px;padding:8px 12px;margin:8px 0;
 overflow:hidden;break-inside:avoid}

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "report/format.h"
 
 namespace gptkit {
@@ -15,7 +16,7 @@ constexpr size_t kNameCharacters = 60;
 using Kind = Finding::Kind;
 
 std::string plural(int64_t n, const std::string& noun) {
-  return count_text(n) + " " + noun + (n == 1 ? "" : "s");
+  return format_count(n) + " " + noun + (n == 1 ? "" : "s");
 }
 
 class Verdict {
@@ -77,10 +78,10 @@ class Verdict {
     const std::string claim = worse && sure ? concat(name, " is better than ", name_)
                               : worse       ? concat(name_, " does not beat ", name)
                                             : concat(name_, " does not clearly beat ", name);
-    say(Kind::kDoubt, claim, ": of the same ", count_text(rows()), " ", main_.name, " texts ",
+    say(Kind::kDoubt, claim, ": of the same ", format_count(rows()), " ", main_.name, " texts ",
         name_, " has ", percent(main_.figures.report.accuracy), " right and ", name, " ",
         percent(accuracy_of(baseline)), ". ", plural(baseline.model_only_right, "text"),
-        " only the former has right, ", count_text(baseline.baseline_only_right),
+        " only the former has right, ", format_count(baseline.baseline_only_right),
         " only the latter", sure ? "" : ", a difference that chance alone can make", " (",
         p_value_text(baseline.p_value), ").",
         report_.seconds > 0 ? concat(" The former took ", duration_text(report_.seconds),
@@ -104,7 +105,7 @@ class Verdict {
     say(above && !one_class ? Kind::kFact : Kind::kDoubt, name_, " classifies ",
         percent(r.accuracy), " of ", plural(r.rows, main_.name + " text"), " right (95 % interval ",
         percent(r.accuracy_interval), "); ",
-        main_.n_mistake == 0 ? "none" : count_text(main_.n_mistake),
+        main_.n_mistake == 0 ? "none" : format_count(main_.n_mistake),
         main_.n_mistake < 2 ? " is wrong." : " are wrong.", floor);
   }
 
@@ -139,8 +140,8 @@ class Verdict {
         short_percent(choice.wanted_precision), " precision), ",
         plural(called, main_.name + " text"), called == 1 ? " is" : " are", " flagged and ",
         percent(precision), " of them rightly", kept ? "" : ", less than wanted",
-        " (95 % interval ", percent(interval), "); ", count_text(counts.true_positives), " of ",
-        count_text(counts.true_positives + counts.false_negatives), " ", positive(),
+        " (95 % interval ", percent(interval), "); ", format_count(counts.true_positives), " of ",
+        format_count(counts.true_positives + counts.false_negatives), " ", positive(),
         " texts are found (", percent(counts.recall()), ").",
         kept && interval.low < choice.wanted_precision
             ? " There are too few rows to be sure that the wanted precision holds."
@@ -170,14 +171,14 @@ class Verdict {
       return;
     }
     const auto& rest = overlap.accuracy_on_rest;
-    say(Kind::kDoubt, count_text(overlap.verbatim), " of the ", count_text(rows()), " ", main_.name,
-        " texts ", overlap.verbatim == 1 ? "is" : "are",
-        " also in the training rows letter for letter, ", count_text(overlap.same_words),
-        " when case, blanks and punctuation are ignored. Of the other ", count_text(rest.whole),
+    say(Kind::kDoubt, format_count(overlap.verbatim), " of the ", format_count(rows()), " ",
+        main_.name, " texts ", overlap.verbatim == 1 ? "is" : "are",
+        " also in the training rows letter for letter, ", format_count(overlap.same_words),
+        " when case, blanks and punctuation are ignored. Of the other ", format_count(rest.whole),
         ", ", percent(rest.value()), " are right",
         rest.whole > 0 ? " (95 % interval " + percent(rest.interval()) + ")." : ".",
         overlap.other_label > 0
-            ? concat(" ", count_text(overlap.other_label), " of them carry another label there.")
+            ? concat(" ", format_count(overlap.other_label), " of them carry another label there.")
             : "");
   }
 
@@ -222,7 +223,7 @@ class Verdict {
     if (main_.truncated == 0) return;
     say(Kind::kFact, plural(main_.truncated, main_.name + " text"),
         main_.truncated == 1 ? " was" : " were", " cut",
-        report_.max_tokens > 0 ? concat(" to ", count_text(report_.max_tokens), " tokens") : "",
+        report_.max_tokens > 0 ? concat(" to ", format_count(report_.max_tokens), " tokens") : "",
         ": what lies beyond was not read.");
   }
 

@@ -1,8 +1,6 @@
 #pragma once
-// Curves over the training steps as a stand-alone SVG (https://www.w3.org/TR/SVG11/), for people
-// who would rather look than read.
+// The loss over the training steps as a picture (report/chart.h).
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,9 +15,8 @@ struct PlotOptions {
   std::vector<std::string> keys = {"loss", "train_loss", "val_loss"};
 };
 
-/// Draws the rows of metrics.jsonl: steps along the bottom, tokens along the top. Writes nothing
-/// when there is nothing to draw yet.
-void write_plot(const std::filesystem::path& path, const std::vector<OrderedJson>& rows,
-                const PlotOptions& options = {});
+/// Draws the rows of metrics.jsonl as a whole SVG file: steps along the bottom, tokens along the
+/// top. Empty when there is nothing to draw yet.
+std::string loss_plot(const std::vector<OrderedJson>& rows, const PlotOptions& options = {});
 
 }  // namespace gptkit

@@ -375,7 +375,8 @@ class Trainer {
     plotted_ = Clock::now();
     if (!metrics_) return;
     try {
-      write_plot(run_.path() / "loss.svg", metrics_->rows(), task_.plot());
+      const auto picture = loss_plot(metrics_->rows(), task_.plot());
+      if (!picture.empty()) write_file_atomic(run_.path() / "loss.svg", picture);
     } catch (const Error& error) {
       if (!std::exchange(plot_failed_, true)) log_warning(error.what(), "; training goes on");
     }

@@ -61,6 +61,7 @@ TEST(Format, Counts) {
   EXPECT_EQ(format_count(999), "999");
   EXPECT_EQ(format_count(-1000), "-1,000");
   EXPECT_EQ(format_count(-100), "-100");
+  EXPECT_EQ(format_count(INT64_MIN), "-9,223,372,036,854,775,808");
   EXPECT_EQ(format_count(124'412'160), "124,412,160");
 }
 
