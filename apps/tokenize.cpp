@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "common/cli.h"
 #include "common/settings.h"
 

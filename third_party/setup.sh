@@ -4,7 +4,7 @@ set -euo pipefail
 
 readonly torch_version=2.13.0 torch_minimum=2.9 cuda_variant=cu130
 readonly system_packages=(cmake ninja-build g++ ccache unzip curl ca-certificates
-  libsentencepiece-dev libcli11-dev libyaml-cpp-dev libgtest-dev libgmock-dev
+  libsentencepiece-dev libcli11-dev libyaml-cpp-dev libgtest-dev libgmock-dev librapidcheck-dev
   nlohmann-json3-dev libssl-dev libgloo-dev strace)
 
 # SHA-256 of what is fetched. CUDA archives other than cu130 and the weights of gpt2-medium, -large and

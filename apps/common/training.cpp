@@ -7,8 +7,8 @@
 #include <iostream>
 
 #include "base/files.h"
-#include "base/progress.h"
 #include "base/stop.h"
+#include "base/strings.h"
 #include "common/launch.h"
 #include "common/settings.h"
 #include "distributed/world.h"

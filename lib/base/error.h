@@ -3,13 +3,14 @@
 // what to do, in one line; programs print it behind their name and leave with exit_code(). It names
 // settings by their config keys; a program shows its own options instead (apps/common).
 
-#include <cstddef>
-#include <sstream>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+
+#include "base/strings.h"
 
 namespace gptkit {
 
@@ -48,14 +49,6 @@ inline std::ostream& operator<<(std::ostream& out, const Key& key) {
   return out << '`';
 }
 
-/// Concatenates its arguments as operator<< prints them (GCC 12 has no <format>).
-template <class... Parts>
-std::string concat(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
-}
-
 /// The first Key among the parts of a message; empty without one.
 template <class... Parts>
 std::string first_key(const Parts&... parts) {
@@ -67,43 +60,6 @@ std::string first_key(const Parts&... parts) {
   };
   (look(parts), ...);
   return std::string(key);
-}
-
-/// Text from outside (a path, a tensor's name) made fit for a message: one line, no control
-/// characters, at most about max_bytes long.
-inline std::string printable(std::string_view text, std::size_t max_bytes = 160) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool starts_character = (byte & 0xC0) != 0x80;
-    if (out.size() >= max_bytes && starts_character) return out + "...";
-    const bool c1_control =
-        byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (byte == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7F || c1_control) {
-      const auto code = c1_control ? static_cast<unsigned char>(text[++i]) : byte;
-      out.append("\\x").append(1, kHex[code >> 4]).append(1, kHex[code & 15]);
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-/// A whole message without what would steer a terminal: line ends and tabs stay.
-inline std::string without_controls(std::string_view message) {
-  std::string text;
-  for (std::size_t i = 0; i < message.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(message[i]);
-    const bool c1_control =
-        byte == 0xC2 && i + 1 < message.size() && static_cast<unsigned char>(message[i + 1]) < 0xA0;
-    const bool control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F;
-    text += control || c1_control ? '?' : message[i];
-    i += c1_control;
-  }
-  return text;
 }
 
 /// Throws an input error (exit code 2).

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <utility>
 
 #include "base/log.h"
+#include "base/strings.h"
 
 namespace gptkit {
 namespace {
@@ -110,34 +110,6 @@ void Progress::draw(bool last) {
   } else {
     set_status_line(cut(line, terminal_columns() - 1));
   }
-}
-
-std::string format_duration(double seconds) {
-  if (!(seconds >= 0) || seconds > 1e12) return "?";
-  const auto whole = static_cast<long long>(std::llround(seconds));
-  if (whole >= 3600) return formatted("%lldh %02lldm", whole / 3600, whole / 60 % 60);
-  if (whole >= 60) return formatted("%lldm %02llds", whole / 60, whole % 60);
-  return formatted("%llds", whole);
-}
-
-std::string format_bytes(double bytes) {
-  if (std::abs(bytes) < 999.5) return formatted("%.0f B", bytes);
-  constexpr std::array kUnits = {"KB", "MB", "GB", "TB", "PB", "EB"};
-  std::size_t unit = 0;
-  bytes /= 1000;
-  for (; std::abs(bytes) >= 999.95 && unit + 1 < kUnits.size(); ++unit) bytes /= 1000;
-  return formatted("%.1f %s", bytes, kUnits[unit]);
-}
-
-std::string format_count(std::int64_t n) {
-  const std::string digits = std::to_string(n);
-  const std::size_t sign = n < 0 ? 1 : 0;
-  std::string out;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > sign && (digits.size() - i) % 3 == 0) out += ',';
-    out += digits[i];
-  }
-  return out;
 }
 
 }  // namespace gptkit

@@ -31,11 +31,4 @@ class Progress {
   void draw(bool last);
 };
 
-/// "1h 02m", "3m 07s", "12s": how a duration is shown everywhere.
-std::string format_duration(double seconds);
-/// "1.2 KB", "497.8 MB" (powers of 1000).
-std::string format_bytes(double bytes);
-/// "124,412,160".
-std::string format_count(std::int64_t n);
-
 }  // namespace gptkit

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/strings.h"
 #include "data/document_rules.h"
 #include "data/documents.h"
 #include "data/near_duplicates.h"
@@ -166,12 +167,12 @@ class DocumentFilter::Judge {
   }
 
   std::string summary() const {
-    std::string text;
+    std::vector<std::string> counts;
     for (const auto& [name, reason] : enum_names(DropReason())) {
       const auto n = report_.dropped[static_cast<std::size_t>(reason)].documents;
-      if (n > 0) text += concat(text.empty() ? "" : ", ", name, " ", n);
+      if (n > 0) counts.push_back(concat(name, " ", n));
     }
-    return text;
+    return join(counts);
   }
 
   DocumentFilterConfig config_;

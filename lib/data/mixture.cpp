@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "data/documents.h"
 #include "data/random_order.h"
 

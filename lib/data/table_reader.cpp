@@ -190,13 +190,9 @@ bool TableReader::first_row_is_header(const std::vector<std::string>& first) {
 void TableReader::tell_long_rows() {
   if (long_rows_.empty()) return;
   constexpr std::size_t kShown = 5;
-  std::string rows;
-  for (std::size_t i = 0; i < std::min(kShown, long_rows_.size()); ++i) {
-    rows += concat(i == 0 ? "" : ", ", long_rows_[i]);
-  }
   warn_once(concat(source_->name(), ": ", long_rows_.size(),
                    " row(s) have a field between double quotes that spans more than one line: row ",
-                   rows, long_rows_.size() > kShown ? " ..." : "",
+                   join(long_rows_, ", ", kShown),
                    ". If these quotes are ordinary characters, turn quotes off"));
   long_rows_.clear();
 }

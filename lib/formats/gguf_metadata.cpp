@@ -121,12 +121,12 @@ GgufValue GgufFile::value(const GgufEntry& entry) const {
 
 std::string GgufFile::shown(const GgufEntry& entry) const {
   constexpr std::uint64_t kShown = 4;
-  std::string text;
+  std::vector<std::string> elements;
   visit_type(entry.type, what(entry), [&]<class T>(std::type_identity<T>) {
-    for_each_element<T>(entry, std::min(entry.count, kShown), [&](const auto& value) {
-      text.append(text.empty() ? "" : ", ").append(element_text(value));
-    });
+    for_each_element<T>(entry, std::min(entry.count, kShown),
+                        [&](const auto& value) { elements.push_back(element_text(value)); });
   });
+  auto text = join(elements);
   if (!entry.is_array) return text;
   if (entry.count > kShown) text += concat(", ... ", entry.count, " of type ", name(entry.type));
   return concat("[", text, "]");

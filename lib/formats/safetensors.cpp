@@ -5,6 +5,7 @@
 #include <bit>
 #include <cassert>
 #include <cstring>
+#include <ranges>
 #include <tuple>
 #include <utility>
 
@@ -43,12 +44,11 @@ std::size_t rank(DType dtype) {
 }
 
 DType parse_dtype(const std::string& text, const std::string& what) {
-  std::string known;
   for (const auto& [code, dtype] : kDTypes) {
     if (code == text) return dtype;
-    known += (known.empty() ? "" : ", ") + std::string(code);
   }
-  fail(what, " has the dtype '", printable(text), "'; supported are ", known);
+  fail(what, " has the dtype '", printable(text), "'; supported are ",
+       join(std::views::keys(kDTypes)));
 }
 
 /// A whole number that stands as one in the file: 2.0 is not.

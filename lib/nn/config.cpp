@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "nn/config_names.h"
 
 namespace gptkit {

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/html_escape.h"
-#include "base/progress.h"
+#include "base/strings.h"
 
 namespace gptkit {
 

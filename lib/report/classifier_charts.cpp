@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "report/chart.h"
 #include "report/format.h"
 #include "report/html_table.h"

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/html_escape.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "report/chart.h"
 #include "report/classifier_sections.h"
 #include "report/format.h"

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/html_escape.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "report/classifier_charts.h"
 #include "report/format.h"
 #include "report/html_table.h"

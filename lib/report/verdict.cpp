@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "report/format.h"
 
 namespace gptkit {

@@ -1,6 +1,7 @@
 #include "text/text_splitter.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "base/error.h"
@@ -20,12 +21,11 @@ template <class Enum, std::size_t kSize>
 Enum read_name(const Json& json, const char* key, const std::string& where,
                const std::pair<View, Enum> (&names)[kSize], View fallback) {
   const std::string text = json_string(json, key, where, std::string(fallback));
-  std::string known;
   for (const auto& [name, value] : names) {
     if (text == name) return value;
-    known.append(known.empty() ? "" : ", ").append(name);
   }
-  fail(where, ": ", key, " '", printable(text), "' is not supported; expected one of ", known);
+  fail(where, ": ", key, " '", printable(text), "' is not supported; expected one of ",
+       join(std::views::keys(names)));
 }
 
 SplitBehavior read_behavior(const Json& json, const std::string& where, View fallback) {

@@ -13,7 +13,7 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "train/lr_schedule.h"
 #include "train/train_step.h"
 #include "train/trainer.h"

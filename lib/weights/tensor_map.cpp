@@ -44,12 +44,7 @@ torch::Tensor load(const std::shared_ptr<const WeightFile>& file, const TensorIn
   return torch::from_blob(data, info.shape, info.strides, release, options);
 }
 
-std::string join_up_to_ten(const std::vector<std::string>& parts) {
-  std::string text;
-  for (size_t i = 0; i < parts.size() && i < 10; ++i) text += (i ? ", " : "") + parts[i];
-  if (parts.size() > 10) text += concat(" and ", parts.size() - 10, " more");
-  return text;
-}
+std::string join_up_to_ten(const std::vector<std::string>& parts) { return join(parts, ", ", 10); }
 
 std::string shape_text(at::IntArrayRef shape) { return concat(shape); }
 

@@ -58,12 +58,5 @@ TEST(Log, AProgramNamesSettingsItsOwnWay) {
   EXPECT_EQ(captured([] { log_info("one"); }), "one\n");
 }
 
-TEST(Printable, LeavesOneCleanLine) {
-  EXPECT_EQ(printable("plain \xC3\xA9"), "plain \xC3\xA9");
-  EXPECT_EQ(printable(std::string_view("a\nb\0\x1b[\x7f", 7)), "a\\nb\\x00\\x1b[\\x7f");
-  EXPECT_EQ(printable("\xC2\x9B!"), "\\x9b!");
-  EXPECT_EQ(printable("12345\xC3\xA9xyz", 6), "12345\xC3\xA9...");  // never within a character
-}
-
 }  // namespace
 }  // namespace gptkit

@@ -81,7 +81,7 @@ TEST(DryRun, SaysItInLinesAndAsAnObject) {
             "activations "
             "9.0 MB; the whole process 300.0 MB\n"
             "a step       1,024 tokens, 6 GFLOP, 0.5 s: 2,048 tokens/s, 12 GFLOP/s\n"
-            "the run      7,200 steps, 7,372,800 tokens, 1h 00m, without evaluations\n");
+            "the run      7,200 steps, 7,372,800 tokens, 1 h 0 min, without evaluations\n");
   const auto json = to_json(run);
   EXPECT_EQ(json.at("seconds"), 3600);
   EXPECT_EQ(json.at("peak_bytes"), 25e6);

@@ -69,12 +69,6 @@ std::string shown(const ConfigNode& node) {
       concat(node.origin, ": ", printable(key), " is ", shown(node), "; expected ", expected), key);
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
 /// The key or value meant by a misspelt one, or nothing.
 std::string nearest(std::string word, const std::vector<std::string>& known) {
   std::replace(word.begin(), word.end(), '-', '_');
@@ -280,12 +274,12 @@ void fail_choice(const ConfigNode& node, const std::string& key,
                  const std::vector<std::string>& choices) {
   const std::string meant = node.kind == Kind::kScalar ? nearest(node.scalar, choices) : "";
   fail_value(node, key,
-             "one of " + joined(choices) + (meant.empty() ? "" : "; did you mean " + meant + "?"));
+             "one of " + join(choices) + (meant.empty() ? "" : "; did you mean " + meant + "?"));
 }
 
 void fail_section(const ConfigNode& node, const std::string& key,
                   const std::vector<std::string>& known) {
-  fail_value(node, key, "a section with the keys " + joined(known));
+  fail_value(node, key, "a section with the keys " + join(known));
 }
 
 void fail_integer_range(const ConfigNode& node, const std::string& key) {
@@ -312,7 +306,7 @@ std::string advice(const std::string& section, const std::string& name,
            ": ...}'";
   }
   return (section.empty() ? "the keys here" : "the keys of '" + section + "'") + " are " +
-         joined(known);
+         join(known);
 }
 
 }  // namespace
@@ -384,7 +378,7 @@ void YamlWriter::line(int indent, const std::string& text, const std::string& ke
 
 void YamlWriter::list(int indent, const std::string& name, const std::vector<std::string>& items,
                       const std::string& key, const char* help) {
-  const std::string flow = name + ": [" + joined(items) + "]";
+  const std::string flow = name + ": [" + join(items) + "]";
   if (flow.size() <= 100) return line(indent, flow, key, help);
   line(indent, name + ":", key, help);
   for (const auto& item : items) {

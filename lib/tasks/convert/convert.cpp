@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/owned_folder.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "chat/template.h"
 #include "weights/export.h"
 #include "weights/model_folder.h"

@@ -24,12 +24,6 @@ namespace {
 constexpr const char* kNothing[] = {"N/A", "[MASK]", ""};  // texts that tell no label
 constexpr int64_t kFirstCapacity = 1024;  // tokens; the cache grows to what a prompt needs
 
-std::string listed(const std::vector<std::string>& labels) {
-  std::string text;
-  for (const auto& label : labels) text += (text.empty() ? "" : ", ") + label;
-  return text;
-}
-
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   for (auto at = text.find(from); at != text.npos; at = text.find(from, at + to.size())) {
     text.replace(at, from.size(), to);
@@ -72,7 +66,7 @@ std::vector<double> softmax(std::vector<double> scores) {
 }  // namespace
 
 void validate_labels(const std::vector<std::string>& labels) {
-  require(labels.size() >= 2, "labels: ", labels.size(), " given (", printable(listed(labels)),
+  require(labels.size() >= 2, "labels: ", labels.size(), " given (", printable(join(labels)),
           "); expected at least two, for example --labels spam,ham");
   std::set<std::string> seen;
   for (const auto& label : labels) {
@@ -119,7 +113,7 @@ LabelledRows read_labelled_rows(const std::filesystem::path& path, const TableOp
     const auto at = std::find(result.labels.begin(), result.labels.end(), row.label);
     require(at != result.labels.end(), path.string(), row.line > 0 ? concat(":", row.line) : "",
             ": row ", row.row, " has the label '", printable(row.label), "', expected one of ",
-            printable(listed(result.labels)), "; see --labels and --label-column");
+            printable(join(result.labels)), "; see --labels and --label-column");
     if (row.text.empty()) {
       ++empty;
     } else {
@@ -194,7 +188,7 @@ FewShotClassifier::FewShotClassifier(LanguageModel model, const FewShotConfig& c
 }
 
 std::string FewShotClassifier::prompt(const std::string& text, int64_t shots) const {
-  std::string prompt = replaced(config_.instruction, "{labels}", listed(labels()));
+  std::string prompt = replaced(config_.instruction, "{labels}", join(labels()));
   if (!prompt.empty()) prompt += "\n\n";
   for (int64_t i = 0; i < shots; ++i) {
     const auto& example = shown_.rows[static_cast<size_t>(i)];

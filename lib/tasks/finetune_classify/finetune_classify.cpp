@@ -7,8 +7,8 @@
 
 #include "base/files.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "base/stop.h"
+#include "base/strings.h"
 #include "data/fingerprint.h"
 #include "data/token_shard.h"
 #include "distributed/world.h"

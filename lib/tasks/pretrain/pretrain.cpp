@@ -4,7 +4,7 @@
 #include <map>
 
 #include "base/log.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "distributed/world.h"
 #include "models/init.h"
 #include "tasks/training/language_model_task.h"

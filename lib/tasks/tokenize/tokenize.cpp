@@ -17,6 +17,7 @@
 #include "base/owned_folder.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/strings.h"
 #include "data/documents.h"
 #include "text/bpe.h"
 #include "text/bpe_trainer.h"
