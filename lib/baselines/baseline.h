@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/classification.h"
+#include "data/tables/classification.h"
 
 namespace gptkit {
 

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "data/classification.h"
+#include "data/tables/classification.h"
 
 namespace gptkit {
 

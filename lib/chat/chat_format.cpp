@@ -4,7 +4,7 @@
 #include <cctype>
 
 #include "base/error.h"
-#include "chat/characters.h"
+#include "chat/jinja/characters.h"
 
 namespace gptkit {
 

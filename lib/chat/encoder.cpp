@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "chat/value.h"
+#include "chat/jinja/value.h"
 #include "text/unicode.h"
 
 namespace gptkit {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "chat/tracked_text.h"
+#include "chat/jinja/tracked_text.h"
 #include "text/tokenizer.h"
 
 namespace gptkit {

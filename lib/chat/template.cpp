@@ -1,8 +1,8 @@
 #include "chat/template.h"
 
 #include "base/error.h"
-#include "chat/interpreter.h"
-#include "chat/syntax.h"
+#include "chat/jinja/interpreter.h"
+#include "chat/jinja/syntax.h"
 
 namespace gptkit {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/json.h"
+#include "chat/jinja/tracked_text.h"
 #include "chat/message.h"
-#include "chat/tracked_text.h"
 
 namespace gptkit {
 

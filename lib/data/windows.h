@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
+#include "data/corpus/token_shard.h"
 #include "data/loader.h"
-#include "data/token_shard.h"
 
 namespace gptkit {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "data/token_shard.h"
+#include "data/corpus/token_shard.h"
 #include "models/gpt.h"
 
 namespace gptkit {

@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "data/words.h"
+#include "data/corpus/words.h"
 #include "report/classifier_checks.h"
 #include "report/verdict.h"
 #include "text/unicode.h"

@@ -56,7 +56,7 @@ struct TextClassifier {
   TokenId pad_id = 0;
   Truncate truncate = Truncate::kRight;  ///< how longer texts are cut
   bool causal = true;                    ///< false: its tokens see those behind them, too
-  bool pairs = false;  ///< its texts are two, joined by kPairSeparator (data/table.h)
+  bool pairs = false;  ///< its texts are two, joined by kPairSeparator (data/tables/table.h)
   ProblemType problem_type = ProblemType::kSingleLabel;
   /// Whether the class head reads the last token that is not pad_id, as transformers' classes do
   /// with a pad_token_id, although the text ends with it.

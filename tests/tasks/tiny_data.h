@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "data/classification.h"
+#include "data/tables/classification.h"
 
 namespace gptkit::test {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/config/config.h"
-#include "data/table_reader.h"
+#include "data/tables/table_reader.h"
 #include "tasks/classify/explain.h"
 #include "tasks/classify/prediction.h"
 #include "tasks/evaluate/few_shot.h"

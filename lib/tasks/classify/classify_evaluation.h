@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "data/table_reader.h"
+#include "data/tables/table_reader.h"
 #include "tasks/classify/prediction.h"
 #include "weights/bundle.h"
 

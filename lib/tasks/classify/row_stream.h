@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/progress.h"
-#include "data/table_reader.h"
+#include "data/tables/table_reader.h"
 
 namespace gptkit {
 

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/stop.h"
-#include "data/corpus.h"
+#include "data/corpus/corpus.h"
 #include "eval/perplexity.h"
 #include "tensors/device.h"
 #include "weights/bundle.h"

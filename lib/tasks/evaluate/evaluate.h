@@ -8,7 +8,7 @@
 
 #include "base/config/config.h"
 #include "base/json.h"
-#include "data/table.h"
+#include "data/tables/table.h"
 #include "tasks/evaluate/few_shot.h"
 
 namespace gptkit {

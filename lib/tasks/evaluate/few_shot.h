@@ -22,8 +22,8 @@
 #include <utility>
 #include <vector>
 
-#include "data/classification.h"
-#include "data/table.h"
+#include "data/tables/classification.h"
+#include "data/tables/table.h"
 #include "nn/kv_cache.h"
 #include "tasks/classify/prediction.h"
 #include "weights/bundle.h"

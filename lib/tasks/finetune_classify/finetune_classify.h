@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "data/classification.h"
+#include "data/tables/classification.h"
 #include "models/heads/classifier.h"
 #include "nn/lora.h"
 #include "tasks/finetune_classify/frozen_trunk.h"

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/classification.h"
+#include "data/tables/classification.h"
 #include "models/heads/classifier.h"
 #include "tensors/precision.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "data/classification.h"
+#include "data/tables/classification.h"
 #include "report/classifier_report.h"
 #include "tensors/precision.h"
 #include "weights/bundle.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "chat/styles.h"
-#include "data/instruction.h"
+#include "data/tables/instruction.h"
 #include "tasks/training/common.h"
 #include "train/trainer.h"
 

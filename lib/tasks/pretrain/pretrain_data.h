@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/config/config.h"
-#include "data/corpus.h"
-#include "data/document_filter.h"
-#include "data/mixture.h"
+#include "data/corpus/corpus.h"
+#include "data/corpus/document_filter.h"
+#include "data/corpus/mixture.h"
 #include "data/windows.h"
 
 namespace gptkit {

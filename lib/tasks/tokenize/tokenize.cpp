@@ -18,7 +18,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/strings.h"
-#include "data/documents.h"
+#include "data/corpus/documents.h"
 #include "text/bpe.h"
 #include "text/bpe_trainer.h"
 #include "text/character.h"

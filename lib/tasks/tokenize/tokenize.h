@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/config/config.h"
-#include "data/corpus.h"
-#include "data/document_filter.h"
+#include "data/corpus/corpus.h"
+#include "data/corpus/document_filter.h"
 #include "text/tokenizer.h"
 
 namespace gptkit {

@@ -9,7 +9,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
-#include "data/documents.h"
+#include "data/corpus/documents.h"
 #include "distributed/world.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/fast_precision.h"

@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "data/classification.h"
+#include "data/tables/classification.h"
 #include "models/init.h"
 #include "support/support.h"
 #include "tasks/finetune_classify/classify_task.h"
