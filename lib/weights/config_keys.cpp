@@ -92,7 +92,7 @@ constexpr ConfigRule kConfig[] = {
     {"glmq", {"decoder_start_token_id", kHarmless, "of encoder-decoder models"}},
     {"glmq", {"tokenizer_class", kHarmless, "the tokenizer's own files say it"}},
     // Ours.
-    {"glmq", {"gptkit", kHonoured, "lib/README.md has the table"}},
+    {"glmq", {"gptkit", kHonoured, "lib/doc/formats.md has the table"}},
     // What changes no result.
     {"g", {"resid_pdrop", kHarmless, kTraining}},
     {"g", {"embd_pdrop", kHarmless, kTraining}},

@@ -1,5 +1,5 @@
-// What README, --help and the comments of configs name exists: every path of the project, every
-// command, its options and its settings.
+// What README, guide, --help and the comments of configs name exists: every path of the project,
+// every command, its options and its settings.
 
 #include <fstream>
 #include <regex>
@@ -47,7 +47,7 @@ std::string help_of(const Words& command) {
 const std::vector<Text>& texts() {
   static const auto all = [] {
     std::vector<Text> found;
-    for (const char* name : {"README.md", "lib/README.md", "apps/quickstart.sh"}) {
+    for (const char* name : {"README.md", "lib/README.md", ".github/CONTRIBUTING.md", "apps/quickstart.sh"}) {
       found.push_back({name, read_file(source() / name)});
     }
     for (const char* folder : {"configs", "apps/guide", "lib/doc"}) {
