@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/config/config.h"
 #include "tensors/precision.h"
 
 namespace gptkit {
@@ -23,6 +24,9 @@ constexpr auto enum_names(Schedule) {
 }
 
 struct TrainConfig {
+  static constexpr std::array kRenamedKeys = {RenamedKey{"clip", "max_grad_norm"},
+                                              RenamedKey{"recompute", "activation_checkpointing"}};
+
   int64_t epochs = 1;
   int64_t max_steps = 0;
   int64_t token_budget = 0;
@@ -37,10 +41,10 @@ struct TrainConfig {
   bool decay_all = false;
   double beta1 = 0.9;
   double beta2 = 0.999;
-  double clip = 1.0;
+  double max_grad_norm = 1.0;
   double ema_decay = 0;
   Precision precision = Precision::kFloat32;
-  bool recompute = false;
+  bool activation_checkpointing = false;
   bool group_by_length = false;
   int64_t eval_every = 100;
   int64_t eval_batches = 5;
@@ -77,13 +81,15 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("decay_all", c.decay_all, "decay biases and norms too, as the book does");
   visit("beta1", c.beta1, "AdamW's decay of the mean");
   visit("beta2", c.beta2, "AdamW's decay of the square");
-  visit("clip", c.clip, "largest gradient norm; 0 is off");
+  visit("max_grad_norm", c.max_grad_norm, "gradients are scaled down to this norm; 0: off");
   visit("ema_decay", c.ema_decay,
         "evaluate and end with a moving average of the weights that keeps this share at each step, "
         "such as 0.99; 0: with the weights themselves");
   visit("precision", c.precision,
         "float32, bfloat16 (twice as fast where the processor has it), float16 (CUDA) or auto");
-  visit("recompute", c.recompute, "work activations out twice instead of keeping them");
+  visit("activation_checkpointing", c.activation_checkpointing,
+        "keep only the inputs of each block and compute the rest again in the backward pass: less "
+        "memory, slower steps");
   visit("group_by_length", c.group_by_length,
         "batches of like lengths, so that attention has little to pad (finetuning)");
   visit("eval_every", c.eval_every, "steps between evaluations; 0: only at the end");

@@ -68,7 +68,7 @@ void validate(const TrainConfig& c) {
   at_least("decay_steps", c.decay_steps, int64_t{0});
   at_least("early_stopping", c.early_stopping, int64_t{0});
   at_least("weight_decay", c.weight_decay, 0.0);
-  at_least("clip", c.clip, 0.0);
+  at_least("max_grad_norm", c.max_grad_norm, 0.0);
   at_least("eval_every", c.eval_every, int64_t{0});
   at_least("eval_batches", c.eval_batches, int64_t{0});
   at_least("checkpoint_every", c.checkpoint_every, int64_t{0});

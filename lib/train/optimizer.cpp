@@ -151,10 +151,11 @@ double gradient_norm(const AdamW& optimizer) {
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const auto& gradient = optimizer.parameters()[i].grad();
     if (all_finite(gradient)) continue;
-    fail_runtime("the gradient of '", optimizer.names()[i],
-                 "' is not finite; lower the learning rate, warm up longer or clip");
+    fail_runtime(
+        "the gradient of '", optimizer.names()[i],
+        "' is not finite; lower the learning rate, warm up longer or lower train.max_grad_norm");
   }
-  fail_runtime("the gradient's norm is not finite; lower the learning rate or clip");
+  fail_runtime("the gradient's norm is not finite; lower train.lr or train.max_grad_norm");
 }
 
 double clipping_divisor(double norm, double max_norm) {

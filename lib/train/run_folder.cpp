@@ -277,12 +277,14 @@ void RunFolder::when_begun(std::function<void()> action) const {
   state_->when_begun.push_back(std::move(action));
 }
 
-void RunFolder::write_config(const std::string& yaml) const {
+void RunFolder::write_config(const std::string& yaml,
+                             std::string (*restated)(const fs::path&)) const {
   if (!world().is_main()) return;
   const auto file = path_ / "config.yaml";
   if (resuming() && fs::exists(file)) {
     state_->same_config = true;
-    for (const auto& [old_line, new_line] : changed_settings(read_file(file), yaml)) {
+    const auto before = restated ? restated(file) : read_file(file);
+    for (const auto& [old_line, new_line] : changed_settings(before, yaml)) {
       const auto key = key_of(new_line);
       const bool freely = kMayChangeFreely.contains(key);
       require((freely || kMayChange.contains(key)) && key == key_of(old_line), file.string(),

@@ -58,8 +58,10 @@ class RunFolder {
 
   /// config.yaml, written when the run begins. When resuming, compares it with what is there at
   /// once and fails naming the first line that differs, other than those of keys that may change
-  /// (how long, how often to evaluate and save, where to run).
-  void write_config(const std::string& yaml) const;
+  /// (how long, how often to evaluate and save, where to run). `restated` reads a config.yaml that
+  /// an earlier version may have written (base/config, restated_config()); null: as it stands.
+  void write_config(const std::string& yaml,
+                    std::string (*restated)(const fs::path&) = nullptr) const;
   /// Whether a resumed run has the same settings, as far as they decide the result.
   bool same_config() const;
 

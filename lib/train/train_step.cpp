@@ -19,7 +19,8 @@ namespace gptkit {
 namespace {
 
 constexpr const char* kAdvice =
-    "; start again with a lower train.lr, a longer warm-up or train.clip (the checkpoints in the "
+    "; start again with a lower train.lr, a longer warm-up or a lower train.max_grad_norm (the "
+    "checkpoints in the "
     "run folder are from before this step)";
 
 StepPlace rows_of(StepPlace place, int64_t begin, int64_t end) {
@@ -88,7 +89,7 @@ Metrics TrainStep::run(const Batch& batch, const StepPlace& place, double lr,
   const double loss = accumulate_gradients(batch, place);
   check_spike(loss, place, recent);
   const double norm = float16_ ? update_float16(place, lr) : finite_norm(place);
-  if (!float16_) optimizer_.step(lr, clipping_divisor(norm, config_.clip));
+  if (!float16_) optimizer_.step(lr, clipping_divisor(norm, config_.max_grad_norm));
   share_weights_(world_, optimizer_);
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started;
   const auto tokens = static_cast<double>(batch.rows * batch.columns);
@@ -202,7 +203,7 @@ double TrainStep::update_float16(const StepPlace& place, double lr) {
     if (loss_scale_.scale < 1) finite_norm(place);  // no overflow of the scale's making
     return norm;
   }
-  optimizer_.step(lr, clipping_divisor(norm, config_.clip) * scale);
+  optimizer_.step(lr, clipping_divisor(norm, config_.max_grad_norm) * scale);
   return norm;
 }
 

@@ -189,11 +189,11 @@ TEST_F(Exactness, StoppedByASignalInEveryProgram) {
 TEST_F(Exactness, InBfloat16AndWithRecomputeToo) {
   std::mt19937 random(std::random_device{}());
   // A shape that goes through the fused blocks where the processor has them.
-  const Program program{
-      "pretrain",
-      {"-c", "pretrain.yaml", "-s", "model.d_model=64", "-s", "train.epochs=2", "-s",
-       "train.max_steps=60", "-s", "train.precision=bfloat16", "-s", "train.recompute=true"},
-      {"model/model.safetensors"}};
+  const Program program{"pretrain",
+                        {"-c", "pretrain.yaml", "-s", "model.d_model=64", "-s", "train.epochs=2",
+                         "-s", "train.max_steps=60", "-s", "train.precision=bfloat16", "-s",
+                         "train.activation_checkpointing=true"},
+                        {"model/model.safetensors"}};
   ASSERT_EQ(run(program.name, arguments(program, "half-whole")).exit_code, 0);
   for (const int signal : {SIGINT, SIGKILL}) {
     const std::string out = concat("half-", signal);
@@ -204,7 +204,7 @@ TEST_F(Exactness, InBfloat16AndWithRecomputeToo) {
   }
   // Recompute changes no bit.
   auto kept = program;
-  kept.settings.back() = "train.recompute=false";
+  kept.settings.back() = "train.activation_checkpointing=false";
   ASSERT_EQ(run(kept.name, arguments(kept, "half-kept")).exit_code, 0);
   expect_same_results(program, "half-kept", "half-whole");
 }

@@ -88,5 +88,32 @@ TEST_F(Resume, RefusesOtherSettingsAndOtherText) {
                  "not those the run was started with");
 }
 
+TEST_F(Resume, ReadsTheKeysOfVersion01InItsOwnConfigAlone) {
+  const auto expected = weights("pre");
+  const auto config = content("pre/config.yaml");
+  auto old = config;
+  for (const auto& [now, before] : {std::pair<std::string, std::string>{"max_grad_norm", "clip"},
+                                    {"activation_checkpointing", "recompute"}}) {
+    const auto at = old.find("  " + now + ": ");
+    ASSERT_NE(at, old.npos) << now;
+    old.replace(at + 2, now.size(), before);
+  }
+  file("pre/config.yaml", old);
+  expect_failure(run("pretrain", {"-c", "pre/config.yaml", "--out", "again"}), 2, "pretrain",
+                 "the key 'train.clip' is now 'train.max_grad_norm'");
+  expect_failure(pretrain("pre", {"--resume", "-s", "train.max_grad_norm=0.5"}), 2, "pretrain",
+                 "the run was started with 'max_grad_norm: 1' and cannot go on with "
+                 "'max_grad_norm: 0.5'");
+  for (const Arguments& arguments :
+       {Arguments{"--out", "pre"}, Arguments{"--out", "pre", "-c", "pre/config.yaml"}}) {
+    file("pre/config.yaml", old);
+    fs::remove(folder() / "pre/finished.json");
+    const auto resumed = run("pretrain", Arguments{"-q", "--threads", "1", "--resume"} + arguments);
+    EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+    EXPECT_EQ(weights("pre"), expected);
+    EXPECT_EQ(content("pre/config.yaml"), config);
+  }
+}
+
 }  // namespace
 }  // namespace gptkit::test

@@ -116,7 +116,7 @@ class Cuda : public testing::Test {
             "train.micro_batch_size=2",
             "train.global_batch_size=4",
             "train.lr=0.01",
-            "train.clip=0.5",
+            "train.max_grad_norm=0.5",
             "train.eval_every=4",
             "sample.prompt=see you",
             "sample.max_new_tokens=40"};
@@ -177,7 +177,8 @@ TEST_P(CudaFamily, GradientsAreTheCpusAndRecomputingChangesThemNot) {
 }
 
 TEST_P(CudaFamily, PretrainingHasTheCpusLosses) {
-  for (const char* more : {"train.ema_decay=0", "train.ema_decay=0.9", "train.recompute=true"}) {
+  for (const char* more :
+       {"train.ema_decay=0", "train.ema_decay=0.9", "train.activation_checkpointing=true"}) {
     const auto settings = with(pretraining(GetParam()), {more});
     const auto cpu = pretrain(concat("cpu-", more), "cpu", settings);
     const auto gpu = pretrain(concat("gpu-", more), kGpu, settings);
@@ -266,7 +267,8 @@ TEST_P(CudaFamily, AFinetunedClassifierIsTheCpus) {
       {"lora.rank=2", "lora.last_blocks=1"},
       {"lora.rank=2", "classifier.frozen_trunk=off", "classifier.pooling=mean"},
       {"classifier.trainable=last_block", "classifier.frozen_trunk_dtype=bfloat16"},
-      {"classifier.trainable=all", "train.recompute=true", "classifier.pooling=last_position"}};
+      {"classifier.trainable=all", "train.activation_checkpointing=true",
+       "classifier.pooling=last_position"}};
   for (size_t i = 0; i < variants.size(); ++i) {
     SCOPED_TRACE(i);
     const auto train = [&](const std::string& name, const std::string& device) {

@@ -225,7 +225,7 @@ TEST(TrainConfig, RefusesValuesOutOfRangeByKey) {
   for (const double bad : {-1.0, 1.0, nan})
     refused([&](auto& c) { c.min_lr = bad; }, "train.min_lr");
   for (const double bad : {-0.1, nan}) {
-    refused([&](auto& c) { c.clip = bad; }, "train.clip");
+    refused([&](auto& c) { c.max_grad_norm = bad; }, "train.max_grad_norm");
     refused([&](auto& c) { c.weight_decay = bad; }, "train.weight_decay");
   }
   for (const double bad : {-0.1, 1.0, nan}) {

@@ -58,7 +58,7 @@ Metrics float16_step(ToyTask& task, TrainStep& step) {
 }
 
 TEST(LossScale, TheScaledStepIsThePlainOne) {
-  const TrainConfig plain{.micro_batch_size = 2, .global_batch_size = 4, .clip = 0.1};
+  const TrainConfig plain{.micro_batch_size = 2, .global_batch_size = 4, .max_grad_norm = 0.1};
   auto scaled = plain;
   scaled.precision = Precision::kFloat16;
   ToyTask a(1, 0), b(1, 0);

@@ -107,7 +107,7 @@ inline TrainConfig toy_config() {
           .lr = 1e-2,
           .min_lr = 1e-3,
           .warmup_steps = 2,
-          .clip = 1.0,
+          .max_grad_norm = 1.0,
           .eval_every = 2,
           .eval_batches = 2,
           .checkpoint_every = 3,

@@ -125,7 +125,7 @@ TEST(Trainer, ResumesBitForBitWithEverySchedule) {
        {Schedule::kConstant, Schedule::kLinear, Schedule::kCosine, Schedule::kWsd}) {
     auto config = toy_config();
     config.schedule = schedule;
-    config.clip = 0;
+    config.max_grad_norm = 0;
     config.global_batch_size = 0;
     config.epochs = 1;
     ScratchFolder whole, run;
@@ -212,7 +212,7 @@ TEST(Trainer, MicroBatchesGiveTheGradientOfTheWholeBatch) {
     ToyTask task(1, /*dropout=*/0);
     task.data = std::make_shared<Masked>();
     run_toy(task, run.path(), RunMode::kNew,
-            {.micro_batch_size = micro, .global_batch_size = 22, .clip = 0});
+            {.micro_batch_size = micro, .global_batch_size = 22, .max_grad_norm = 0});
     const auto loss = parse_json(metrics_of(run.path()).at(0), "row").at("loss").get<double>();
     const auto parameters = task.gpt->parameters();
     if (micro == 22) want_loss = loss;

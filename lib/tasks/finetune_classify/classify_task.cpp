@@ -25,7 +25,7 @@ ClassifyTask::ClassifyTask(Classifier classifier,
       options_(std::move(options)),
       mean_tokens_(train_->mean_length()) {
   auto gpt = classifier_->gpt();
-  gpt->set_recompute(options_.config.recompute);
+  gpt->set_recompute(options_.config.activation_checkpointing);
   if (!options_.class_weights.empty()) {
     class_weights_ =
         torch::tensor(options_.class_weights, torch::kFloat32).to(gpt->device());  // (n_class)

@@ -184,7 +184,7 @@ class Finetuning {
     const auto validation_set = dataset(data_.validation, model_.max_tokens);
     prepare_head();
     const RunFolder run(folder, mode, std::move(context));
-    run.write_config(config_to_yaml(config_));
+    run.write_config(config_to_yaml(config_), restated_config<FinetuneClassifyConfig>);
     FinetuneClassifySummary summary{.run = run.path()};
     for (const auto& parameter : model_.classifier->parameters()) {
       if (parameter.requires_grad()) summary.trainable_parameters += parameter.numel();
@@ -436,7 +436,7 @@ FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const Ta
   const auto folds = stratified_folds(rows, data.labels, config.data.folds, data_seed(config));
   refuse_lone_fold(request);
   const RunFolder run(request.out, request.mode, context);
-  run.write_config(config_to_yaml(config));
+  run.write_config(config_to_yaml(config), restated_config<FinetuneClassifyConfig>);
   FinetuneClassifySummary all{.run = request.out};
   std::vector<OrderedJson> tests;
   for (size_t i = 0; i < folds.size(); ++i) {

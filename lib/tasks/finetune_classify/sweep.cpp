@@ -131,7 +131,7 @@ SweepResult run_classify_sweep(const TaskRequest& wanted, const fs::path& file) 
   auto inputs = base.data.train;
   inputs.push_back(file);
   const RunFolder run(request.out, request.mode, run_context(request, inputs));
-  run.write_config(config_to_yaml(base));
+  run.write_config(config_to_yaml(base), restated_config<FinetuneClassifyConfig>);
   run.when_begun([&] { write_file_atomic(run.path() / "sweep.yaml", config_to_yaml(sweep)); });
 
   SweepResult result{.rows = OrderedJson::array(), .markdown = {}};

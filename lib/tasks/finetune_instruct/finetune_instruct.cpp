@@ -283,7 +283,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   }
   inputs.emplace_back(config.model.text);
   const RunFolder run(request.out, request.mode, run_context(request, inputs));
-  run.write_config(config_to_yaml(config));
+  run.write_config(config_to_yaml(config), restated_config<FinetuneInstructConfig>);
   const auto data_fingerprint = fingerprint(data, *train_set, *validation_set, *model.tokenizer);
   if (const auto done = nothing_left_to_train(run, data_fingerprint)) {
     const Responses responses(run, data.test, config.responses);

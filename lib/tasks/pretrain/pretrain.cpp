@@ -166,7 +166,7 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
     return {{}, {}, dry_run(task, config.train, /*flops=*/3 * forward)};
   }
   const RunFolder run(request.out, request.mode, run_context(request, inputs_of(config)));
-  run.write_config(config_to_yaml(config));
+  run.write_config(config_to_yaml(config), restated_config<PretrainConfig>);
   if (const auto done = nothing_left_to_train(run, data.fingerprint)) {
     return {*done, run.path(), std::nullopt};
   }

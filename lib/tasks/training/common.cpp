@@ -30,6 +30,13 @@ TaskRequest with_run_folder(TaskRequest request, const std::string& program) {
             ": no run to resume (there is no config.yaml); name the run folder with --out");
     files.push_back(saved);
   }
+  if (request.mode == RunMode::kResume) {
+    for (const auto& file : files) {
+      std::error_code missing;
+      const bool own = fs::equivalent(file, request.out / "config.yaml", missing);
+      if (own) request.inputs.stored = file;
+    }
+  }
   request.program = program;
   return request;
 }

@@ -55,7 +55,8 @@ struct TaskRequest {
   bool dry_run = false;  ///< pretraining: three steps to measure, nothing written
 };
 
-/// The run folder of a request; a resumed run without a config of its own uses the folder's.
+/// The run folder of a request; a resumed run without a config of its own uses the folder's, which
+/// an earlier version of gptkit may have written.
 TaskRequest with_run_folder(TaskRequest request, const std::string& program);
 
 /// What the run folder has to know: `inputs` are the files, folders, globs and model names that the

@@ -28,7 +28,7 @@ class LanguageModelTask : public TrainingTask {
         config_(config),
         every_evaluation_(every_evaluation),
         write_sample_(std::move(write_sample)) {
-    model_.gpt->set_recompute(config.recompute);
+    model_.gpt->set_recompute(config.activation_checkpointing);
   }
 
   torch::nn::Module& model() override { return *model_.gpt; }
