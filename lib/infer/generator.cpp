@@ -153,8 +153,8 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
   if (config.max_new_tokens == 0) return result;
   const int64_t room = std::min(
       shape.context_length, prompt_tokens + std::min(config.max_new_tokens, shape.context_length));
-  KvCache cache(shape, /*batch=*/1, room,
-                torch::TensorOptions(device).dtype(gpt->final_norm()->weight.dtype()));
+  KvCache cache(cache_shape(shape), /*batch=*/1, room,
+                torch::TensorOptions(device).dtype(gpt->token_embedding()->weight.dtype()));
   Sampler sampler(config.sampling, config.seed);
   TextStream stream(config.stop, on_text);
   PieceDecoder pieces(*model.tokenizer);

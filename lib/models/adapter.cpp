@@ -25,7 +25,7 @@ void add_block(const GPT& gpt, int64_t i, std::vector<LoraTarget>& targets) {
   add("value", qkv, q + kv, kv);
   whole("proj", block->attention()->proj());
   const auto up = block->mlp()->up();
-  if (c.is_llama()) {
+  if (c.mlp == MlpKind::kSwiglu) {
     add("gate", up, 0, c.feed_forward());
     add("up", up, c.feed_forward(), c.feed_forward());
   } else {

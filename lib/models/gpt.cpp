@@ -20,15 +20,17 @@ GPTImpl::GPTImpl(const ModelConfig& config) : config_(config) {
   validate(config);
   const int64_t C = config.d_model;
   token_embedding_ = register_module("token_embedding", Embedding(config.vocab_size, C));
-  if (config.is_llama()) {
-    rotary_.emplace(config);
-  } else {
+  if (config.positions == PositionKind::kRotary) rotary_.emplace(rotary_options(config));
+  if (config.positions == PositionKind::kLearned) {
     position_embedding_ =
         register_module("position_embedding", Embedding(config.context_length, C));
   }
   blocks_ = register_module("blocks", torch::nn::ModuleList());
-  for (int64_t i = 0; i < config.n_layer; ++i) blocks_->push_back(Block(config));
-  final_norm_ = register_module("final_norm", Norm(config));
+  const auto block = block_options(config);
+  for (int64_t i = 0; i < config.n_layer; ++i) blocks_->push_back(Block(block));
+  if (config.norm_placement == NormPlacement::kPre) {
+    final_norm_ = register_module("final_norm", Norm(block.norm));
+  }
   if (!config.tie_embeddings) {
     head_ = register_module("head", Linear(C, config.vocab_size, /*with_bias=*/false));
   }
@@ -47,7 +49,10 @@ torch::Tensor GPTImpl::embed(const torch::Tensor& ids, const torch::Tensor& posi
   require(tokens <= config_.context_length, "the sequence has ", tokens,
           " tokens but the model's context holds ", config_.context_length);
   auto x = token_embedding_(ids);
-  if (!rotary_) x = x + position_embedding_(positions);
+  if (position_embedding_) x = x + position_embedding_(positions);
+  if (config_.positions == PositionKind::kSinusoidal) {
+    x = x + sinusoidal_positions(positions, config_.d_model).to(x.scalar_type());
+  }
   return at::dropout(x, config_.dropout, is_training());
 }
 
@@ -68,12 +73,14 @@ torch::Tensor GPTImpl::run_blocks(torch::Tensor x, int64_t begin, int64_t end, c
   return x;
 }
 
+torch::Tensor GPTImpl::finish(const torch::Tensor& x) { return final_norm_ ? final_norm_(x) : x; }
+
 torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, KvCache* cache) {
   const int64_t past = cache ? cache->tokens() : 0, T = ids.size(1);
   const auto x = embed(ids, torch::arange(past, past + T, ids.options()), past + T);  // (B,T,C)
   Pass pass{cache};
   if (rotary_) pass.rotation = rotary_->at(past, T, x);
-  return final_norm_(run_blocks(x, 0, config_.n_layer, pass));
+  return finish(run_blocks(x, 0, config_.n_layer, pass));
 }
 
 GPTImpl::Pass GPTImpl::packed_pass(const torch::Tensor& x, const Packing& packing) {
@@ -99,17 +106,17 @@ torch::Tensor GPTImpl::trunk(const torch::Tensor& ids, const Packing& packing, i
 torch::Tensor GPTImpl::hidden_after_trunk(const torch::Tensor& x, const Packing& packing,
                                           int64_t blocks) {
   const auto pass = packed_pass(x, packing);
-  return final_norm_(run_blocks(x.unsqueeze(0), blocks, config_.n_layer, pass)[0]);
+  return finish(run_blocks(x.unsqueeze(0), blocks, config_.n_layer, pass)[0]);
 }
 
 torch::Tensor GPTImpl::hidden_at(const torch::Tensor& x, const Packing& packing, int64_t blocks,
                                  const torch::Tensor& rows) {
   const int64_t last = config_.n_layer - 1;
-  if (blocks > last) return final_norm_(x.index_select(0, rows));
+  if (blocks > last) return finish(x.index_select(0, rows));
   const auto pass = packed_pass(x, packing);
   const auto below = run_blocks(x.unsqueeze(0), blocks, last, pass)[0];
   const auto block = blocks_->ptr<BlockImpl>(static_cast<size_t>(last));
-  return final_norm_(block->forward_at(below, packing, rows, pass.turn()));
+  return finish(block->forward_at(below, packing, rows, pass.turn()));
 }
 
 torch::Tensor GPTImpl::logits(const torch::Tensor& hidden) {

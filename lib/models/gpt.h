@@ -1,7 +1,6 @@
 #pragma once
-// A decoder of pre-norm blocks between a token embedding and a head that may be that embedding
-// itself. Family gpt2 (Radford et al. 2019) adds learned position embeddings; family llama
-// (arXiv:2302.13971) turns queries and keys by their position in each block.
+// Transformer blocks between a token embedding and a head that may be that embedding itself, made
+// as models/config.h chooses.
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
@@ -10,8 +9,8 @@
 
 #include <optional>
 
+#include "models/config.h"
 #include "nn/block.h"
-#include "nn/config.h"
 #include "nn/kv_cache.h"
 #include "nn/norm.h"
 #include "nn/packing.h"
@@ -60,14 +59,14 @@ class GPTImpl : public torch::nn::Module {
 
   const ModelConfig& config() const { return config_; }
   Embedding token_embedding() const { return token_embedding_; }
-  Embedding position_embedding() const { return position_embedding_; }  // empty with rotary ones
+  Embedding position_embedding() const { return position_embedding_; }  // empty unless learned
   Block block(int64_t i) const;
-  Norm final_norm() const { return final_norm_; }
-  Linear head() const { return head_; }  // empty when tied
+  Norm final_norm() const { return final_norm_; }  // empty with norms behind each part
+  Linear head() const { return head_; }            // empty when tied
   torch::Device device() const { return token_embedding_->weight.device(); }
 
-  /// Whether tokens see only those before them (the default). A model that does not cannot
-  /// generate.
+  /// Whether tokens see only those before them, as the config says at first. A model that does not
+  /// cannot generate.
   void set_causal(bool causal);
   /// Whether training keeps only each block's input and runs the block again in the backward pass
   /// (nn/activation_checkpointing.h): about a quarter more time, a fraction of the memory.
@@ -91,6 +90,9 @@ class GPTImpl : public torch::nn::Module {
   torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& positions, int64_t tokens);
   /// x (B,T,C), or (1,N,C) when packed
   torch::Tensor run_blocks(torch::Tensor x, int64_t begin, int64_t end, const Pass& pass);
+
+  /// What the head reads of the last block's output.
+  torch::Tensor finish(const torch::Tensor& x);
 
   ModelConfig config_;
   bool recompute_ = false;

@@ -33,7 +33,7 @@ void initialize_torch_(GPT& model) {
     auto up = block->mlp()->up(), down = block->mlp()->down();
     initialize_rows_(qkv, {q, kv, kv});
     initialize_linear_(proj);
-    initialize_rows_(up, std::vector<int64_t>(c.is_llama() ? 2 : 1, c.feed_forward()));
+    initialize_rows_(up, std::vector<int64_t>(c.mlp == MlpKind::kSwiglu ? 2 : 1, c.feed_forward()));
     initialize_linear_(down);
   }
   // A tied head is a view of the token embedding; the book's is its own layer.

@@ -2,7 +2,7 @@
 // Linear scaling of rotary positions (arXiv:2306.15595) as a case of Llama 3's, whose fields the
 // config has: a scaling that keeps no frequency.
 
-#include "nn/config.h"
+#include "models/config.h"
 
 namespace gptkit {
 

@@ -24,14 +24,15 @@ bool fits_kernels(const torch::Tensor& qkv, int64_t head_dim, const Rotation* ro
 
 }  // namespace
 
-AttentionImpl::AttentionImpl(const ModelConfig& config)
-    : n_head_(config.n_head),
-      n_kv_head_(config.kv_heads()),
-      head_dim_(config.head_dim()),
-      dropout_(config.dropout) {
+AttentionImpl::AttentionImpl(const AttentionOptions& options)
+    : n_head_(options.n_head),
+      n_kv_head_(options.n_kv_head),
+      head_dim_(options.d_head),
+      dropout_(options.dropout),
+      causal_(options.causal) {
   const int64_t rows = (n_head_ + 2 * n_kv_head_) * head_dim_;
-  qkv_ = register_module("qkv", Linear(config.d_model, rows, config.qkv_bias));
-  proj_ = register_module("proj", Linear(n_head_ * head_dim_, config.d_model, config.proj_bias));
+  qkv_ = register_module("qkv", Linear(options.d_model, rows, options.qkv_bias));
+  proj_ = register_module("proj", Linear(n_head_ * head_dim_, options.d_model, options.proj_bias));
 }
 
 torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,

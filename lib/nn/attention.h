@@ -1,14 +1,14 @@
 #pragma once
-// Causal self-attention (arXiv:1706.03762) with one fused query-key-value product; fewer key/value
-// heads than query heads are shared by groups of them (arXiv:2305.13245).
+// Self-attention, causal or not, (arXiv:1706.03762) with one fused query-key-value product; fewer
+// key/value heads than query heads are shared by groups of them (arXiv:2305.13245).
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
-#include "nn/config.h"
 #include "nn/kv_cache.h"
 #include "nn/linear.h"
+#include "nn/options.h"
 #include "nn/packing.h"
 #include "nn/positions.h"
 
@@ -16,7 +16,7 @@ namespace gptkit {
 
 class AttentionImpl : public torch::nn::Module {
  public:
-  explicit AttentionImpl(const ModelConfig& config);
+  explicit AttentionImpl(const AttentionOptions& options);
 
   /// x (B,T,C) -> (B,T,C). With a cache, appends T keys and values to it and attends over all S
   /// of them; without one, S == T. A rotation, where there is one, turns queries and keys.
@@ -29,7 +29,7 @@ class AttentionImpl : public torch::nn::Module {
   torch::Tensor forward_at(const torch::Tensor& x, const Packing& packing,
                            const torch::Tensor& rows, const Rotation* rotation = nullptr);
 
-  /// Whether a token sees only those before it (the default) or all of them.
+  /// Whether a token sees only those before it or all of them.
   void set_causal(bool causal) { causal_ = causal; }
   bool causal() const { return causal_; }
 
@@ -40,7 +40,7 @@ class AttentionImpl : public torch::nn::Module {
  private:
   int64_t n_head_, n_kv_head_, head_dim_;
   double dropout_;
-  bool causal_ = true;
+  bool causal_;
   Linear qkv_{nullptr}, proj_{nullptr};
 };
 TORCH_MODULE(Attention);

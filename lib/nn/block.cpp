@@ -8,20 +8,42 @@
 
 namespace gptkit {
 
-BlockImpl::BlockImpl(const ModelConfig& config) : dropout_(config.dropout) {
-  norm1_ = register_module("norm1", Norm(config));
-  attention_ = register_module("attention", Attention(config));
-  norm2_ = register_module("norm2", Norm(config));
-  mlp_ = register_module("mlp", Mlp(config));
+BlockImpl::BlockImpl(const BlockOptions& options)
+    : dropout_(options.dropout), post_norm_(options.norm_placement == NormPlacement::kPost) {
+  norm1_ = register_module("norm1", Norm(options.norm));
+  attention_ = register_module("attention", Attention(options.attention));
+  norm2_ = register_module("norm2", Norm(options.norm));
+  mlp_ = register_module("mlp", Mlp(options.mlp));
+}
+
+bool BlockImpl::is_gpt2() const {
+  const bool adapted = attention_->qkv()->lora() || attention_->proj()->lora() ||
+                       mlp_->up()->lora() || mlp_->down()->lora();
+  const auto& qkv = attention_->qkv()->weight;
+  return !adapted && !post_norm_ && norm1_->bias.defined() && attention_->causal() &&
+         qkv.defined() && qkv.size(0) == 3 * qkv.size(1) && attention_->proj()->bias.defined() &&
+         !mlp_->gated() && mlp_->up()->bias.defined();
+}
+
+torch::Tensor BlockImpl::attention_input(const torch::Tensor& x) {
+  return post_norm_ ? x : norm1_->before_product(x);
+}
+
+torch::Tensor BlockImpl::add_attention(const torch::Tensor& x, const torch::Tensor& attended) {
+  const auto h = x + at::dropout(attended, dropout_, is_training());
+  return post_norm_ ? norm1_(h) : h;
+}
+
+torch::Tensor BlockImpl::feed_forward(const torch::Tensor& h) {
+  const auto input = post_norm_ ? h : norm2_->before_product(h);
+  const auto y = h + at::dropout(mlp_(input), dropout_, is_training());
+  return post_norm_ ? norm2_(y) : y;
 }
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
                                  const Rotation* rotation, const Packing* packing) {
-  const bool plain =
-      !cache && !rotation && (dropout_ == 0 || !is_training()) && attention_->causal();
-  const bool adapted = attention_->qkv()->lora() || attention_->proj()->lora() ||
-                       mlp_->up()->lora() || mlp_->down()->lora();
-  if (plain && !adapted && autocast_to_bfloat16() && norm1_->bias.defined()) {
+  const bool plain = !cache && !rotation && (dropout_ == 0 || !is_training());
+  if (plain && autocast_to_bfloat16() && is_gpt2()) {
     const Gpt2BlockWeights weights{norm1_->weight,
                                    norm1_->bias,
                                    attention_->qkv()->weight,
@@ -39,17 +61,14 @@ torch::Tensor BlockImpl::forward(const torch::Tensor& x, LayerCache* cache,
       return gpt2_block(x, offsets, weights, attention_->n_head(), norm1_->epsilon());
     }
   }
-  auto h = x + at::dropout(attention_(norm1_->before_product(x), cache, rotation, packing),
-                           dropout_, is_training());
-  return h + at::dropout(mlp_(norm2_->before_product(h)), dropout_, is_training());
+  return feed_forward(add_attention(x, attention_(attention_input(x), cache, rotation, packing)));
 }
 
 torch::Tensor BlockImpl::forward_at(const torch::Tensor& x, const Packing& packing,
                                     const torch::Tensor& rows, const Rotation* rotation) {
   const auto attended =
-      attention_->forward_at(norm1_->before_product(x), packing, rows, rotation);  // (B,C)
-  const auto h = x.index_select(0, rows) + at::dropout(attended, dropout_, is_training());
-  return h + at::dropout(mlp_(norm2_->before_product(h)), dropout_, is_training());
+      attention_->forward_at(attention_input(x), packing, rows, rotation);  // (B,C)
+  return feed_forward(add_attention(x.index_select(0, rows), attended));
 }
 
 }  // namespace gptkit

@@ -31,11 +31,11 @@ void LayerCache::reorder(const torch::Tensor& rows) {
   values_ = values_.index_select(0, rows);
 }
 
-KvCache::KvCache(const ModelConfig& config, int64_t batch, int64_t max_tokens,
+KvCache::KvCache(const CacheShape& shape, int64_t batch, int64_t max_tokens,
                  const torch::TensorOptions& options) {
-  layers_.reserve(static_cast<size_t>(config.n_layer));
-  for (int64_t i = 0; i < config.n_layer; ++i) {
-    layers_.emplace_back(batch, config.kv_heads(), max_tokens, config.head_dim(), options);
+  layers_.reserve(static_cast<size_t>(shape.n_layer));
+  for (int64_t i = 0; i < shape.n_layer; ++i) {
+    layers_.emplace_back(batch, shape.n_kv_head, max_tokens, shape.d_head, options);
   }
 }
 

@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-#include "nn/config.h"
+#include "nn/options.h"
 
 namespace gptkit {
 
@@ -34,7 +34,7 @@ class LayerCache {
 /// One LayerCache per block.
 class KvCache {
  public:
-  KvCache(const ModelConfig& config, int64_t batch, int64_t max_tokens,
+  KvCache(const CacheShape& shape, int64_t batch, int64_t max_tokens,
           const torch::TensorOptions& options);
 
   LayerCache& layer(int64_t i) { return layers_[static_cast<size_t>(i)]; }

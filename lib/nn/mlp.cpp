@@ -8,10 +8,10 @@
 
 namespace gptkit {
 
-MlpImpl::MlpImpl(const ModelConfig& config) : gated_(config.is_llama()) {
-  const int64_t C = config.d_model, F = config.feed_forward();
-  up_ = register_module("up", Linear(C, gated_ ? 2 * F : F, config.mlp_bias));
-  down_ = register_module("down", Linear(F, C, config.mlp_bias));
+MlpImpl::MlpImpl(const MlpOptions& options) : gated_(options.kind == MlpKind::kSwiglu) {
+  const int64_t C = options.d_model, F = options.d_ff;
+  up_ = register_module("up", Linear(C, gated_ ? 2 * F : F, options.bias));
+  down_ = register_module("down", Linear(F, C, options.bias));
 }
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& x) {

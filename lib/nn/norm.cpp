@@ -8,9 +8,10 @@
 
 namespace gptkit {
 
-NormImpl::NormImpl(const ModelConfig& config) : epsilon_(config.norm_epsilon) {
-  weight = register_parameter("weight", torch::ones({config.d_model}));
-  if (!config.is_llama()) bias = register_parameter("bias", torch::zeros({config.d_model}));
+NormImpl::NormImpl(const NormOptions& options) : epsilon_(options.epsilon) {
+  weight = register_parameter("weight", torch::ones({options.width}));
+  if (options.kind == NormKind::kRms) return;
+  bias = register_parameter("bias", torch::zeros({options.width}));
 }
 
 torch::Tensor NormImpl::forward(const torch::Tensor& x) {

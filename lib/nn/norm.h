@@ -1,19 +1,18 @@
 #pragma once
-// The norm of either family: layer norm (arXiv:1607.06450) with a bias, or RMS norm
-// (arXiv:1910.07467) without.
+// Layer norm (arXiv:1607.06450) with a bias, or RMS norm (arXiv:1910.07467) without.
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
-#include "nn/config.h"
+#include "nn/options.h"
 
 namespace gptkit {
 
 class NormImpl : public torch::nn::Module {
  public:
-  /// Over d_model elements; the weight is ones, the bias zeros.
-  explicit NormImpl(const ModelConfig& config);
+  /// The weight is ones, the bias zeros.
+  explicit NormImpl(const NormOptions& options);
 
   /// x (...,C) -> (...,C)
   torch::Tensor forward(const torch::Tensor& x);

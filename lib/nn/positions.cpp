@@ -18,21 +18,27 @@ torch::Tensor rotate(const torch::Tensor& x, const Rotation& rotation) {
   return at::cat({a * cos - b * sin, b * cos + a * sin}, -1);
 }
 
-torch::Tensor rotary_frequencies(const ModelConfig& c) {
-  const double D = static_cast<double>(c.head_dim());
-  const auto exponents = at::arange(0, c.head_dim(), 2, torch::kFloat32) / D;
-  const auto plain = 1.0 / at::pow(c.rope_theta, exponents);  // (D/2)
-  if (c.rope_factor == 1) return plain;
+torch::Tensor rotary_frequencies(const RotaryOptions& o) {
+  const double D = static_cast<double>(o.d_head);
+  const auto exponents = at::arange(0, o.d_head, 2, torch::kFloat32) / D;
+  const auto plain = 1.0 / at::pow(o.theta, exponents);  // (D/2)
+  if (o.factor == 1) return plain;
   // Wavelengths that turn less than low_frequency times in the original context are stretched by
   // the factor, those above high_frequency stay, and between the two it grows smoothly.
-  const auto turns =
-      plain * (static_cast<double>(c.rope_original_context) / (2 * std::numbers::pi));
-  const auto kept =
-      ((turns - c.rope_low_frequency) / (c.rope_high_frequency - c.rope_low_frequency)).clamp(0, 1);
-  return (1 - kept) * plain / c.rope_factor + kept * plain;
+  const auto turns = plain * (static_cast<double>(o.original_context) / (2 * std::numbers::pi));
+  const auto kept = ((turns - o.low_frequency) / (o.high_frequency - o.low_frequency)).clamp(0, 1);
+  return (1 - kept) * plain / o.factor + kept * plain;
 }
 
-RotaryTable::RotaryTable(const ModelConfig& config) : frequencies_(rotary_frequencies(config)) {}
+torch::Tensor sinusoidal_positions(const torch::Tensor& positions, int64_t width) {
+  const auto options = positions.options().dtype(torch::kFloat32);
+  const auto exponents = at::arange(0, width, 2, options) / static_cast<double>(width);
+  const auto angles = at::outer(positions.to(torch::kFloat32), at::pow(10000.0, -exponents));
+  return at::cat({angles.sin(), angles.cos()}, -1);
+}
+
+RotaryTable::RotaryTable(const RotaryOptions& options)
+    : frequencies_(rotary_frequencies(options)) {}
 
 Rotation RotaryTable::at(int64_t past, int64_t T, const torch::Tensor& like) {
   const bool fits = table_.cos.defined() && table_.cos.size(0) >= past + T &&

@@ -1,11 +1,12 @@
 #pragma once
-// Rotary positions (arXiv:2104.09864): queries and keys are turned by an angle that grows with
-// their position, so that their product depends on the distance alone. Element i of a head is
-// paired with element i + D/2, as Hugging Face's weights have it.
+// Where a token stands. Rotary positions (arXiv:2104.09864): queries and keys are turned by an
+// angle that grows with their position, so that their product depends on the distance alone.
+// Element i of a head is paired with element i + D/2, as Hugging Face's weights have it. Sinusoidal
+// ones (arXiv:1706.03762) are added to the embeddings.
 
 #include <torch/types.h>
 
-#include "nn/config.h"
+#include "nn/options.h"
 
 namespace gptkit {
 
@@ -18,13 +19,17 @@ struct Rotation {
 torch::Tensor rotate(const torch::Tensor& x, const Rotation& rotation);
 
 /// Radians from one position to the next, (D/2); theta^(-2i/D), the slow ones slowed further when
-/// the config scales as Llama 3.1 does (rope_factor > 1).
-torch::Tensor rotary_frequencies(const ModelConfig& config);
+/// the options scale as Llama 3.1 does (factor > 1).
+torch::Tensor rotary_frequencies(const RotaryOptions& options);
+
+/// positions int64 (T) -> float32 (T,C): the sines of position / 10000^(2i/C) in the first half,
+/// the cosines in the second, as Marian has it. C is even.
+torch::Tensor sinusoidal_positions(const torch::Tensor& positions, int64_t width);
 
 /// The angles' cosines and sines, worked out once for the positions met so far.
 class RotaryTable {
  public:
-  explicit RotaryTable(const ModelConfig& config);
+  explicit RotaryTable(const RotaryOptions& options);
 
   /// Positions past ... past + T - 1, on the device and in the dtype of `like`.
   Rotation at(int64_t past, int64_t T, const torch::Tensor& like);

@@ -31,7 +31,7 @@ void untie(ModelSource& source) {
   if (!source.config.tie_embeddings) return;
   source.config.tie_embeddings = false;
   if (source.tensors.contains("lm_head.weight")) return;  // it is the embedding's copy
-  const bool llama = source.config.is_llama();
+  const bool llama = (source.config.positions == PositionKind::kRotary);
   source.tensors.add("lm_head.weight", source.tensors.source(llama ? "model.embed_tokens.weight"
                                                                    : "transformer.wte.weight"));
 }
@@ -437,7 +437,7 @@ void save_language_model(const fs::path& folder, const LanguageModel& model,
 void save_text_classifier(const fs::path& folder, const TextClassifier& model) {
   const auto gpt = model.classifier->gpt();
   const auto head = model.classifier->head();
-  const bool llama = gpt->config().is_llama();
+  const bool llama = (gpt->config().positions == PositionKind::kRotary);
   auto json = config_to_json(gpt->config(), "float32");
   add_token_ids(model.roles, *model.tokenizer, json);
   json["architectures"] = {architecture(gpt->config(), /*classifier=*/true)};

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "base/error.h"
+#include "models/family.h"
 #include "models/rope_scaling.h"
-#include "nn/config_names.h"
 #include "nn/positions.h"
 
 namespace gptkit {
@@ -74,7 +74,7 @@ std::vector<NamePair> llama_names(const ModelConfig& c) {
 }
 
 std::vector<NamePair> all_names(const ModelConfig& c) {
-  auto names = c.is_llama() ? llama_names(c) : gpt2_names(c);
+  auto names = (c.positions == PositionKind::kRotary) ? llama_names(c) : gpt2_names(c);
   names.push_back({"lm_head.weight", "output.weight"});
   return names;
 }
@@ -167,7 +167,8 @@ void read_rope_factors(const GgufFile& file, const TensorMap& tensors, ModelConf
   scaled.rope_high_frequency = decimal(file.number(kRopeHigh, 4));
   scaled.rope_original_context = file.integer(kRopeContext, 8192);
   validate(scaled);
-  const auto expected = rotary_frequencies(c) / rotary_frequencies(scaled);
+  const auto expected =
+      rotary_frequencies(rotary_options(c)) / rotary_frequencies(rotary_options(scaled));
   require(at::allclose(expected, factors, 1e-3, 1e-4), where,
           ": these factors are not those of Llama 3 (low 1, high 4, original context 8,192), which "
           "alone are supported");
@@ -177,7 +178,7 @@ void read_rope_factors(const GgufFile& file, const TensorMap& tensors, ModelConf
 }  // namespace
 
 std::string gguf_architecture(const ModelConfig& c) {
-  if (!c.is_llama()) return "gpt2";
+  if (!(c.positions == PositionKind::kRotary)) return "gpt2";
   return c.qkv_bias && !c.proj_bias ? "qwen2" : "llama";
 }
 
@@ -188,7 +189,7 @@ ModelConfig config_from_gguf(const GgufFile& file, const TensorMap& tensors) {
           printable(arch), "' is not supported; expected gpt2, llama or qwen2");
   const auto key = [&](const char* name) { return arch + "." + name; };
   ModelConfig c;
-  c.family = arch == "gpt2" ? Family::kGpt2 : Family::kLlama;
+  c = of_family(arch == "gpt2" ? "gpt2" : "llama", c);
   const auto& embedding = tensors.source("token_embd.weight").shape;
   require(embedding.size() == 2, where, ": token_embd.weight has ", embedding.size(),
           " dimensions; expected 2");
@@ -202,8 +203,8 @@ ModelConfig config_from_gguf(const GgufFile& file, const TensorMap& tensors) {
   c.tie_embeddings =
       !tensors.contains("output.weight") ||
       same_values(tensors.source("output.weight"), tensors.source("token_embd.weight"));
-  const auto names = key_names(where, key(""), c.is_llama());
-  if (!c.is_llama()) {
+  const auto names = key_names(where, key(""), (c.positions == PositionKind::kRotary));
+  if (!(c.positions == PositionKind::kRotary)) {
     c.norm_epsilon = decimal(file.number(key("attention.layer_norm_epsilon")));
     validate(c, names);
     return c;
@@ -245,7 +246,7 @@ std::vector<GgufField> gguf_config(const ModelConfig& c) {
   add("block_count", size(c.n_layer));
   add("feed_forward_length", size(c.feed_forward()));
   add("attention.head_count", size(c.n_head));
-  if (!c.is_llama()) {
+  if (!(c.positions == PositionKind::kRotary)) {
     add("attention.layer_norm_epsilon", real(c.norm_epsilon));
     return fields;
   }
@@ -293,8 +294,8 @@ NamedSources gguf_from_hugging_face(const ModelConfig& config, const NamedSource
   if (config.rope_factor != 1) {
     auto plain = config;
     plain.rope_factor = 1;
-    sources.emplace_back(kRopeFactors,
-                         source_of(rotary_frequencies(plain) / rotary_frequencies(config)));
+    sources.emplace_back(kRopeFactors, source_of(rotary_frequencies(rotary_options(plain)) /
+                                                 rotary_frequencies(rotary_options(config))));
   }
   return sources;
 }

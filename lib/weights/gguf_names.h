@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "formats/gguf.h"
-#include "nn/config.h"
+#include "models/config.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {

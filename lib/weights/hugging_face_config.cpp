@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "models/family.h"
 #include "models/rope_scaling.h"
-#include "nn/config_names.h"
 #include "weights/config_keys.h"
 
 namespace gptkit {
@@ -138,8 +138,7 @@ LlamaDefaults llama_defaults(const std::string& type) {
 ModelConfig llama_from_json(const Json& json, const std::string& type, const std::string& where,
                             ConfigNames& names) {
   const auto defaults = llama_defaults(type);
-  ModelConfig c;
-  c.family = Family::kLlama;
+  auto c = of_family("llama");
   c.vocab_size = json_int(json, "vocab_size", where, defaults.vocab_size);
   c.context_length = json_int(json, "max_position_embeddings", where, defaults.context_length);
   c.d_model = json_int(json, "hidden_size", where, 4096);
@@ -275,14 +274,16 @@ ModelConfig config_from_json(const Json& json, const std::string& where) {
 }
 
 Json config_to_json(const ModelConfig& config, const std::string& dtype) {
-  auto json = config.is_llama() ? llama_to_json(config) : gpt2_to_json(config);
+  auto json =
+      (config.positions == PositionKind::kRotary) ? llama_to_json(config) : gpt2_to_json(config);
   json["tie_word_embeddings"] = config.tie_embeddings;
   json["torch_dtype"] = dtype;
   return json;
 }
 
 std::string architecture(const ModelConfig& config, bool classifier) {
-  if (!config.is_llama()) return classifier ? "GPT2ForSequenceClassification" : "GPT2LMHeadModel";
+  if (!(config.positions == PositionKind::kRotary))
+    return classifier ? "GPT2ForSequenceClassification" : "GPT2LMHeadModel";
   const std::string family = config.qkv_bias && !config.proj_bias ? "Qwen2" : "Llama";
   return family + (classifier ? "ForSequenceClassification" : "ForCausalLM");
 }

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/json.h"
-#include "nn/config.h"
+#include "models/config.h"
 
 namespace gptkit {
 

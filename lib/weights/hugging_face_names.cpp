@@ -158,7 +158,8 @@ void check(const NamedTensors& wanted, const ModelConfig& config, const TensorMa
 
 NamedTensors hugging_face_views(const GPT& model) {
   Views views;
-  model->config().is_llama() ? add_llama(model, views) : add_gpt2(model, views);
+  (model->config().positions == PositionKind::kRotary) ? add_llama(model, views)
+                                                       : add_gpt2(model, views);
   if (model->head()) views.add(kHead, model->head()->weight);
   return views.take();
 }
@@ -169,7 +170,8 @@ NamedTensors hugging_face_tensors(const GPT& model) {
   for (const auto& [name, view] : hugging_face_views(model)) {
     tensors.emplace_back(name, view);
     constexpr std::string_view kWeight = "weight";
-    if (!config.is_llama() && !config.qkv_bias && name.ends_with(".attn.c_attn.weight")) {
+    if (!(config.positions == PositionKind::kRotary) && !config.qkv_bias &&
+        name.ends_with(".attn.c_attn.weight")) {
       const auto bias = name.substr(0, name.size() - kWeight.size()) + "bias";
       tensors.emplace_back(bias, torch::zeros({view.size(1)}, view.options()));
     }
@@ -199,8 +201,8 @@ NamedSources model_sources(const ModelConfig& config, const TensorMap& map,
   return sources;
 }
 
-TensorMap own_names(const TensorMap& map, Family family) {
-  const bool llama = family == Family::kLlama;
+TensorMap own_names(const TensorMap& map, const std::string& family) {
+  const bool llama = family == "llama";
   const std::string base = llama ? "model." : "transformer.";
   const auto prefix = prefix_before(map, llama ? "embed_tokens.weight" : "wte.weight", base);
   if (!prefix) return map;

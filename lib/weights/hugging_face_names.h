@@ -37,6 +37,6 @@ NamedSources model_sources(const ModelConfig& config, const TensorMap& map,
 /// the bare model (GPT2Model, LlamaModel) is saved without, and without the names of what it was
 /// wrapped in (`module.` of DataParallel, `_orig_mod.` of torch.compile, a prefix that all names
 /// have). Fails when some names have the prefix and others do not.
-TensorMap own_names(const TensorMap& map, Family family);
+TensorMap own_names(const TensorMap& map, const std::string& family);
 
 }  // namespace gptkit

@@ -145,8 +145,8 @@ TensorMap file_tensors(const ModelSource& source) {
 
 /// The stored head wins over what the config says about it, as in transformers.
 void settle_head(ModelSource& source, const std::string& config_file) {
-  const auto embedding = std::string(source.config.is_llama() ? "model.embed_tokens.weight"
-                                                              : "transformer.wte.weight");
+  const bool llama = source.config.positions == PositionKind::kRotary;
+  const std::string embedding = llama ? "model.embed_tokens.weight" : "transformer.wte.weight";
   const bool head = source.tensors.contains(kHeadName);
   if (source.is_classifier()) {
     source.config.tie_embeddings = true;  // no vocabulary head is used

@@ -16,7 +16,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "nn/config.h"
+#include "models/config.h"
 #include "text/token_roles.h"
 #include "text/tokenizer.h"
 #include "weights/tensor_map.h"

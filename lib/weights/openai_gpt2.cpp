@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "nn/config_names.h"
+#include "models/config.h"
 
 namespace gptkit {
 
@@ -105,7 +105,8 @@ TensorMap hugging_face_from_llmc(const TensorMap& tensors) {
 }
 
 LlmcShape llmc_shape(const ModelConfig& c) {
-  const bool fits = !c.is_llama() && c.tie_embeddings && c.feed_forward() == 4 * c.d_model;
+  const bool fits = !(c.positions == PositionKind::kRotary) && c.tie_embeddings &&
+                    c.feed_forward() == 4 * c.d_model;
   require(fits,
           "llm.c's format holds GPT-2 with a tied head and a feed-forward of 4 d_model alone; "
           "choose another format");

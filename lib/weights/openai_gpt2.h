@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "formats/llmc.h"
-#include "nn/config.h"
+#include "models/config.h"
 #include "weights/tensor_map.h"
 
 namespace gptkit {

@@ -44,7 +44,7 @@ std::vector<PeftLayer> peft_layers(const GPT& gpt, const Linear& head) {
       {"query", "self_attn.q_proj"}, {"key", "self_attn.k_proj"}, {"value", "self_attn.v_proj"},
       {"proj", "self_attn.o_proj"},  {"gate", "mlp.gate_proj"},   {"up", "mlp.up_proj"},
       {"down", "mlp.down_proj"}};
-  const bool llama = gpt->config().is_llama();
+  const bool llama = (gpt->config().positions == PositionKind::kRotary);
   std::vector<PeftLayer> layers;
   for (const auto& target : lora_targets(gpt, head)) {
     if (target.block < 0) {
@@ -180,7 +180,7 @@ bool merge_magnitude(const AdapterSource& source, const PeftLayer& layer, const 
 
 /// Adds an adapter to a weight that is not a layer's: the head's, or (by columns) the embedding's.
 void merge_tables(const AdapterSource& source, const GPT& gpt, std::set<std::string>& unread) {
-  const bool llama = gpt->config().is_llama();
+  const bool llama = (gpt->config().positions == PositionKind::kRotary);
   const std::string embedding = llama ? "model.embed_tokens" : "transformer.wte";
   const int64_t V = gpt->config().vocab_size, C = gpt->config().d_model;
   const auto rank_of = [&](const std::string& name) {
@@ -346,7 +346,7 @@ void save_adapter(const fs::path& folder, const GPT& gpt, const LoraConfig& conf
                      {"modules_to_save", saved.empty() ? Json() : Json(saved)},
                      {"rank_pattern", ranks},
                      {"alpha_pattern", alphas},
-                     {"fan_in_fan_out", !gpt->config().is_llama()},
+                     {"fan_in_fan_out", !(gpt->config().positions == PositionKind::kRotary)},
                      {"bias", "none"},
                      {"use_rslora", false},
                      {"use_dora", false},

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels_support.h"
+#include "models/family.h"
 #include "models/gpt.h"
 #include "models/init.h"
 
@@ -148,17 +149,15 @@ TEST_F(LinearInBfloat16, WithoutAutocastItIsTorchs) {
 
 /// A Llama's layers go through these products one by one.
 TEST_F(LinearInBfloat16, ALlamaGivesTheGradientsOfFloat32ToBfloat16Rounding) {
-  GPT gpt(ModelConfig{.family = Family::kLlama,
-                      .vocab_size = 50,
-                      .context_length = 80,
-                      .n_layer = 2,
-                      .n_head = 4,
-                      .n_kv_head = 2,
-                      .d_model = 128,
-                      .d_ff = 160,
-                      .qkv_bias = false,
-                      .proj_bias = false,
-                      .mlp_bias = false});
+  auto config = of_family("llama", {.vocab_size = 50,
+                                    .context_length = 80,
+                                    .n_layer = 2,
+                                    .n_head = 4,
+                                    .n_kv_head = 2,
+                                    .d_model = 128,
+                                    .d_ff = 160});
+  config.qkv_bias = config.proj_bias = config.mlp_bias = false;
+  GPT gpt(config);
   initialize_(gpt);
   {
     const torch::NoGradGuard no_grad;

@@ -1,9 +1,9 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "models/family.h"
 #include "models/gpt.h"
 #include "models/init.h"
-#include "nn/config.h"
 #include "support/support.h"
 
 namespace gptkit {
@@ -91,7 +91,7 @@ TEST(Gpt, DecodingThroughTheCacheMatchesOnePass) {
   const auto ids = tiny_ids(3, 10);
   const auto want = model(ids);
   // A prompt, a chunk behind it (the masked case), then token by token.
-  KvCache cache(model->config(), 3, 10, torch::kFloat32);
+  KvCache cache(cache_shape(model->config()), 3, 10, torch::kFloat32);
   std::vector<torch::Tensor> got{model(ids.slice(1, 0, 4), &cache),
                                  model(ids.slice(1, 4, 7), &cache)};
   for (int64_t t = 7; t < 10; ++t) got.push_back(model(ids.slice(1, t, t + 1), &cache));
@@ -172,8 +172,7 @@ TEST(Init, Gpt2ScalesResidualProjections) {
 }
 
 TEST(GPT, ALongSampleBetweenTwoStepsDoesNotStopTraining) {
-  auto config = tiny();
-  config.family = Family::kLlama;
+  auto config = of_family("llama", tiny());
   config.context_length = 600;  // the rotary table grows at 256
   config.n_head = 2;
   config.qkv_bias = config.proj_bias = config.mlp_bias = false;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/family.h"
 #include "models/heads/classifier.h"
 #include "models/init.h"
 #include "text/bpe.h"
@@ -28,17 +29,16 @@ inline std::shared_ptr<const Tokenizer> bytes(bool begin_of_text = false) {
   return std::make_shared<BpeTokenizer>(model);
 }
 
-inline GPT tiny_gpt(int64_t vocab_size, int64_t context, Family family = Family::kGpt2,
+inline GPT tiny_gpt(int64_t vocab_size, int64_t context, const std::string& family = "gpt2",
                     int64_t d_model = 32) {
   torch::manual_seed(5);
-  ModelConfig config{.family = family,
-                     .vocab_size = vocab_size,
-                     .context_length = context,
-                     .n_layer = 2,
-                     .n_head = 2,
-                     .d_model = d_model,
-                     .init = Init::kTorch};
-  if (family == Family::kLlama) config.qkv_bias = config.proj_bias = config.mlp_bias = false;
+  auto config = of_family(family, {.vocab_size = vocab_size,
+                                   .context_length = context,
+                                   .n_layer = 2,
+                                   .n_head = 2,
+                                   .d_model = d_model,
+                                   .init = Init::kTorch});
+  if (family == "llama") config.qkv_bias = config.proj_bias = config.mlp_bias = false;
   GPT gpt(config);
   initialize_(gpt);
   gpt->eval();
@@ -50,7 +50,7 @@ struct TinyClassifierOptions {
   int64_t max_tokens = 24;
   std::vector<std::string> labels = {"ham", "spam", "other one"};
   bool begin_of_text = false, causal = true;
-  Family family = Family::kGpt2;
+  std::string family = "gpt2";
   int64_t d_model = 32;
 };
 

@@ -90,7 +90,7 @@ TEST_P(Golden, GreedyContinuationMatchesTransformers) {
   auto model = golden_model(GetParam());
   const auto want = expected(GetParam()).at("greedy").get<std::vector<int64_t>>();
   std::vector<int64_t> got(want.begin(), want.begin() + 4);
-  KvCache cache(model->config(), 1, 37, torch::kFloat32);
+  KvCache cache(cache_shape(model->config()), 1, 37, torch::kFloat32);
   auto ids = torch::tensor(got, torch::kInt64).unsqueeze(0);
   while (got.size() < want.size()) {
     const auto logits = model(ids, &cache);

@@ -100,7 +100,7 @@ inline std::string test_name(const testing::TestParamInfo<const char*>& instance
 inline std::vector<int64_t> greedy(GPT model, const std::vector<int64_t>& start) {
   torch::NoGradGuard no_grad;
   std::vector<int64_t> ids(start.begin(), start.begin() + 8);
-  KvCache cache(model->config(), 1, 72, torch::kFloat32);
+  KvCache cache(cache_shape(model->config()), 1, 72, torch::kFloat32);
   auto next = torch::tensor(ids, torch::kInt64).unsqueeze(0);
   while (ids.size() < 72) {
     ids.push_back(model(next, &cache)[0][-1].argmax().item<int64_t>());

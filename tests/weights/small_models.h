@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "formats/shards.h"
+#include "models/family.h"
 #include "models/init.h"
 #include "text/bpe_trainer.h"
 #include "text/character.h"
@@ -55,11 +56,9 @@ inline LanguageModel small_language_model(bool qkv_bias, bool tied) {
 }
 
 inline ModelConfig llama_shape() {
-  return {.family = Family::kLlama,
-          .n_kv_head = 1,
-          .qkv_bias = false,
-          .proj_bias = false,
-          .mlp_bias = false};
+  auto config = of_family("llama", {.n_kv_head = 1});
+  config.qkv_bias = config.proj_bias = config.mlp_bias = false;
+  return config;
 }
 
 /// Writes a JSON file of the folder anew, changed.

@@ -156,7 +156,7 @@ torch::Tensor PromptCache::log_probabilities(std::span<const TokenId> ids, int64
   require(n <= context, "few-shot: a prompt of ", n, " tokens in a context of ", context);
   if (!cache_ || cache_->max_tokens() < n) {
     const auto capacity = std::min(context, std::max(kFirstCapacity, 2 * n));
-    cache_.emplace(gpt_->config(), /*batch=*/1, capacity,
+    cache_.emplace(cache_shape(gpt_->config()), /*batch=*/1, capacity,
                    gpt_->token_embedding()->weight.options().requires_grad(false));
     held_.clear();
   }

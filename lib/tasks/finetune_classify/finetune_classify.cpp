@@ -30,7 +30,9 @@ void thaw_blocks(const GPT& gpt, int64_t n) {
   for (int64_t i = gpt->config().n_layer - n; i < gpt->config().n_layer; ++i) {
     for (auto& parameter : gpt->block(i)->parameters()) parameter.requires_grad_(true);
   }
-  for (auto& parameter : gpt->final_norm()->parameters()) parameter.requires_grad_(true);
+  if (const auto norm = gpt->final_norm()) {
+    for (auto& parameter : norm->parameters()) parameter.requires_grad_(true);
+  }
 }
 
 /// Freezes everything but what the config lets learn, and puts the adapters in, if it has any.
@@ -237,7 +239,7 @@ class Finetuning {
     const int64_t context = base.gpt->config().context_length;
     require(c.max_tokens <= context, "classifier.max_tokens: ", c.max_tokens,
             " is longer than the model's context of ", context);
-    require(!c.head_bias || !base.gpt->config().is_llama(),
+    require(!c.head_bias || base.gpt->config().norm == NormKind::kLayer,
             "classifier.head_bias: a Llama's class head is stored without a bias; leave it false");
     model_.tokenizer = base.tokenizer;
     model_.labels = data_.labels;

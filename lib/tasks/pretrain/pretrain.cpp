@@ -107,13 +107,17 @@ std::vector<fs::path> inputs_of(const PretrainConfig& config) {
 
 PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins) {
   PretrainConfig first;
-  load_config(first, inputs);
+  const auto set = load_config(first, inputs);
   PretrainConfig config;
-  if (!first.model.preset.empty()) {
-    static_cast<ModelConfig&>(config.model) = model_preset(first.model.preset);
-  }
+  ModelConfig& model = config.model;
+  if (!first.model.preset.empty()) model = model_preset(first.model.preset);
+  if (set.contains("model.family")) model = of_family(first.model.family, model);
   origins = load_config(config, inputs);
-  validate(static_cast<const ModelConfig&>(config.model));
+  validate(model);
+  require(
+      model.attention == AttentionMask::kCausal,
+      "model.attention: bidirectional does not fit pretraining, in which each token predicts the "
+      "next one; expected causal");
   validate(config.train);
   validate(config.sample);
   validate(config.data);

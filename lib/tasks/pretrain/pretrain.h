@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/config.h"
+#include "models/family.h"
 #include "tasks/pretrain/pretrain_data.h"
 #include "tasks/training/common.h"
 #include "train/config.h"
@@ -52,7 +52,8 @@ void visit_fields(PretrainConfig& c, Visitor&& visit) {
   visit("sample", c.sample, "text written while learning");
 }
 
-/// The config of a request: preset first, then what the files and options set. Validated.
+/// The config of a request: preset and family first, then what the files and options set.
+/// Validated.
 PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins);
 
 /// The resolved YAML with origins and, as comments, the model's parameters, memory and FLOPs.

@@ -1,36 +1,59 @@
 #pragma once
-// The shape of a GPT: plain data that the modules, the files and the programs share.
+// The shape of a model as choices that do not depend on each other: plain data that modules, files
+// and programs share. What a family of models chooses is in models/family.h.
 
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "nn/options.h"
 
 namespace gptkit {
 
 /// How fresh weights are drawn (see models/init.h).
 enum class Init {
-  kTorch,  ///< LibTorch's defaults in the book's construction order: the book's numbers
+  kTorch,  ///< LibTorch's defaults in the book's construction order: the book's weights
   kGpt2,   ///< normal(0, 0.02), residual projections divided by sqrt(2 n_layer)
 };
 constexpr auto enum_names(Init) {
   return std::array{std::pair{"torch", Init::kTorch}, std::pair{"gpt2", Init::kGpt2}};
 }
 
-/// Which parts the blocks are made of.
-enum class Family {
-  kGpt2,   ///< layer norm, learned positions, GELU (Radford et al. 2019)
-  kLlama,  ///< RMS norm, rotary positions, SwiGLU (arXiv:2302.13971)
+/// How a model knows where a token stands.
+enum class PositionKind {
+  kLearned,     ///< a learned vector is added to the embedding
+  kRotary,      ///< queries and keys are rotated (arXiv:2104.09864)
+  kSinusoidal,  ///< sines and cosines are added to the embedding (arXiv:1706.03762)
+  kNone,        ///< by the causal mask alone (arXiv:2305.19466)
 };
-constexpr auto enum_names(Family) {
-  return std::array{std::pair{"gpt2", Family::kGpt2}, std::pair{"llama", Family::kLlama}};
+constexpr auto enum_names(PositionKind) {
+  return std::array{
+      std::pair{"learned", PositionKind::kLearned}, std::pair{"rotary", PositionKind::kRotary},
+      std::pair{"sinusoidal", PositionKind::kSinusoidal}, std::pair{"none", PositionKind::kNone}};
+}
+
+/// Which tokens a token sees.
+enum class AttentionMask {
+  kCausal,         ///< itself and those before it
+  kBidirectional,  ///< all of its sequence
+};
+constexpr auto enum_names(AttentionMask) {
+  return std::array{std::pair{"causal", AttentionMask::kCausal},
+                    std::pair{"bidirectional", AttentionMask::kBidirectional}};
 }
 
 /// Shape of the network. Plain data: copy it, compare it, save it next to the weights. The
 /// defaults are GPT-2 small's.
 struct ModelConfig {
-  Family family = Family::kGpt2;
+  std::string family = "gpt2";  // a name of models/family.h: how files call the tensors
+  NormKind norm = NormKind::kLayer;
+  NormPlacement norm_placement = NormPlacement::kPre;
+  PositionKind positions = PositionKind::kLearned;
+  MlpKind mlp = MlpKind::kGelu;
+  AttentionMask attention = AttentionMask::kCausal;
   int64_t vocab_size = 50257;
   int64_t context_length = 1024;
   int64_t n_layer = 12;
@@ -52,7 +75,6 @@ struct ModelConfig {
   int64_t rope_original_context = 8192;
   Init init = Init::kGpt2;
 
-  bool is_llama() const { return family == Family::kLlama; }
   int64_t kv_heads() const { return n_kv_head > 0 ? n_kv_head : n_head; }
   int64_t head_dim() const { return d_head > 0 ? d_head : d_model / n_head; }
   int64_t feed_forward() const { return d_ff > 0 ? d_ff : 4 * d_model; }
@@ -62,7 +84,12 @@ struct ModelConfig {
 /// The one list of fields: YAML, --print-config and checkpoints all walk it.
 template <class Visitor>
 void visit_fields(ModelConfig& c, Visitor&& visit) {
-  visit("family", c.family, "gpt2 (layer norm, learned positions, GELU) or llama");
+  visit("family", c.family, "gpt2, llama, qwen2 or mistral: sets what is not set below");
+  visit("norm", c.norm, "layer or rms");
+  visit("norm_placement", c.norm_placement, "pre (before attention and feed-forward) or post");
+  visit("positions", c.positions, "learned, rotary, sinusoidal or none");
+  visit("mlp", c.mlp, "feed-forward: gelu or swiglu");
+  visit("attention", c.attention, "causal or bidirectional");
   visit("vocab_size", c.vocab_size, "number of token ids");
   visit("context_length", c.context_length, "longest sequence, in tokens");
   visit("n_layer", c.n_layer, "transformer blocks");
@@ -73,8 +100,8 @@ void visit_fields(ModelConfig& c, Visitor&& visit) {
   visit("d_ff", c.d_ff, "width inside the feed-forward; 0 is 4 d_model");
   visit("dropout", c.dropout, "after the embeddings, on attention weights, on each residual");
   visit("qkv_bias", c.qkv_bias, "bias on the query, key and value projections");
-  visit("proj_bias", c.proj_bias, "bias on attention's output projection; gpt2 always has it");
-  visit("mlp_bias", c.mlp_bias, "biases in the feed-forward; gpt2 always has them");
+  visit("proj_bias", c.proj_bias, "bias on attention's output projection");
+  visit("mlp_bias", c.mlp_bias, "biases in the feed-forward");
   visit("tie_embeddings", c.tie_embeddings, "the output head is the token embedding");
   visit("norm_epsilon", c.norm_epsilon, "added to the variance in each norm");
   visit("rope_theta", c.rope_theta, "base of the rotary positions' wavelengths");
@@ -85,12 +112,32 @@ void visit_fields(ModelConfig& c, Visitor&& visit) {
   visit("init", c.init, "torch (the book's) or gpt2 (normal 0.02, scaled residuals)");
 }
 
-/// gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2-135m, smollm2-360m or smollm2-1.7b; fails naming
-/// them for anything else.
-ModelConfig model_preset(std::string_view name);
+/// Errors about a shape in the words of the file that it was read from.
+struct ConfigNames {
+  std::string where;                                           ///< the file
+  std::vector<std::pair<std::string, std::string>> keys = {};  ///< our name, the file's
+};
 
-/// Fails, before anything is allocated, for values no model can have or this machine cannot hold.
+/// Fails, before anything is allocated, for values no model can have, choices that do not go
+/// together or that the family does not have, and sizes that this machine cannot hold.
 void validate(const ModelConfig& config);
+/// The same; errors name the file and its own keys.
+void validate(const ModelConfig& config, const ConfigNames& names);
+
+/// What the layers are constructed from.
+BlockOptions block_options(const ModelConfig& config);
+RotaryOptions rotary_options(const ModelConfig& config);
+CacheShape cache_shape(const ModelConfig& config);
+
+/// One layer with parameters: its name among the modules ("blocks.{}.attention.qkv", {} being the
+/// block's number) and the sizes of its tensors.
+struct LayerShape {
+  std::string_view name;
+  std::vector<int64_t> weight;
+  bool bias = false;  ///< whether it has one, of the weight's first size
+};
+/// All layers in the order of the forward pass, those of a block once.
+std::vector<LayerShape> layer_shapes(const ModelConfig& config);
 
 /// Trainable parameters, a tied head counted once.
 int64_t parameter_count(const ModelConfig& config);
