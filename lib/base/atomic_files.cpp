@@ -19,15 +19,15 @@ namespace {
 constexpr std::size_t kBuffer = std::size_t{1} << 18;
 
 /// The path that a rename should replace: links are followed, so they survive; no trailing slash.
-fs::path rename_target(const fs::path& path) {
+fs::path rename_target(fs::path path) {
   std::error_code ignored;
-  fs::path target = path.has_filename() ? path : path.parent_path();
+  fs::path target = path.has_filename() ? std::move(path) : path.parent_path();
   const auto name = target.filename();
   if (fs::is_symlink(target, ignored) || name == "." || name == "..") {
     const fs::path resolved = fs::weakly_canonical(target, ignored);
     if (!resolved.empty()) target = resolved;
   }
-  require(target.has_filename(), shown(path), " is not a name to write to");
+  require(target.has_filename(), shown(target), " is not a name to write to");
   return target;
 }
 
@@ -75,7 +75,7 @@ int rename_exchanging(const fs::path& a, const fs::path& b) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path path) : path_(rename_target(path)) {
+AtomicFile::AtomicFile(fs::path path) : path_(rename_target(std::move(path))) {
   struct stat info {};
   const bool exists = ::stat(path_.c_str(), &info) == 0;
   require(!exists || !S_ISDIR(info.st_mode), "cannot write ", shown(path_), ": it is a folder");
@@ -153,7 +153,8 @@ void append_line(const fs::path& path, std::string_view line) {
   write_all(file.get(), whole, path);
 }
 
-AtomicDirectory::AtomicDirectory(fs::path final_path) : final_(rename_target(final_path)) {
+AtomicDirectory::AtomicDirectory(fs::path final_path)
+    : final_(rename_target(std::move(final_path))) {
   std::error_code code;
   if (final_.has_parent_path()) fs::create_directories(final_.parent_path(), code);
   if (code) fail_writing(final_, code.value());

@@ -24,7 +24,7 @@ std::string reason(int code);
 
 /// What a person can mend by naming another file is an input error; the rest happened to us.
 [[noreturn]] void fail_reading(const fs::path& path, int code);
-[[noreturn]] void fail_writing(const fs::path& path, int code);
+[[noreturn]] void fail_writing(const fs::path& temporary, int code);
 /// The same for bytes that may be those of a mapped file: when they are gone, that file is named.
 [[noreturn]] void fail_writing_bytes(const fs::path& path, int code, std::string_view bytes);
 

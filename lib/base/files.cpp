@@ -107,7 +107,7 @@ fs::path gptkit_home() {
     const char* const value = std::getenv(name);
     return value ? value : "";
   };
-  if (const fs::path home = variable("GPTKIT_HOME"); !home.empty()) return home;
+  if (fs::path home = variable("GPTKIT_HOME"); !home.empty()) return home;
   if (const fs::path cache = variable("XDG_CACHE_HOME"); !cache.empty()) return cache / "gptkit";
   if (const fs::path home = variable("HOME"); !home.empty()) return home / ".cache" / "gptkit";
   const passwd* const user = ::getpwuid(::getuid());

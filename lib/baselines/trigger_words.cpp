@@ -36,6 +36,7 @@ WordCounts count_words(const std::vector<LabelledText>& texts, std::size_t n_cla
   const std::int64_t max_words =
       std::clamp<std::int64_t>(20'000'000 / static_cast<std::int64_t>(n_classes), 1, 100'000);
   std::vector<std::string_view> views;
+  views.reserve(texts.size());
   for (const auto& row : texts) views.push_back(row.text);
   const Tfidf words(
       views, {.unit = NGramUnit::kWord, .max_n = 1, .min_texts = 2, .max_features = max_words});
@@ -132,6 +133,7 @@ std::vector<double> HandMadeFeatures::operator()(std::string_view text) const {
     for (const auto c : classes->second) ++triggers[c];
   });
   std::vector<double> features;
+  features.reserve(triggers.size() + 5);
   for (const auto n : triggers) features.push_back(log_of_1_plus(n));
 
   const auto n = count_characters(text);
