@@ -6,6 +6,8 @@ readonly torch_version=2.13.0 torch_minimum=2.9 cuda_variant=cu130
 readonly system_packages=(cmake ninja-build g++ ccache unzip curl ca-certificates
   libsentencepiece-dev libcli11-dev libyaml-cpp-dev libgtest-dev libgmock-dev librapidcheck-dev
   nlohmann-json3-dev libssl-dev libgloo-dev strace)
+# For the checks of tests/run.sh that are skipped without them.
+readonly check_packages=(clang-format-14 clang-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev)
 
 # SHA-256 of what is fetched. CUDA archives other than cu130 and the weights of gpt2-medium, -large and
 # -xl are not pinned here: the first are checked by their structure, the second against the sum that
@@ -29,7 +31,7 @@ reason=""  # why the latest download failed
 
 usage() {
   cat <<HELP
-usage: bash third_party/setup.sh [--cuda [VARIANT]]
+usage: bash third_party/setup.sh [--cuda [VARIANT]] [--checks]
        bash third_party/setup.sh [--tokenizer gpt2] [--data NAME] [--weights NAME]
 
 Alone it makes the machine able to build gptkit: system packages (apt-get, as root or with sudo),
@@ -37,6 +39,7 @@ LibTorch, and where CMake is older than 3.25 a newer one from PyPI, linked into 
 Run it as often as you like: what is there is left alone.
 
   --cuda [VARIANT]   LibTorch for NVIDIA GPUs; VARIANT as in its file name (default $cuda_variant)
+  --checks           clang 14, clang-tidy 14 and clang-format 14, which tests/run.sh uses if they are there
   --tokenizer gpt2   GPT-2's vocabulary and merges      -> \$GPTKIT_HOME/gpt2/
   --data NAME        a public data set                  -> \$GPTKIT_HOME/data/
                      sms              SMSSpamCollection.tsv, 5,574 messages, spam or ham (CC BY 4.0)
@@ -49,7 +52,7 @@ Run it as often as you like: what is there is left alone.
   --compiler         print the C++ compiler to use (\$CXX, g++, or a newer one beside an old g++)
   -h, --help         this text
 
-These three may repeat, and with them nothing else is installed. An interrupted download goes on where it
+--tokenizer, --data and --weights may repeat, and with them nothing else is installed. An interrupted download goes on where it
 stopped; every file is checked (SHA-256) before it gets its name.
 
 LibTorch is taken from the first of: \$Torch_DIR or \$CMAKE_PREFIX_PATH, the torch of python3 (>= $torch_minimum),
@@ -488,7 +491,7 @@ one_of() {
 }
 
 main() {
-  local base=0 tokenizer=0 data=() weights=() name
+  local base=0 checks=0 tokenizer=0 data=() weights=() name
   cuda=""
   [[ $# == 0 ]] && base=1
   while [[ $# -gt 0 ]]; do
@@ -496,6 +499,7 @@ main() {
       --cuda)
         base=1 cuda=$cuda_variant
         if [[ ${2:-} == cu* ]]; then cuda=$2; shift; fi ;;
+      --checks) base=1 checks=1 ;;
       --tokenizer) one_of "$1" "${2:-}" gpt2; tokenizer=1; shift ;;
       --data) one_of "$1" "${2:-}" sms the-verdict tinyshakespeare instructions; data+=("$2"); shift ;;
       --weights) one_of "$1" "${2:-}" gpt2 gpt2-medium gpt2-large gpt2-xl smollm2-135m-instruct; weights+=("$2"); shift ;;
@@ -517,6 +521,7 @@ main() {
 
   if [[ $base == 1 ]]; then
     setup_system
+    if [[ $checks == 1 ]] && have apt-get; then apt_install "${check_packages[@]}"; fi
     setup_cmake
     setup_torch
   elif have apt-get; then
