@@ -1,16 +1,14 @@
-# cmake --install: headers, static libraries, and the files behind find_package(gptkit).
+# cmake --install: the public headers (lib/gptkit), the static libraries, and the files behind
+# find_package(gptkit).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/gptkit)
 
 get_property(libraries GLOBAL PROPERTY GPTKIT_LIBRARIES)
 install(TARGETS ${libraries} EXPORT gptkit-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(library ${libraries})
-  string(REPLACE "gptkit_" "" folder ${library})
-  if(IS_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
-    install(DIRECTORY ${folder} DESTINATION include/gptkit FILES_MATCHING PATTERN "*.h")
-  endif()
-endforeach()
+if(GPTKIT_TORCH)
+  install(DIRECTORY gptkit DESTINATION include FILES_MATCHING PATTERN "*.h" PATTERN inside EXCLUDE)
+endif()
 
 configure_package_config_file(gptkit-config.cmake.in gptkit-config.cmake INSTALL_DESTINATION ${package_folder})
 write_basic_package_version_file(gptkit-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -34,7 +34,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"report", {"eval", "baselines", "data", "text", "base"}},
     {"tasks",
      {"train", "infer", "eval", "report", "baselines", "distributed", "data", "weights", "models",
-      "nn", "kernels", "tensors", "formats", "chat", "text", "base"}}};
+      "nn", "kernels", "tensors", "formats", "chat", "text", "base"}},
+    {"gptkit", {"tasks", "infer", "weights", "models", "tensors", "chat", "text", "base"}}};
 
 /// Libraries that only one layer may see.
 const std::map<std::string, std::string> kOwner = {{"yaml-cpp", "base"},
@@ -99,6 +100,20 @@ TEST(Layering, LowerLayersDoNotSeeLibTorch) {
         what.starts_with("torch/") || what.starts_with("ATen/") || what.starts_with("c10/");
     EXPECT_FALSE(torch_free && torch) << file << " includes " << what;
   });
+}
+
+/// What is installed: it includes the standard library and itself.
+TEST(Layering, PublicHeadersIncludeNothingInternal) {
+  int seen = 0;
+  for_each_include([&](const std::string& folder, const fs::path& file, const std::string& what) {
+    const auto inside = file.parent_path().filename() == "inside";
+    if (folder != "gptkit" || inside || file.extension() != ".h") return;
+    ++seen;
+    const bool standard = what.find_first_of("/.") == what.npos;
+    EXPECT_TRUE(standard || (what.starts_with("gptkit/") && !what.starts_with("gptkit/inside/")))
+        << file << " includes " << what;
+  });
+  EXPECT_GT(seen, 30);
 }
 
 TEST(Layering, EachLibraryHasOneOwner) {

@@ -1,0 +1,135 @@
+#include "gptkit/language_model.h"
+
+#include <torch/nn/module.h>
+
+#include <utility>
+
+#include "base/files.h"
+#include "gptkit/inside/model_call.h"
+#include "gptkit/inside/tokenizer_impl.h"
+#include "infer/generator.h"
+#include "weights/bundle.h"
+
+namespace gptkit::api {
+
+struct LanguageModel::Impl {
+  gptkit::LanguageModel model;
+};
+
+namespace {
+
+gptkit::GenerationConfig inside(const GenerationConfig& config) {
+  return {.sampling = {.temperature = config.temperature,
+                       .top_k = config.top_k,
+                       .top_p = config.top_p,
+                       .min_p = config.min_p,
+                       .repetition_penalty = config.repetition_penalty},
+          .max_new_tokens = config.max_new_tokens,
+          .stop = config.stop,
+          .stop_at_end_of_text = !config.ignore_end,
+          .seed = config.seed};
+}
+
+FinishReason outside(gptkit::FinishReason reason) {
+  switch (reason) {
+    case gptkit::FinishReason::kLength:
+      return FinishReason::kLength;
+    case gptkit::FinishReason::kStop:
+      return FinishReason::kStop;
+    case gptkit::FinishReason::kContext:
+      return FinishReason::kContext;
+  }
+  return FinishReason::kLength;
+}
+
+Generation outside(gptkit::Generation generation) {
+  return {.text = std::move(generation.text),
+          .token_ids = std::move(generation.token_ids),
+          .finish_reason = outside(generation.finish_reason),
+          .prompt_tokens = generation.prompt_tokens,
+          .prefill_seconds = generation.prefill_seconds,
+          .decode_seconds = generation.decode_seconds};
+}
+
+gptkit::Conversation inside(const Conversation& conversation) {
+  gptkit::Conversation messages;
+  for (const auto& message : conversation) messages.push_back({message.role, message.content});
+  return messages;
+}
+
+}  // namespace
+
+LanguageModel::LanguageModel(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+LanguageModel LanguageModel::load(const std::string& name_or_path, const LoadOptions& options) {
+  return model_call([&] {
+    const auto device = device_of(options);
+    auto impl = std::make_shared<Impl>(Impl{load_language_model(name_or_path)});
+    impl->model.gpt->to(device);
+    return LanguageModel(std::move(impl));
+  });
+}
+
+Generation LanguageModel::generate(std::string_view prompt, const GenerationConfig& config,
+                                   const OnText& on_text) const {
+  return model_call([&] {
+    const auto ids = encode_beginning(*impl_->model.tokenizer, prompt);
+    return outside(gptkit::generate(impl_->model, ids, inside(config), on_text));
+  });
+}
+
+Generation LanguageModel::chat(const Conversation& conversation, const GenerationConfig& config,
+                               const OnText& on_text) const {
+  return model_call([&] {
+    const auto& format = require_chat(impl_->model);
+    auto generation = inside(config);
+    if (!format.end_of_turn().empty()) generation.stop.push_back(format.end_of_turn());
+    const auto ids = format.encode_prompt(inside(conversation));
+    return outside(gptkit::generate(impl_->model, ids, generation, on_text));
+  });
+}
+
+Logits LanguageModel::logits(std::span<const TokenId> ids) const {
+  return model_call([&] {
+    const auto tokens = std::ssize(ids);
+    require(tokens >= 1 && tokens <= context_length(), "logits of ", tokens,
+            " tokens; expected 1 to ", context_length(), ", the model's context");
+    for (const auto id : ids) {
+      require(impl_->model.tokenizer->contains(id), "token ", id, " is outside the vocabulary of ",
+              impl_->model.tokenizer->vocab_size());
+    }
+    auto input = torch::tensor(at::ArrayRef<TokenId>(ids.data(), ids.size()), torch::kInt64);
+    auto& gpt = impl_->model.gpt;
+    input = input.unsqueeze(0).to(gpt->parameters().front().device());  // (1,T)
+    const auto output =
+        gpt->forward(input).squeeze(0).to(torch::kCPU, torch::kFloat32).contiguous();
+    const auto* begin = output.data_ptr<float>();  // (T,V)
+    return Logits{.tokens = output.size(0),
+                  .vocab_size = output.size(1),
+                  .values = {begin, begin + output.numel()}};
+  });
+}
+
+Tokenizer LanguageModel::tokenizer() const { return public_tokenizer(impl_->model.tokenizer); }
+
+const std::string& LanguageModel::chat_template() const { return impl_->model.chat_template; }
+
+std::int64_t LanguageModel::context_length() const {
+  return impl_->model.gpt->config().context_length;
+}
+
+std::int64_t LanguageModel::parameters() const {
+  std::int64_t elements = 0;
+  for (const auto& parameter : impl_->model.gpt->parameters()) elements += parameter.numel();
+  return elements;
+}
+
+void LanguageModel::save(const std::filesystem::path& folder) const {
+  model_call([&] {
+    AtomicDirectory written(folder);
+    save_language_model(written.path(), impl_->model);
+    written.commit();
+  });
+}
+
+}  // namespace gptkit::api
