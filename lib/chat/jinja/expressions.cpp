@@ -83,7 +83,7 @@ Value Interpreter::evaluate(const Expression& expression, const ScopePtr& scope)
   return {};
 }
 
-Value Interpreter::evaluate_name(const Expression& expression, const ScopePtr& scope) {
+Value Interpreter::evaluate_name(const Expression& expression, const ScopePtr& scope) const {
   if (const Value* found = scope->find(expression.name)) return *found;
   if (is_unsupported_global(expression.name)) refuse("'", expression.name, "' is not supported");
   return Value::undefined(concat("'", printable(expression.name, 60), "' is undefined"));

@@ -103,7 +103,7 @@ class Interpreter {
   void append(TrackedText& out, const TrackedText& text);
 
   Value evaluate(const Expression& expression, const ScopePtr& scope);
-  Value evaluate_name(const Expression& expression, const ScopePtr& scope);
+  Value evaluate_name(const Expression& expression, const ScopePtr& scope) const;
   Value evaluate_compare(const Expression& expression, const ScopePtr& scope);
   Value evaluate_conditional(const Expression& expression, const ScopePtr& scope);
   Value evaluate_slice(const Expression& expression, const ScopePtr& scope);
@@ -115,7 +115,7 @@ class Interpreter {
   bool compare(const std::string& name, const Value& a, const Value& b);
   Value signed_value(const std::string& name, const Value& value);
   Value multiply(const Value& a, const Value& b);
-  Value arithmetic(std::string_view name, const Value& a, const Value& b);
+  Value arithmetic(std::string_view name, const Value& a, const Value& b) const;
   Value format_percent(const TrackedText& format, const Value& values);
 };
 

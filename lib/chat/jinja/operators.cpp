@@ -181,7 +181,7 @@ bool floor_divide(std::int64_t a, std::int64_t b, std::int64_t& result) {
 
 }  // namespace
 
-Value Interpreter::arithmetic(std::string_view name, const Value& a, const Value& b) {
+Value Interpreter::arithmetic(std::string_view name, const Value& a, const Value& b) const {
   const bool divides = name == "/" || name == "//" || name == "%";
   if (divides && b.number() == 0) refuse("division by zero");
   if (a.is_integer() && b.is_integer() && name != "/" && !(name == "**" && b.integer() < 0)) {
