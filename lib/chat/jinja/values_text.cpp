@@ -211,12 +211,10 @@ class JsonWriter {
       if (const auto special = kSpecial.find(bytes[at]); special != kSpecial.npos) {
         out.append("\\", written);
         out.append(kLetters.substr(special, 1), written);
-      } else if (c.code < 0x20) {
-        append_hex(out, "\\u", c.code, 4, written);
       } else if (c.code >= 0x10000 && format_.ascii) {
         append_hex(out, "\\u", 0xD800 + ((c.code - 0x10000) >> 10), 4, written);
         append_hex(out, "\\u", 0xDC00 + ((c.code - 0x10000) & 0x3FF), 4, written);
-      } else if (c.code >= 0x7F && format_.ascii && (c.code > 0x7F)) {
+      } else if (c.code < 0x20 || (c.code > 0x7F && format_.ascii)) {
         append_hex(out, "\\u", c.code, 4, written);
       } else {
         out.append(bytes.substr(at, c.bytes), written);
