@@ -7,27 +7,12 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "commands_in_text.h"
 #include "support/run_program.h"
 #include "support/support.h"
 
 namespace gptkit::test {
 namespace {
-
-using Words = std::vector<std::string>;
-
-const std::vector<Words> kCommands = {{"tokenize", "train"},
-                                      {"tokenize", "encode"},
-                                      {"tokenize", "decode"},
-                                      {"tokenize", "count"},
-                                      {"pretrain"},
-                                      {"generate"},
-                                      {"finetune-classify"},
-                                      {"classify"},
-                                      {"finetune-instruct"},
-                                      {"evaluate", "perplexity"},
-                                      {"evaluate", "few-shot"},
-                                      {"convert"},
-                                      {"convert", "inspect"}};
 
 fs::path source() { return GPTKIT_SOURCE_DIR; }
 
@@ -101,80 +86,6 @@ TEST(Documentation, EveryLinkBetweenPagesLeadsToOne) {
   EXPECT_GT(seen, 15u);
 }
 
-/// A command line as the shell cuts it, up to a pipe, a redirection or, after a gap, a remark.
-Words words_of(const std::string& line) {
-  Words words;
-  std::string word;
-  bool open = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == '"' || c == '\'') {
-      const auto end = line.find(c, i + 1);
-      if (end == line.npos) return {};  // a quote over two lines of prose
-      word += line.substr(i + 1, end - i - 1);
-      i = end;
-      open = true;
-    } else if (c == ' ' || c == '\n') {
-      if (!open) break;
-      words.push_back(word);
-      word.clear();
-      open = false;
-    } else if (c == '|' || c == '>' || c == '<' || c == '&' || c == '#' || c == ';') {
-      break;
-    } else {
-      word += c;
-      open = true;
-    }
-  }
-  if (open) words.push_back(word);
-  return words;
-}
-
-/// Joins lines that end in a backslash and takes the marks of comments away.
-std::string joined_lines(const std::string& content) {
-  std::istringstream lines(content);
-  std::string all;
-  for (std::string line; std::getline(lines, line);) {
-    const auto begin = line.find_first_not_of("# ");
-    const bool goes_on = begin != line.npos && line.substr(begin).starts_with("--");
-    if (goes_on && all.ends_with('\n')) all.back() = ' ';
-    all += begin == line.npos ? "" : line.substr(begin);
-    if (all.ends_with('\\')) {
-      all.pop_back();
-      while (all.ends_with(' ')) all.pop_back();
-      all += ' ';
-    } else {
-      all += '\n';
-    }
-  }
-  return all;
-}
-
-/// The commands of a text: whole lines, and what stands between backticks.
-std::set<Words> commands_in(const std::string& content) {
-  std::set<Words> commands;
-  const auto add = [&](std::string line) {
-    constexpr std::string_view kBin = "build/release/bin/";
-    if (line.starts_with("$ ")) line.erase(0, 2);
-    if (line.starts_with(kBin)) line.erase(0, kBin.size());
-    const auto words = words_of(line);
-    if (words.size() < 2) return;
-    for (const auto& command : kCommands) {
-      if (words.size() > command.size() &&
-          std::equal(command.begin(), command.end(), words.begin())) {
-        commands.insert(words);
-      }
-    }
-  };
-  std::istringstream lines(joined_lines(content));
-  for (std::string line; std::getline(lines, line);) add(line);
-  const std::regex quoted("`([^`]+)`");
-  for (std::sregex_iterator it(content.begin(), content.end(), quoted), end; it != end; ++it) {
-    add((*it)[1]);
-  }
-  return commands;
-}
-
 /// A command that is described, not written out ("convert keeps the numbers ...").
 bool is_prose(const Words& words) {
   return std::none_of(words.begin(), words.end(), [](const std::string& word) {
@@ -182,11 +93,20 @@ bool is_prose(const Words& words) {
   });
 }
 
+/// Without the dots that stand for what is left out. Behind an option they are its value.
+Words without_gaps(const Words& words) {
+  Words kept;
+  for (const auto& word : words) {
+    if (word != "..." || kept.back().starts_with("-")) kept.push_back(word);
+  }
+  return kept;
+}
+
 TEST(Documentation, EveryCommandHasItsOptionsAndSettings) {
   std::size_t seen = 0;
   for (const auto& [name, content] : texts()) {
     for (auto words : commands_in(content)) {
-      std::erase(words, "...");
+      words = without_gaps(words);
       if (is_prose(words)) continue;
       const bool inspects = words.size() > 1 && words[0] == "convert" && words[1] == "inspect";
       const bool shows = std::any_of(words.begin(), words.end(), [](const std::string& word) {

@@ -40,8 +40,8 @@ void take_minima(Signature& signature, std::uint64_t shingle) {
 
 /// Bands of `rows` hashes miss a pair of this Jaccard index with this probability.
 double miss_probability(double jaccard, std::size_t rows) {
-  const auto bands = static_cast<double>(kMinHashes / rows);
-  return std::pow(1 - std::pow(jaccard, static_cast<double>(rows)), bands);
+  const auto bands = kMinHashes / rows;
+  return std::pow(1 - std::pow(jaccard, static_cast<double>(rows)), static_cast<double>(bands));
 }
 
 /// The widest bands (fewest needless comparisons and least memory) that miss at most 2 %.

@@ -44,10 +44,10 @@ bool is_row_key(const std::string& key) {
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
 
-/// Null, and what says that there is none.
+/// Null, and the forms that mean no value.
 bool is_nothing(const Json& value) {
-  return value.is_null() || (value.is_structured() && value.empty()) || value == "" ||
-         value == "[]";
+  if (value.is_string()) return value == "[]" || value.get_ref<const std::string&>().empty();
+  return value.is_null() || (value.is_structured() && value.empty());
 }
 
 /// A member of a row that is there and not null.
