@@ -8,26 +8,43 @@
 
 namespace gptkit {
 
+namespace {
+
+/// "a, b or c"
+std::string join_or(const std::vector<std::string_view>& names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    text.append(i == 0 ? "" : i + 1 == names.size() ? " or " : ", ").append(names[i]);
+  }
+  return text;
+}
+
+}  // namespace
+
 std::span<const Family* const> families() {
-  static const std::array kAll = {&gpt2_family(), &llama_family()};
+  static const std::array kAll = {&gpt2_family(), &llama_family(), &mistral_family(),
+                                  &qwen2_family(), &gptkit_family()};
   return kAll;
 }
 
 const Family* find_family(std::string_view name) {
   const auto all = families();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const auto* family) { return family->name == name; });
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const auto* family) { return family->name == name; });
   return found == all.end() ? nullptr : *found;
+}
+
+std::string family_names(bool (*which)(const Family&)) {
+  std::vector<std::string_view> names;
+  for (const auto* family : families()) {
+    if (which(*family)) names.push_back(family->name);
+  }
+  return join_or(names);
 }
 
 const Family& family_of(const ModelConfig& config) {
   if (const auto* family = find_family(config.family)) return *family;
-  std::string names;
-  for (const auto* family : families()) {
-    const bool last = family == families().back();
-    names.append(names.empty() ? "" : last ? " or " : ", ").append(family->name);
-  }
-  fail("model.family: '", printable(config.family), "' is not known; expected ", names);
+  fail("model.family: '", printable(config.family), "' is not known; expected ", family_names());
 }
 
 ModelConfig of_family(const std::string& name, ModelConfig config) {
@@ -52,11 +69,7 @@ ModelConfig model_preset(std::string_view name) {
       names.push_back(preset.name);
     }
   }
-  std::string expected;
-  for (size_t i = 0; i < names.size(); ++i) {
-    expected.append(i == 0 ? "" : i + 1 == names.size() ? " or " : ", ").append(names[i]);
-  }
-  fail("unknown model preset '", name, "'; expected ", expected,
+  fail("unknown model preset '", printable(name), "'; expected ", join_or(names),
        " (other shapes: set n_layer, n_head, d_model)");
 }
 

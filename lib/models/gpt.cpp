@@ -120,6 +120,7 @@ torch::Tensor GPTImpl::hidden_at(const torch::Tensor& x, const Packing& packing,
 }
 
 torch::Tensor GPTImpl::logits(const torch::Tensor& hidden) {
+  if (head_ && !head_->quantized().empty()) return head_(hidden);
   return at::linear(hidden, head_weight());
 }
 

@@ -12,8 +12,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/owned_folder.h"
+#include "tensors/tensor_map.h"
 #include "train/run_files.h"
-#include "weights/tensor_map.h"
+#include "weights/tensor_files.h"
 
 namespace gptkit {
 
@@ -205,10 +206,10 @@ TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module
                            const NamedTensors& moments) {
   const auto file = checkpoint / "state.json";
   auto state = train_state(read_file(file), file.string());
-  copy_into(module, TensorMap({checkpoint / "model.safetensors"}));
+  copy_into(module, open_tensors({checkpoint / "model.safetensors"}));
 
   torch::NoGradGuard no_grad;
-  const TensorMap map({checkpoint / "optimizer.safetensors"});
+  const auto map = open_tensors({checkpoint / "optimizer.safetensors"});
   std::vector<std::pair<std::string, std::vector<int64_t>>> wanted;
   for (const auto& [name, tensor] : moments) wanted.emplace_back(name, tensor.sizes().vec());
   check_tensors(map, wanted, [](const std::string& name) { return name == "generator"; });
@@ -225,10 +226,10 @@ bool load_weights(const fs::path& checkpoint, torch::nn::Module& module,
     log_warning(error.what());
     return false;
   }
-  copy_into(module, TensorMap({checkpoint / "model.safetensors"}));
+  copy_into(module, open_tensors({checkpoint / "model.safetensors"}));
   const torch::NoGradGuard no_grad;
   if (!others.empty()) {
-    const TensorMap map({checkpoint / "optimizer.safetensors"});
+    const auto map = open_tensors({checkpoint / "optimizer.safetensors"});
     for (auto [name, tensor] : others) tensor.copy_(map.at(name));
   }
   return true;

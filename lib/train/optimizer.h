@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "weights/tensor_map.h"
+#include "tensors/tensor_source.h"
 
 namespace gptkit {
 

@@ -13,6 +13,7 @@
 #include "base/stop.h"
 #include "data/fingerprint.h"
 #include "distributed/world.h"
+#include "tensors/tensor_source.h"
 #include "train/agreement.h"
 #include "train/checkpoint.h"
 #include "train/evaluation.h"
@@ -21,7 +22,6 @@
 #include "train/sharded_optimizer.h"
 #include "train/train_step.h"
 #include "train/weight_average.h"
-#include "weights/tensor_map.h"
 
 namespace gptkit {
 

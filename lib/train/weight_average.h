@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "tensors/tensor_source.h"
 #include "train/optimizer.h"
-#include "weights/tensor_map.h"
 
 namespace gptkit {
 

@@ -64,10 +64,15 @@ struct TextClassifier {
   std::string where = {};  ///< it was opened; for messages
 };
 
+struct LoadOptions {
+  double dropout = 0;           ///< for training the model further
+  bool keep_quantized = false;  ///< layers multiply with quantised blocks instead of float32
+};
+
 /// Opens a model; it is in evaluation mode, in float32, on the CPU. Weights that are not finite are
-/// refused naming the tensor. `dropout` is for training it further. A LoRA adapter's folder
-/// (weights/peft.h) is the base model that it names with the adapter merged.
-LanguageModel load_language_model(const std::string& name_or_path, double dropout = 0);
+/// refused naming the tensor. A LoRA adapter's folder (weights/peft.h) is the base model that it
+/// names with the adapter merged.
+LanguageModel load_language_model(const std::string& name_or_path, const LoadOptions& options = {});
 /// The same for a folder with a class head, `score.weight`, or for a LoRA adapter of one
 /// (weights/peft.h), which is put into the base model that it names.
 TextClassifier load_text_classifier(const std::string& name_or_path);

@@ -1,151 +1,12 @@
 #include "weights/config_keys.h"
 
-#include <string>
-
 namespace gptkit {
 
 namespace {
 
 using enum KeyUse;
 
-/// A rule and the families that it is for: g gpt2, l llama, m mistral, q qwen2.
-struct ConfigRule {
-  const char* families;
-  KeyRule rule;
-};
-
-constexpr const char* kTraining = "of training; ours is model.dropout and train.*";
-constexpr const char* kOutputs = "what transformers returns beside the logits";
-constexpr const char* kPassedOver = "transformers passes over it in this family";
 constexpr const char* kNote = "a note that no computation reads";
-constexpr const char* kDoubleHeads = "of GPT2DoubleHeadsModel alone";
-constexpr const char* kGelu =
-    R"(["gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate", "gelu_python_tanh"])";
-
-constexpr ConfigRule kConfig[] = {
-    // Shape.
-    {"glmq", {"model_type", kHonoured, "which family"}},
-    {"glmq", {"vocab_size", kHonoured}},
-    {"glmq", {"hidden_size", kHonoured}},
-    {"glmq", {"num_hidden_layers", kHonoured}},
-    {"glmq", {"num_attention_heads", kHonoured}},
-    {"glmq", {"max_position_embeddings", kHonoured}},
-    {"lmq", {"num_key_value_heads", kHonoured}},
-    {"lmq", {"head_dim", kHonoured}},
-    {"lmq", {"intermediate_size", kHonoured}},
-    {"g", {"n_embd", kHonoured}},
-    {"g", {"n_layer", kHonoured}},
-    {"g", {"n_head", kHonoured}},
-    {"g", {"n_positions", kHonoured}},
-    {"g", {"n_ctx", kHonoured, "of old files; n_positions comes first"}},
-    {"g", {"n_inner", kHonoured}},
-    {"glmq", {"tie_word_embeddings", kHonoured, "a stored head that differs wins"}},
-    // Mathematics.
-    {"g", {"layer_norm_epsilon", kHonoured}},
-    {"lmq", {"rms_norm_eps", kHonoured}},
-    {"g", {"activation_function", kRefused, {}, kGelu}},
-    {"lmq", {"hidden_act", kRefused, {}, R"(["silu", "swish"])"}},
-    {"g", {"scale_attn_weights", kRefused, {}, "[true]"}},
-    {"g", {"scale_attn_by_inverse_layer_idx", kRefused, {}, "[false]"}},
-    {"g", {"reorder_and_upcast_attn", kHarmless, "another rounding of the same attention"}},
-    {"g", {"add_cross_attention", kRefused, {}, "[false]"}},
-    {"g", {"cross_attention_hidden_size", kRefused}},
-    {"lmq", {"rope_theta", kHonoured}},
-    {"lmq", {"rope_scaling", kHonoured}},
-    {"lmq", {"rope_parameters", kHonoured}},
-    {"lmq", {"original_max_position_embeddings", kHonoured, "of Llama 3's scaling"}},
-    {"lmq", {"partial_rotary_factor", kRefused, {}, "[1]"}},
-    {"l", {"attention_bias", kHonoured}},
-    {"l", {"mlp_bias", kHonoured}},
-    {"mq", {"attention_bias", kHarmless, kPassedOver}},
-    {"mq", {"mlp_bias", kHarmless, kPassedOver}},
-    {"mq", {"sliding_window", kHonoured, "refused when narrower than the context"}},
-    {"q", {"use_sliding_window", kHonoured}},
-    {"q", {"max_window_layers", kHonoured}},
-    {"q", {"layer_types", kHonoured}},
-    {"gl", {"sliding_window", kHarmless, kPassedOver}},
-    {"glm", {"use_sliding_window", kHarmless, kPassedOver}},
-    {"glm", {"max_window_layers", kHarmless, kPassedOver}},
-    {"glm", {"layer_types", kHarmless, kPassedOver}},
-    {"glmq", {"is_causal", kRefused, {}, "[true]"}},
-    {"glmq", {"is_encoder_decoder", kRefused, {}, "[false]"}},
-    {"glmq", {"is_decoder", kHarmless, "these families have no encoder form"}},
-    {"glmq", {"pruned_heads", kRefused, {}, "[{}]"}},
-    {"glmq", {"per_layer_config", kRefused, "all blocks have one shape here", "[{}]"}},
-    {"glmq", {"quantization_config", kRefused, "save the model dequantised", "[{}]"}},
-    {"glmq", {"compression_config", kRefused, "save the model decompressed", "[{}]"}},
-    {"glmq", {"prefix", kRefused, "a text before every prompt", R"([""])"}},
-    {"glmq", {"pretraining_tp", kHarmless, "the same sums in slices"}},
-    {"glmq", {"chunk_size_feed_forward", kHarmless, "the same sums in slices"}},
-    // Classifiers.
-    {"glmq", {"problem_type", kHonoured}},
-    {"glmq", {"id2label", kHonoured}},
-    {"glmq", {"num_labels", kHarmless, "id2label and the class head say it"}},
-    {"glmq", {"label2id", kHarmless, "id2label the other way"}},
-    {"glmq", {"classifier_dropout", kHarmless, kTraining}},
-    {"glmq", {"finetuning_task", kHarmless, kNote}},
-    // Tokens.
-    {"glmq", {"bos_token_id", kHonoured}},
-    {"glmq", {"eos_token_id", kHonoured}},
-    {"glmq", {"pad_token_id", kHonoured}},
-    {"glmq", {"sep_token_id", kHarmless, kNote}},
-    {"glmq", {"decoder_start_token_id", kHarmless, "of encoder-decoder models"}},
-    {"glmq", {"tokenizer_class", kHarmless, "the tokenizer's own files say it"}},
-    // Ours.
-    {"glmq", {"gptkit", kHonoured, "lib/doc/formats.md has the table"}},
-    // What changes no result.
-    {"g", {"resid_pdrop", kHarmless, kTraining}},
-    {"g", {"embd_pdrop", kHarmless, kTraining}},
-    {"g", {"attn_pdrop", kHarmless, kTraining}},
-    {"lmq", {"attention_dropout", kHarmless, kTraining}},
-    {"glmq", {"initializer_range", kHarmless, kTraining}},
-    {"glmq", {"use_cache", kHarmless, "speed alone"}},
-    {"glmq", {"torch_dtype", kHarmless, "the tensors say theirs"}},
-    {"glmq", {"dtype", kHarmless, "the tensors say theirs"}},
-    {"glmq", {"use_bfloat16", kHarmless, "the tensors say theirs"}},
-    {"glmq", {"architectures", kHarmless, "the tensors say which head there is"}},
-    {"glmq", {"auto_map", kHarmless, "code is never run; model_type says the family"}},
-    {"glmq", {"attn_implementation", kHarmless, "speed alone"}},
-    {"glmq", {"_attn_implementation", kHarmless, "speed alone"}},
-    {"glmq", {"_attn_implementation_autoset", kHarmless, "speed alone"}},
-    {"glmq", {"output_attentions", kHarmless, kOutputs}},
-    {"glmq", {"output_hidden_states", kHarmless, kOutputs}},
-    {"glmq", {"tie_last_hidden_states", kHarmless, kOutputs}},
-    {"glmq", {"return_dict", kHarmless, kOutputs}},
-    {"glmq", {"use_return_dict", kHarmless, kOutputs}},
-    {"glmq", {"return_dict_in_generate", kHarmless, kOutputs}},
-    {"glmq", {"torchscript", kHarmless, kOutputs}},
-    {"glmq", {"tie_encoder_decoder", kHarmless, "of encoder-decoder models"}},
-    {"glmq", {"tf_legacy_loss", kHarmless, "of another framework"}},
-    {"glmq", {"task_specific_params", kHarmless, "of transformers' pipelines"}},
-    {"glmq", {"transformers_version", kHarmless, kNote}},
-    {"glmq", {"transformers.js_config", kHarmless, kNote}},
-    {"glmq", {"_name_or_path", kHarmless, kNote}},
-    {"glmq", {"name_or_path", kHarmless, kNote}},
-    {"glmq", {"_commit_hash", kHarmless, kNote}},
-    {"glmq", {"unsloth_version", kHarmless, kNote}},
-    {"glmq", {"unsloth_fixed", kHarmless, kNote}},
-    {"l", {"is_llama_config", kHarmless, kPassedOver}},
-    {"l", {"rope_interleaved", kHarmless, kPassedOver}},
-    {"g", {"summary_type", kHarmless, kDoubleHeads}},
-    {"g", {"summary_use_proj", kHarmless, kDoubleHeads}},
-    {"g", {"summary_activation", kHarmless, kDoubleHeads}},
-    {"g", {"summary_proj_to_labels", kHarmless, kDoubleHeads}},
-    {"g", {"summary_first_dropout", kHarmless, kDoubleHeads}},
-};
-
-constexpr KeyRule kRope[] = {
-    {"rope_type", kHonoured, "default, linear, dynamic (within the context) and llama3"},
-    {"type", kHonoured, "rope_type in old files"},
-    {"rope_theta", kHonoured},
-    {"factor", kHonoured},
-    {"low_freq_factor", kHonoured},
-    {"high_freq_factor", kHonoured},
-    {"original_max_position_embeddings", kHonoured},
-    {"partial_rotary_factor", kRefused, {}, "[1]"},
-    {"finetuned", kHarmless, kNote},
-};
-
 constexpr const char* kOption = "the command line decides; generate names a stored value";
 constexpr const char* kOutput = "what transformers returns beside the tokens";
 constexpr const char* kSpeed = "speed alone";
@@ -280,16 +141,6 @@ constexpr KeyRule kAdapter[] = {
 
 }  // namespace
 
-std::vector<KeyRule> config_key_rules(std::string_view model_type) {
-  std::vector<KeyRule> rules;
-  for (const auto& [families, rule] : kConfig) {
-    const bool fits = std::string_view(families).find(model_type.front()) != std::string_view::npos;
-    if (fits) rules.push_back(rule);
-  }
-  return rules;
-}
-
-std::span<const KeyRule> rope_key_rules() { return kRope; }
 std::span<const KeyRule> generation_key_rules() { return kGeneration; }
 std::span<const KeyRule> adapter_key_rules() { return kAdapter; }
 

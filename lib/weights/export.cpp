@@ -7,7 +7,9 @@
 #include "base/quantization.h"
 #include "formats/gguf_writer.h"
 #include "formats/llmc.h"
+#include "models/family.h"
 #include "weights/bundle.h"
+#include "weights/gguf_config.h"
 #include "weights/gguf_names.h"
 #include "weights/gguf_tokenizer.h"
 #include "weights/hugging_face_names.h"
@@ -114,7 +116,10 @@ void export_gguf(const ModelSource& source, const Tokenizer& tokenizer, const fs
                  DType dtype) {
   require(!source.is_classifier(), source.path.string(),
           ": GGUF has no place for a class head; convert a classifier to hf");
-  std::vector<GgufField> metadata = {{"general.architecture", gguf_architecture(source.config)},
+  const auto architecture = family_of(source.config).gguf_architecture;
+  require(!architecture.empty(), source.path.string(), ": family ", source.config.family,
+          " has no GGUF form; choose another format");
+  std::vector<GgufField> metadata = {{"general.architecture", std::string(architecture)},
                                      {"general.name", title_of(source)},
                                      {"general.file_type", gguf_file_type(dtype)},
                                      {"general.quantization_version", uint32_t{2}}};
@@ -148,7 +153,8 @@ void export_gguf(const ModelSource& source, const Tokenizer& tokenizer, const fs
 void export_llmc(const ModelSource& source, const fs::path& path, DType dtype) {
   require(!source.is_classifier(), source.path.string(),
           ": llm.c's format has no place for a class head; convert a classifier to hf");
-  const auto tensors = llmc_from_hugging_face(model_sources(source.config, source.tensors));
+  const auto tensors =
+      llmc_from_hugging_face(source.config, model_sources(source.config, source.tensors));
   LlmcWriter writer(path, llmc_shape(source.config), dtype);
   Progress progress("writing", static_cast<int64_t>(tensors.size()), "tensors");
   int64_t done = 0;

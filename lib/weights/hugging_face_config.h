@@ -1,8 +1,7 @@
 #pragma once
-// config.json <-> ModelConfig. Read: model_type gpt2, llama, mistral and qwen2. A key whose value
-// asks for other mathematics than the blocks compute (another activation, a sliding window) is
-// refused by name.
-// https://huggingface.co/docs/transformers/main_classes/configuration
+// config.json <-> ModelConfig: model_type names the family, which reads and writes its keys. A
+// value that asks for other mathematics than the blocks compute (another activation, a sliding
+// window) is refused by name. https://huggingface.co/docs/transformers/main_classes/configuration
 
 #include <string>
 
@@ -14,7 +13,7 @@ namespace gptkit {
 ModelConfig config_from_json(const Json& json, const std::string& where);
 
 /// The other way, without what belongs to tokenizer and task. `dtype` is PyTorch's name of what the
-/// weights are stored in. A Llama with biases on queries, keys and values alone is a qwen2.
+/// weights are stored in.
 Json config_to_json(const ModelConfig& config, const std::string& dtype);
 
 /// "GPT2LMHeadModel", "LlamaForSequenceClassification" ...: the class of transformers.

@@ -1,88 +1,55 @@
 #include "weights/hugging_face_names.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/files.h"
+#include "models/tensor_names.h"
 
 namespace gptkit {
 
 namespace {
 
-/// The views of one model under construction.
-class Views {
+/// The parameters and layers of a model by their names.
+class Parameters {
  public:
-  void add(const std::string& name, const torch::Tensor& tensor) {
-    all_.emplace_back(name, tensor.detach());
+  explicit Parameters(const GPT& model)
+      : parameters_(model->named_parameters()), modules_(model->named_modules()) {}
+
+  /// The tensor as a view of its parameter.
+  torch::Tensor view(const ModelTensor& tensor) const {
+    return part(parameters_[tensor.parameter()].detach(), tensor);
   }
-  void norm(const std::string& name, const Norm& from) {
-    add(name + ".weight", from->weight);
-    if (from->bias.defined()) add(name + ".bias", from->bias);
+  /// Its values: a quantised layer's are decoded.
+  torch::Tensor values(const ModelTensor& tensor) const {
+    if (parameters_.contains(tensor.parameter())) return view(tensor);
+    return part(linear(tensor.layer)->dense_weight(), tensor);
   }
-  /// Conv1D: (in, out).
-  void transposed(const std::string& name, const Linear& from) {
-    add(name + ".weight", from->weight.t());
-    if (from->bias.defined()) add(name + ".bias", from->bias);
+  /// Null for a layer of another kind.
+  std::shared_ptr<LinearImpl> linear(const std::string& layer) const {
+    return std::dynamic_pointer_cast<LinearImpl>(modules_[layer]);
   }
-  void rows(const std::string& name, const Linear& from, int64_t begin, int64_t count) {
-    add(name + ".weight", from->weight.narrow(0, begin, count));
-    if (from->bias.defined()) add(name + ".bias", from->bias.narrow(0, begin, count));
-  }
-  void linear(const std::string& name, const Linear& from) {
-    rows(name, from, 0, from->weight.size(0));
-  }
-  NamedTensors take() { return std::move(all_); }
 
  private:
-  NamedTensors all_;
+  static torch::Tensor part(const torch::Tensor& whole, const ModelTensor& tensor) {
+    const auto rows = whole.narrow(0, tensor.begin, tensor.count);
+    return tensor.transposed() ? rows.t() : rows;
+  }
+
+  torch::OrderedDict<std::string, torch::Tensor> parameters_;
+  torch::OrderedDict<std::string, std::shared_ptr<torch::nn::Module>> modules_;
 };
 
-void add_gpt2(const GPT& model, Views& views) {
-  views.add("transformer.wte.weight", model->token_embedding()->weight);
-  views.add("transformer.wpe.weight", model->position_embedding()->weight);
-  for (int64_t i = 0; i < model->config().n_layer; ++i) {
-    const auto block = model->block(i);
-    const std::string h = concat("transformer.h.", i);
-    views.norm(h + ".ln_1", block->norm1());
-    views.transposed(h + ".attn.c_attn", block->attention()->qkv());
-    views.transposed(h + ".attn.c_proj", block->attention()->proj());
-    views.norm(h + ".ln_2", block->norm2());
-    views.transposed(h + ".mlp.c_fc", block->mlp()->up());
-    views.transposed(h + ".mlp.c_proj", block->mlp()->down());
-  }
-  views.norm("transformer.ln_f", model->final_norm());
-}
+constexpr const char* kClassHead = "score.weight";
 
-void add_llama(const GPT& model, Views& views) {
-  const auto& c = model->config();
-  const int64_t q = c.n_head * c.head_dim(), kv = c.kv_heads() * c.head_dim();
-  const int64_t F = c.feed_forward();
-  views.add("model.embed_tokens.weight", model->token_embedding()->weight);
-  for (int64_t i = 0; i < c.n_layer; ++i) {
-    const auto block = model->block(i);
-    const std::string layer = concat("model.layers.", i);
-    views.norm(layer + ".input_layernorm", block->norm1());
-    const auto qkv = block->attention()->qkv();
-    views.rows(layer + ".self_attn.q_proj", qkv, 0, q);
-    views.rows(layer + ".self_attn.k_proj", qkv, q, kv);
-    views.rows(layer + ".self_attn.v_proj", qkv, q + kv, kv);
-    views.linear(layer + ".self_attn.o_proj", block->attention()->proj());
-    views.norm(layer + ".post_attention_layernorm", block->norm2());
-    views.rows(layer + ".mlp.gate_proj", block->mlp()->up(), 0, F);
-    views.rows(layer + ".mlp.up_proj", block->mlp()->up(), F, F);
-    views.linear(layer + ".mlp.down_proj", block->mlp()->down());
-  }
-  views.norm("model.norm", model->final_norm());
+std::string head_name(const ModelConfig& config) {
+  return hugging_face_layer(config, "head") + ".weight";
 }
-
-/// Buffers of old checkpoints: the causal mask, the rotary frequencies.
-bool is_buffer(const std::string& name) {
-  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") ||
-         name.ends_with(".rotary_emb.inv_freq");
-}
-
-constexpr const char* kHead = "lm_head.weight";
 
 /// view.copy_(from); a transposed view in strips, of which each line of the cache is used whole.
 void fill_(const torch::Tensor& view, const torch::Tensor& from) {
@@ -122,7 +89,7 @@ bool starts_wrapped(std::string_view name) { return is_wrapper(name.substr(0, na
 struct Prefix {
   std::string text;       ///< of every tensor
   std::string embedding;  ///< the name that it was found by
-  bool bare = false;      ///< the names are GPT2Model's or LlamaModel's own
+  bool bare = false;      ///< the names are those of the bare model
 };
 
 /// Found by the token embedding, of which every model has one.
@@ -143,68 +110,99 @@ std::optional<Prefix> prefix_before(const TensorMap& map, const std::string& emb
                 .bare = !whole};
 }
 
-void check(const NamedTensors& wanted, const ModelConfig& config, const TensorMap& map,
+/// Buffers of old checkpoints: the causal mask, the rotary frequencies.
+bool is_buffer(const std::string& name, const Family& family) {
+  return std::any_of(family.buffers.begin(), family.buffers.end(),
+                     [&](std::string_view end) { return name.ends_with(end); });
+}
+
+/// The layers of which every matrix is in blocks.
+std::set<std::string> layers_in_blocks(const std::vector<ModelTensor>& tensors,
+                                       const Parameters& parameters, const TensorMap& map) {
+  std::set<std::string> layers, others;
+  for (const auto& tensor : tensors) {
+    if (tensor.is_bias) continue;
+    const bool fits = parameters.linear(tensor.layer) && map.source(tensor.hugging_face).blocks;
+    (fits ? layers : others).insert(tensor.layer);
+  }
+  for (const auto& layer : others) layers.erase(layer);
+  return layers;
+}
+
+void check(const std::vector<ModelTensor>& tensors, const ModelConfig& config, const TensorMap& map,
            const std::vector<std::string>& extra) {
-  std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
-  for (const auto& [name, tensor] : wanted) shapes.emplace_back(name, tensor.sizes().vec());
-  check_tensors(map, shapes, [&](const std::string& name) {
-    return is_buffer(name) || name == kHead ||
-           (!config.qkv_bias && name.ends_with(".attn.c_attn.bias")) ||
-           std::find(extra.begin(), extra.end(), name) != extra.end();
+  std::vector<std::pair<std::string, std::vector<int64_t>>> wanted;
+  std::set<std::string> ignored(extra.begin(), extra.end());
+  ignored.insert(head_name(config));
+  for (const auto& tensor : tensors) {
+    if (tensor.zeros) ignored.insert(tensor.hugging_face);
+    if (!tensor.zeros) wanted.emplace_back(tensor.hugging_face, tensor.shape);
+  }
+  const auto& family = family_of(config);
+  check_tensors(map, wanted, [&](const std::string& name) {
+    return ignored.contains(name) || is_buffer(name, family);
   });
 }
 
 }  // namespace
 
 NamedTensors hugging_face_views(const GPT& model) {
-  Views views;
-  (model->config().positions == PositionKind::kRotary) ? add_llama(model, views)
-                                                       : add_gpt2(model, views);
-  if (model->head()) views.add(kHead, model->head()->weight);
-  return views.take();
+  const Parameters parameters(model);
+  NamedTensors views;
+  for (const auto& tensor : model_tensors(model->config())) {
+    if (!tensor.zeros) views.emplace_back(tensor.hugging_face, parameters.view(tensor));
+  }
+  return views;
 }
 
 NamedTensors hugging_face_tensors(const GPT& model) {
-  const auto& config = model->config();
+  const Parameters parameters(model);
   NamedTensors tensors;
-  for (const auto& [name, view] : hugging_face_views(model)) {
-    tensors.emplace_back(name, view);
-    constexpr std::string_view kWeight = "weight";
-    if (!(config.positions == PositionKind::kRotary) && !config.qkv_bias &&
-        name.ends_with(".attn.c_attn.weight")) {
-      const auto bias = name.substr(0, name.size() - kWeight.size()) + "bias";
-      tensors.emplace_back(bias, torch::zeros({view.size(1)}, view.options()));
-    }
+  for (const auto& tensor : model_tensors(model->config())) {
+    tensors.emplace_back(tensor.hugging_face,
+                         tensor.zeros ? torch::zeros(tensor.shape) : parameters.values(tensor));
   }
   return tensors;
 }
 
-void load_from_hugging_face(GPT& model, const TensorMap& map,
-                            const std::vector<std::string>& extra) {
+void load_from_hugging_face(GPT& model, const TensorMap& map, const std::vector<std::string>& extra,
+                            Quantized quantized) {
   torch::NoGradGuard no_grad;
-  const auto views = hugging_face_views(model);
-  check(views, model->config(), map, extra);
-  for (const auto& [name, view] : views) fill_(view, map.at(name));
+  const auto tensors = model_tensors(model->config());
+  check(tensors, model->config(), map, extra);
+  const Parameters parameters(model);
+  const auto kept = quantized == Quantized::kKeep ? layers_in_blocks(tensors, parameters, map)
+                                                  : std::set<std::string>();
+  std::map<std::string, std::vector<QuantizedTensor>> blocks;
+  for (const auto& tensor : tensors) {
+    if (tensor.zeros) continue;
+    if (!tensor.is_bias && kept.contains(tensor.layer)) {
+      blocks[tensor.layer].push_back(map.source(tensor.hugging_face).blocks());
+    } else {
+      fill_(parameters.view(tensor), map.at(tensor.hugging_face));
+    }
+  }
+  for (auto& [layer, parts] : blocks) parameters.linear(layer)->set_quantized(std::move(parts));
   check_mapped_files();
 }
 
 NamedSources model_sources(const ModelConfig& config, const TensorMap& map,
                            const std::vector<std::string>& extra) {
-  // Its weights are never touched, so it takes up addresses but no memory.
-  const GPT shape(config);
-  check(hugging_face_views(shape), config, map, extra);
+  const auto tensors = model_tensors(config);
+  check(tensors, config, map, extra);
   NamedSources sources;
-  for (const auto& [name, tensor] : hugging_face_tensors(shape)) {
-    sources.emplace_back(name, map.contains(name) ? map.source(name) : source_of(tensor));
+  for (const auto& tensor : tensors) {
+    const auto& name = tensor.hugging_face;
+    sources.emplace_back(name, map.contains(name) ? map.source(name) : zeros_source(tensor.shape));
   }
   for (const auto& name : extra) sources.emplace_back(name, map.source(name));
   return sources;
 }
 
-TensorMap own_names(const TensorMap& map, const std::string& family) {
-  const bool llama = family == "llama";
-  const std::string base = llama ? "model." : "transformer.";
-  const auto prefix = prefix_before(map, llama ? "embed_tokens.weight" : "wte.weight", base);
+TensorMap own_names(const TensorMap& map, const ModelConfig& config) {
+  const auto base = hugging_face_prefix(config);
+  const auto embedding = hugging_face_layer(config, "token_embedding").substr(base.size());
+  const auto prefix = prefix_before(map, embedding + ".weight", base);
   if (!prefix) return map;
   const auto& first = map.sources().begin()->first;
   TensorMap renamed;
@@ -216,7 +214,7 @@ TensorMap own_names(const TensorMap& map, const std::string& family) {
             printable(fits ? prefix->embedding : first), "' and '", printable(name),
             "' have different prefixes; save the whole model with one prefix or none");
     plain.erase(0, prefix->text.size());
-    const bool head = plain == kHead || plain == "score.weight";
+    const bool head = plain == head_name(config) || plain == kClassHead;
     renamed.add(prefix->bare && !head ? base + plain : plain, source);
   }
   return renamed;

@@ -1,16 +1,14 @@
 #pragma once
 // A model's tensors under Hugging Face's names and in its orientation: what every weight format is
 // translated to when it is read and from when it is written.
-//   gpt2   transformer.h.0.attn.c_attn.weight ...: matrices (in, out), as Conv1D keeps them
-//   llama  model.layers.0.self_attn.q_proj.weight ...: matrices (out, in); our fused ones in parts
-// https://huggingface.co/docs/transformers/model_doc/gpt2, .../model_doc/llama
+// The rules of the model's family say which they are (models/tensor_names.h).
 
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "models/gpt.h"
-#include "weights/tensor_map.h"
+#include "tensors/tensor_map.h"
 
 namespace gptkit {
 
@@ -18,25 +16,33 @@ namespace gptkit {
 /// untied head is `lm_head.weight`.
 NamedTensors hugging_face_views(const GPT& model);
 
-/// The views, and zeros where Hugging Face's GPT-2 has a query-key-value bias and the model none:
-/// what a file holds.
+/// The values that a file holds: with zeros where the family's files have a bias and the model has
+/// none.
 NamedTensors hugging_face_tensors(const GPT& model);
+
+/// What becomes of quantised matrices.
+enum class Quantized {
+  kDecode,  ///< they become float32
+  kKeep,    ///< a layer whose matrices are all quantised multiplies with their blocks as they lie
+            ///< in the file (nn/linear.h); the embedding is decoded
+};
 
 /// Fills the model. `extra` names tensors of another head that belong to the caller
 /// (`score.weight`). Buffers of old checkpoints, and a `lm_head.weight` beside a tied head, are
 /// ignored; whatever else is missing, unexpected or of another shape is one error.
 void load_from_hugging_face(GPT& model, const TensorMap& map,
-                            const std::vector<std::string>& extra = {});
+                            const std::vector<std::string>& extra = {},
+                            Quantized quantized = Quantized::kDecode);
 
 /// The sources that make up the model of `config`, in the order of hugging_face_tensors, checked as
 /// load_from_hugging_face does; `extra` ones last.
 NamedSources model_sources(const ModelConfig& config, const TensorMap& map,
                            const std::vector<std::string>& extra = {});
 
-/// The same tensors under the names of GPT2LMHeadModel and LlamaForCausalLM: with the prefix that
-/// the bare model (GPT2Model, LlamaModel) is saved without, and without the names of what it was
+/// The same tensors under the names of the family's language model: with the prefix that the bare
+/// model (GPT2Model, LlamaModel) is saved without, and without the names of what it was
 /// wrapped in (`module.` of DataParallel, `_orig_mod.` of torch.compile, a prefix that all names
 /// have). Fails when some names have the prefix and others do not.
-TensorMap own_names(const TensorMap& map, const std::string& family);
+TensorMap own_names(const TensorMap& map, const ModelConfig& config);
 
 }  // namespace gptkit

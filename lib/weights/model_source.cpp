@@ -15,12 +15,15 @@
 #include "formats/shards.h"
 #include "formats/tensorflow_checkpoint.h"
 #include "formats/torch_checkpoint.h"
+#include "models/tensor_names.h"
 #include "text/gguf_vocabulary.h"
+#include "weights/gguf_config.h"
 #include "weights/gguf_names.h"
 #include "weights/gguf_tokenizer.h"
 #include "weights/hugging_face_config.h"
 #include "weights/hugging_face_names.h"
 #include "weights/openai_gpt2.h"
+#include "weights/tensor_files.h"
 
 namespace gptkit {
 
@@ -139,14 +142,13 @@ WeightFiles folder_files(const fs::path& folder) {
 /// The tensors of source.files as their files call them.
 TensorMap file_tensors(const ModelSource& source) {
   TensorMap tensors;
-  for (const auto& file : source.files) tensors.add(file);
+  for (const auto& file : source.files) add_file(tensors, file);
   return tensors;
 }
 
 /// The stored head wins over what the config says about it, as in transformers.
 void settle_head(ModelSource& source, const std::string& config_file) {
-  const bool llama = source.config.positions == PositionKind::kRotary;
-  const std::string embedding = llama ? "model.embed_tokens.weight" : "transformer.wte.weight";
+  const auto embedding = hugging_face_layer(source.config, "token_embedding") + ".weight";
   const bool head = source.tensors.contains(kHeadName);
   if (source.is_classifier()) {
     source.config.tie_embeddings = true;  // no vocabulary head is used
@@ -175,7 +177,7 @@ ModelSource open_hugging_face(const fs::path& folder,
   source.json = read_json(config_file);
   source.config = config_from_json(source.json, config_file.string());
   source.files = open_files();
-  source.tensors = own_names(file_tensors(source), source.config.family);
+  source.tensors = own_names(file_tensors(source), source.config);
   settle_head(source, config_file.string());
   read_chat_template(folder, source);
   return source;
@@ -202,7 +204,7 @@ ModelSource open_llmc(const fs::path& path) {
   source.path = path;
   source.files = {file};
   source.config = config_from_llmc(file->shape());
-  source.tensors = hugging_face_from_llmc(file_tensors(source));
+  source.tensors = hugging_face_from_llmc(source.config, file_tensors(source));
   return source;
 }
 

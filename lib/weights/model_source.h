@@ -16,10 +16,11 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "formats/weight_file.h"
 #include "models/config.h"
+#include "tensors/tensor_map.h"
 #include "text/token_roles.h"
 #include "text/tokenizer.h"
-#include "weights/tensor_map.h"
 
 namespace gptkit {
 

@@ -1,25 +1,23 @@
 #include "weights/openai_gpt2.h"
 
+#include <set>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
-#include "models/config.h"
+#include "models/family.h"
+#include "models/tensor_names.h"
 
 namespace gptkit {
 
 namespace {
 
-bool is_matrix(const std::string& name) {
-  return name.ends_with(".c_attn.weight") || name.ends_with(".c_proj.weight") ||
-         name.ends_with(".c_fc.weight");
-}
-
-TensorSource transposed(const TensorSource& source) {
-  require(source.shape.size() == 2, "a matrix with ", source.shape.size(), " dimensions");
-  auto result = source;
-  std::swap(result.shape[0], result.shape[1]);
-  result.load = [load = source.load] { return load().t(); };
-  return result;
+/// The only family for which this holds.
+const Family& family_with(bool (*holds)(const Family&)) {
+  for (const auto* family : families()) {
+    if (holds(*family)) return *family;
+  }
+  fail("no family has this format");
 }
 
 /// OpenAI's matrices are kernels of a convolution of width 1: (1,in,out).
@@ -31,24 +29,12 @@ TensorSource without_first_dimension(const TensorSource& source) {
   return result;
 }
 
-/// (Hugging Face's name, OpenAI's)
-std::vector<std::pair<std::string, std::string>> openai_names(const ModelConfig& config) {
-  std::vector<std::pair<std::string, std::string>> names = {
-      {"transformer.wte.weight", "model/wte"}, {"transformer.wpe.weight", "model/wpe"}};
-  const auto pair = [&](const std::string& ours, const std::string& theirs, const char* weight) {
-    names.emplace_back(ours + ".weight", theirs + "/" + weight);
-    names.emplace_back(ours + ".bias", theirs + "/b");
-  };
-  for (int64_t i = 0; i < config.n_layer; ++i) {
-    const std::string ours = concat("transformer.h.", i), theirs = concat("model/h", i);
-    pair(ours + ".ln_1", theirs + "/ln_1", "g");
-    pair(ours + ".attn.c_attn", theirs + "/attn/c_attn", "w");
-    pair(ours + ".attn.c_proj", theirs + "/attn/c_proj", "w");
-    pair(ours + ".ln_2", theirs + "/ln_2", "g");
-    pair(ours + ".mlp.c_fc", theirs + "/mlp/c_fc", "w");
-    pair(ours + ".mlp.c_proj", theirs + "/mlp/c_proj", "w");
+/// The names of matrices that llm.c has the other way round.
+std::set<std::string> transposed_names(const ModelConfig& config) {
+  std::set<std::string> names;
+  for (const auto& tensor : model_tensors(config)) {
+    if (tensor.transposed()) names.insert(tensor.hugging_face);
   }
-  pair("transformer.ln_f", "model/ln_f", "g");
   return names;
 }
 
@@ -56,14 +42,18 @@ std::vector<std::pair<std::string, std::string>> openai_names(const ModelConfig&
 
 ModelConfig config_from_openai(const Json& hparams, const std::string& where) {
   require(hparams.is_object(), where, ": expected a JSON object");
-  ModelConfig c;
-  c.vocab_size = json_int(hparams, "n_vocab", where);
-  c.context_length = json_int(hparams, "n_ctx", where);
-  c.d_model = json_int(hparams, "n_embd", where);
-  c.n_head = json_int(hparams, "n_head", where);
-  c.n_layer = json_int(hparams, "n_layer", where);
-  const ConfigNames names{
-      where, {{"vocab_size", "n_vocab"}, {"context_length", "n_ctx"}, {"d_model", "n_embd"}}};
+  const auto& family = family_with([](const Family& f) { return !f.openai_keys.empty(); });
+  auto c = family.choices;
+  ConfigNames names{where};
+  for (const auto& [key, field, use] : family.openai_keys) {
+    const std::string name(key);
+    visit_fields(c, [&, wanted = field](const char* each, auto& value, const char*) {
+      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, int64_t>) {
+        if (each == wanted) value = json_int(hparams, name, where);
+      }
+    });
+    names.keys.emplace_back(std::string(field), name);
+  }
   validate(c, names);
   return c;
 }
@@ -72,10 +62,10 @@ TensorMap hugging_face_from_openai(const ModelConfig& config, const TensorMap& t
   TensorMap map;
   map.set_where(tensors.where());
   auto rest = tensors.sources();
-  for (const auto& [ours, theirs] : openai_names(config)) {
-    if (!rest.contains(theirs)) continue;
-    map.add(ours, without_first_dimension(rest.at(theirs)));
-    rest.erase(theirs);
+  for (const auto& tensor : model_tensors(config)) {
+    if (!rest.contains(tensor.openai)) continue;
+    map.add(tensor.hugging_face, without_first_dimension(rest.at(tensor.openai)));
+    rest.erase(tensor.openai);
   }
   // A training's own variables (global_step, Adam's moments) lie beside the model's.
   for (const auto& [name, source] : rest) {
@@ -85,7 +75,7 @@ TensorMap hugging_face_from_openai(const ModelConfig& config, const TensorMap& t
 }
 
 ModelConfig config_from_llmc(const LlmcShape& shape) {
-  ModelConfig c;
+  auto c = family_with([](const Family& f) { return f.llmc; }).choices;
   c.vocab_size = shape.vocab_size;
   c.context_length = shape.max_seq_len;
   c.d_model = shape.channels;
@@ -95,18 +85,18 @@ ModelConfig config_from_llmc(const LlmcShape& shape) {
   return c;
 }
 
-TensorMap hugging_face_from_llmc(const TensorMap& tensors) {
+TensorMap hugging_face_from_llmc(const ModelConfig& config, const TensorMap& tensors) {
+  const auto matrices = transposed_names(config);
   TensorMap map;
   map.set_where(tensors.where());
   for (const auto& [name, source] : tensors.sources()) {
-    map.add(name, is_matrix(name) ? transposed(source) : source);
+    map.add(name, matrices.contains(name) ? transposed(source) : source);
   }
   return map;
 }
 
 LlmcShape llmc_shape(const ModelConfig& c) {
-  const bool fits = !(c.positions == PositionKind::kRotary) && c.tie_embeddings &&
-                    c.feed_forward() == 4 * c.d_model;
+  const bool fits = family_of(c).llmc && c.tie_embeddings && c.feed_forward() == 4 * c.d_model;
   require(fits,
           "llm.c's format holds GPT-2 with a tied head and a feed-forward of 4 d_model alone; "
           "choose another format");
@@ -121,10 +111,11 @@ LlmcShape llmc_shape(const ModelConfig& c) {
   return shape;
 }
 
-NamedSources llmc_from_hugging_face(const NamedSources& tensors) {
+NamedSources llmc_from_hugging_face(const ModelConfig& config, const NamedSources& tensors) {
+  const auto matrices = transposed_names(config);
   NamedSources sources;
   for (const auto& [name, source] : tensors) {
-    sources.emplace_back(name, is_matrix(name) ? transposed(source) : source);
+    sources.emplace_back(name, matrices.contains(name) ? transposed(source) : source);
   }
   return sources;
 }

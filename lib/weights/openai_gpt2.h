@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "formats/llmc.h"
 #include "models/config.h"
-#include "weights/tensor_map.h"
+#include "tensors/tensor_map.h"
 
 namespace gptkit {
 
@@ -17,9 +17,9 @@ ModelConfig config_from_openai(const Json& hparams, const std::string& where);
 TensorMap hugging_face_from_openai(const ModelConfig& config, const TensorMap& tensors);
 
 ModelConfig config_from_llmc(const LlmcShape& shape);
-TensorMap hugging_face_from_llmc(const TensorMap& tensors);
+TensorMap hugging_face_from_llmc(const ModelConfig& config, const TensorMap& tensors);
 /// The other way; fails for a model that llm.c cannot hold (untied head, other widths).
 LlmcShape llmc_shape(const ModelConfig& config);
-NamedSources llmc_from_hugging_face(const NamedSources& tensors);
+NamedSources llmc_from_hugging_face(const ModelConfig& config, const NamedSources& tensors);
 
 }  // namespace gptkit

@@ -12,10 +12,12 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/tensor_names.h"
 #include "tensors/finite.h"
 #include "weights/config_keys.h"
 #include "weights/hugging_face_names.h"
 #include "weights/model_source.h"
+#include "weights/tensor_files.h"
 
 namespace gptkit {
 
@@ -36,29 +38,17 @@ struct PeftLayer {
 };
 
 std::vector<PeftLayer> peft_layers(const GPT& gpt, const Linear& head) {
-  static const std::map<std::string, std::string> kGpt2 = {{"query", "attn.c_attn"},
-                                                           {"proj", "attn.c_proj"},
-                                                           {"up", "mlp.c_fc"},
-                                                           {"down", "mlp.c_proj"}};
-  static const std::map<std::string, std::string> kLlama = {
-      {"query", "self_attn.q_proj"}, {"key", "self_attn.k_proj"}, {"value", "self_attn.v_proj"},
-      {"proj", "self_attn.o_proj"},  {"gate", "mlp.gate_proj"},   {"up", "mlp.up_proj"},
-      {"down", "mlp.down_proj"}};
-  const bool llama = (gpt->config().positions == PositionKind::kRotary);
+  const auto modules = gpt->named_modules();
   std::vector<PeftLayer> layers;
-  for (const auto& target : lora_targets(gpt, head)) {
-    if (target.block < 0) {
-      layers.push_back({"score", "score", target.linear, target.begin, target.count});
-      continue;
-    }
-    const auto& names = llama ? kLlama : kGpt2;
-    const auto name = names.find(target.name);
-    if (name == names.end()) continue;  // key and value, in GPT-2's c_attn
-    const auto path =
-        concat(llama ? "model.layers." : "transformer.h.", target.block, ".", name->second);
-    const int64_t count = llama ? target.count : target.linear->weight.size(0);
-    layers.push_back({path, name->second, target.linear, target.begin, count});
+  for (const auto& tensor : model_tensors(gpt->config())) {
+    const auto linear = std::dynamic_pointer_cast<LinearImpl>(modules[tensor.layer]);
+    if (!linear || tensor.is_bias || !tensor.layer.starts_with("blocks.")) continue;
+    const auto path = tensor.hugging_face.substr(0, tensor.hugging_face.rfind('.'));
+    const auto pattern = tensor.rule->hugging_face;
+    const std::string target(pattern.substr(pattern.find("{}") + 3));
+    layers.push_back({path, target, Linear(linear), tensor.begin, tensor.count});
   }
+  if (head) layers.push_back({"score", "score", head, 0, head->weight.size(0)});
   return layers;
 }
 
@@ -180,8 +170,7 @@ bool merge_magnitude(const AdapterSource& source, const PeftLayer& layer, const 
 
 /// Adds an adapter to a weight that is not a layer's: the head's, or (by columns) the embedding's.
 void merge_tables(const AdapterSource& source, const GPT& gpt, std::set<std::string>& unread) {
-  const bool llama = (gpt->config().positions == PositionKind::kRotary);
-  const std::string embedding = llama ? "model.embed_tokens" : "transformer.wte";
+  const auto embedding = hugging_face_layer(gpt->config(), "token_embedding");
   const int64_t V = gpt->config().vocab_size, C = gpt->config().d_model;
   const auto rank_of = [&](const std::string& name) {
     const auto& shape = source.tensors.source(name).shape;
@@ -261,7 +250,7 @@ AdapterSource open_adapter(const fs::path& folder) {
 
   const bool old = !is_there(folder / kTensorFile) && is_there(folder / kOldFile);
   TensorMap file;
-  file.add(open_weight_file(folder / (old ? kOldFile : kTensorFile)));
+  add_file(file, open_weight_file(folder / (old ? kOldFile : kTensorFile)));
   source.tensors.set_where(file.where());
   for (const auto& [name, tensor] : file.sources()) {
     require(name.starts_with(kPrefix), file.where(), ": tensor '", printable(name),
@@ -271,11 +260,11 @@ AdapterSource open_adapter(const fs::path& folder) {
   return source;
 }
 
-bool unties(const AdapterSource& source) {
+bool unties(const AdapterSource& source, const ModelConfig& base) {
   const auto& sources = source.tensors.sources();
-  const bool tables = std::any_of(sources.begin(), sources.end(), [](const auto& entry) {
-    return entry.first.starts_with("lm_head.") || entry.first.starts_with("transformer.wte.") ||
-           entry.first.starts_with("model.embed_tokens.");
+  const bool tables = std::any_of(sources.begin(), sources.end(), [&](const auto& entry) {
+    return entry.first.starts_with(hugging_face_layer(base, "head") + ".") ||
+           entry.first.starts_with(hugging_face_layer(base, "token_embedding") + ".");
   });
   const auto where = (source.folder / kConfigFile).string();
   require(!tables || !json_bool(source.config, "ensure_weight_tying", where, false), where,
@@ -318,6 +307,9 @@ void save_adapter(const fs::path& folder, const GPT& gpt, const LoraConfig& conf
   NamedTensors tensors;
   std::set<std::string> targets, saved;
   Json ranks = Json::object(), alphas = Json::object();
+  const auto rules = family_of(gpt->config()).tensors;
+  const bool fan_in_fan_out =
+      std::any_of(rules.begin(), rules.end(), [](const auto& rule) { return rule.transposed; });
   for (const auto& layer : peft_layers(gpt, nullptr)) {
     const auto part = joined(layer);
     if (!part) continue;
@@ -346,7 +338,7 @@ void save_adapter(const fs::path& folder, const GPT& gpt, const LoraConfig& conf
                      {"modules_to_save", saved.empty() ? Json() : Json(saved)},
                      {"rank_pattern", ranks},
                      {"alpha_pattern", alphas},
-                     {"fan_in_fan_out", !(gpt->config().positions == PositionKind::kRotary)},
+                     {"fan_in_fan_out", fan_in_fan_out},
                      {"bias", "none"},
                      {"use_rslora", false},
                      {"use_dora", false},

@@ -16,7 +16,7 @@
 #include "models/adapter.h"
 #include "models/gpt.h"
 #include "nn/linear.h"
-#include "weights/tensor_map.h"
+#include "tensors/tensor_map.h"
 
 namespace gptkit {
 
@@ -37,7 +37,7 @@ AdapterSource open_adapter(const fs::path& folder);
 
 /// Whether a language model with this adapter has an embedding and a head that differ, although
 /// they are one in the base.
-bool unties(const AdapterSource& source);
+bool unties(const AdapterSource& source, const ModelConfig& base);
 
 /// The adapters for a model of the base's shape. What is not a product of two matrices is put into
 /// the model itself: layers trained whole, biases, layers with a magnitude (DoRA), the embedding's

@@ -8,6 +8,7 @@
 #include "support/support.h"
 #include "weights/bundle.h"
 #include "weights/peft.h"
+#include "weights/tensor_files.h"
 
 namespace gptkit {
 namespace {

@@ -10,9 +10,10 @@
 #include "models/init.h"
 #include "small_models.h"
 #include "support/support.h"
+#include "tensors/tensor_map.h"
 #include "weights/hugging_face_config.h"
 #include "weights/hugging_face_names.h"
-#include "weights/tensor_map.h"
+#include "weights/tensor_files.h"
 
 namespace gptkit {
 namespace {
@@ -42,7 +43,7 @@ torch::Tensor tensor_of(const Json& rows, torch::ScalarType dtype) {
 GPT golden_model(const std::string& name) {
   const auto where = (golden(name) / "config.json").string();
   GPT model(config_from_json(parse_json(read_file(where), where), where));
-  load_from_hugging_face(model, TensorMap(shards(golden(name), "model.safetensors")));
+  load_from_hugging_face(model, open_tensors(shards(golden(name), "model.safetensors")));
   model->eval();
   return model;
 }
@@ -104,7 +105,7 @@ TEST(HuggingFaceNames, AClassifierOfTransformersGivesItsLogits) {
   torch::NoGradGuard no_grad;
   const auto where = golden("gpt2-tiny-classifier");
   const auto want = expected("gpt2-tiny-classifier");
-  const TensorMap tensors(shards(where, "model.safetensors"));
+  const auto tensors = open_tensors(shards(where, "model.safetensors"));
   const auto config_file = (where / "config.json").string();
   GPT gpt(config_from_json(parse_json(read_file(config_file), config_file), config_file));
   load_from_hugging_face(gpt, tensors, {"score.weight"});
@@ -118,7 +119,7 @@ TEST(HuggingFaceNames, AClassifierOfTransformersGivesItsLogits) {
 
 TEST(HuggingFaceNames, WritesWhatItReads) {
   auto model = golden_model("gpt2-tiny");
-  const TensorMap original(shards(golden("gpt2-tiny"), "model.safetensors"));
+  const auto original = open_tensors(shards(golden("gpt2-tiny"), "model.safetensors"));
   for (const auto& [name, tensor] : hugging_face_tensors(model)) {
     EXPECT_TRUE(torch::equal(tensor, original.at(name))) << name;
   }
@@ -132,7 +133,7 @@ TEST(HuggingFaceNames, ListsEverythingThatDoesNotFit) {
   tensors.pop_back();
   tensors.emplace_back("transformer.h.9.extra", torch::zeros({2}));
   save_tensors(scratch / "model.safetensors", tensors);
-  const TensorMap map({scratch / "model.safetensors"});
+  const auto map = open_tensors({scratch / "model.safetensors"});
   for (const char* part :
        {"missing: transformer.ln_f.bias", "transformer.wte.weight [5, 24] instead of [61, 24]",
         "unexpected: transformer.h.9.extra"}) {
@@ -218,7 +219,7 @@ TEST(TensorMap, RefusesATensorInTwoFiles) {
   save_tensors(scratch / "b.safetensors", {{"x", torch::zeros({2})}});
   expect_error(
       [&] {
-        TensorMap({scratch / "a.safetensors", scratch / "b.safetensors"});
+        open_tensors({scratch / "a.safetensors", scratch / "b.safetensors"});
       },
       "in two files");
 }

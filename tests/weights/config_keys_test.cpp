@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "models/family.h"
 #include "support/support.h"
 #include "weights/hugging_face_config.h"
 
@@ -34,8 +35,8 @@ void expect_covered(const std::string& file, std::span<const KeyRule> rules) {
 }
 
 TEST(ConfigKeys, CoverWhatTransformersAndPeftWrite) {
-  for (const char* type : {"gpt2", "llama", "mistral", "qwen2"}) {
-    expect_covered(type, config_key_rules(type));
+  for (const auto* family : families()) {
+    expect_covered(std::string(family->name), family->json_keys);
   }
   expect_covered("generation_config.json", generation_key_rules());
   expect_covered("adapter_config.json", adapter_key_rules());

@@ -11,6 +11,7 @@
 #include "weights/bundle.h"
 #include "weights/export.h"
 #include "weights/model_source.h"
+#include "weights/tensor_files.h"
 
 namespace gptkit {
 namespace {
@@ -254,7 +255,7 @@ TEST(Formats, OpenAisFolderOpens) {
   GPT model(source.config);
   load_from_hugging_face(model, source.tensors);
   TensorMap theirs;
-  theirs.add(source.files.front());
+  add_file(theirs, source.files.front());
   EXPECT_TRUE(torch::equal(model->block(1)->mlp()->up()->weight.t(),
                            theirs.at("model/h1/mlp/c_fc/w").squeeze(0)));
   EXPECT_TRUE(torch::equal(model->final_norm()->bias, theirs.at("model/ln_f/b")));

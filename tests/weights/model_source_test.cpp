@@ -62,7 +62,7 @@ TEST_F(StoredHead, IsKeptByEveryConversion) {
 TEST_F(StoredHead, ThatIsTheEmbeddingIsTied) {
   NamedTensors tensors;
   {
-    const TensorMap map(shards(folder_.path(), "model.safetensors"));
+    const auto map = open_tensors(shards(folder_.path(), "model.safetensors"));
     for (const auto& [name, source] : map.sources()) {
       const bool head = name == "lm_head.weight";
       // In another dtype, which holds the same values.

@@ -13,10 +13,11 @@
 #include "formats/shards.h"
 #include "models/family.h"
 #include "models/init.h"
+#include "tensors/tensor_map.h"
 #include "text/bpe_trainer.h"
 #include "text/character.h"
 #include "weights/bundle.h"
-#include "weights/tensor_map.h"
+#include "weights/tensor_files.h"
 
 namespace gptkit::test {
 
@@ -73,7 +74,7 @@ inline void rename_tensors(const fs::path& folder,
                            const std::function<std::string(const std::string&)>& rename) {
   NamedTensors tensors;
   {
-    const TensorMap map(shards(folder, "model.safetensors"));
+    const auto map = open_tensors(shards(folder, "model.safetensors"));
     for (const auto& [name, source] : map.sources()) {
       if (const auto to = rename(name); !to.empty()) {
         tensors.emplace_back(to, source.load().clone());

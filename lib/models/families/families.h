@@ -6,6 +6,9 @@
 namespace gptkit {
 
 const Family& gpt2_family();
+const Family& gptkit_family();
 const Family& llama_family();
+const Family& qwen2_family();
+const Family& mistral_family();
 
 }  // namespace gptkit

@@ -234,7 +234,8 @@ class Finetuning {
 
  private:
   void prepare_model() {
-    const auto base = load_language_model(config_.model.text, config_.classifier.dropout);
+    const auto base =
+        load_language_model(config_.model.text, {.dropout = config_.classifier.dropout});
     const auto& c = config_.classifier;
     const int64_t context = base.gpt->config().context_length;
     require(c.max_tokens <= context, "classifier.max_tokens: ", c.max_tokens,

@@ -246,7 +246,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   set_threads(request.threads);
   seed_everything(config.seed);
 
-  auto model = load_language_model(config.model.text, config.instruct.dropout);
+  auto model = load_language_model(config.model.text, {.dropout = config.instruct.dropout});
   choose_chat_template(model, config);
   const auto& chat = require_chat(model);
   if (const auto& prompt = config.sample.prompt; !prompt.empty()) {

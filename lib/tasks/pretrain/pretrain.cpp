@@ -62,7 +62,7 @@ LanguageModel starting_model(PretrainConfig& config, const ConfigOrigins& origin
     initialize_(model.gpt);
     return model;
   }
-  model = load_language_model(config.model.from.text, config.model.dropout);
+  model = load_language_model(config.model.from.text, {.dropout = config.model.dropout});
   take_shape(config.model, model.gpt->config(), origins);
   return model;
 }

@@ -14,6 +14,7 @@
 #include "tasks/classify/explain.h"
 #include "weights/golden_models.h"
 #include "weights/small_models.h"
+#include "weights/tensor_files.h"
 
 namespace gptkit {
 namespace {

@@ -1,0 +1,61 @@
+// Mistral 7B (arXiv:2310.06825) without its sliding window: a Llama without biases. In GGUF it is
+// of the architecture llama.
+
+#include "models/families/families.h"
+#include "models/families/json_fields.h"
+#include "models/families/llama_like.h"
+
+namespace gptkit {
+
+namespace {
+
+using enum KeyUse;
+
+constexpr KeyRule kKeys[] = {
+    {"attention_bias", kHarmless, kKeyPassedOver},
+    {"mlp_bias", kHarmless, kKeyPassedOver},
+    {"sliding_window", kHonoured, "refused when narrower than the context"},
+    {"use_sliding_window", kHarmless, kKeyPassedOver},
+    {"max_window_layers", kHarmless, kKeyPassedOver},
+    {"layer_types", kHarmless, kKeyPassedOver},
+};
+
+constexpr auto kTensors = llama_like_tensors(/*paired=*/true);
+
+constexpr std::string_view kFixed[] = {"norm",      "norm_placement", "positions", "mlp",
+                                       "attention", "qkv_bias",       "proj_bias", "mlp_bias"};
+
+ModelConfig from_json(const Json& json, const std::string& where) {
+  LlamaLikeReader reader(json, where, llama_like("mistral"), {32000, 131072, 14336, 8});
+  reader.refuse_sliding_window(json);
+  return reader.finish();
+}
+
+Json to_json(const ModelConfig& c) {
+  auto json = llama_like_to_json(c);
+  json["sliding_window"] = nullptr;  // without the key transformers takes 4,096
+  return json;
+}
+
+}  // namespace
+
+const Family& mistral_family() {
+  static const auto kJsonKeys = llama_like_json_keys(kKeys);
+  static const Family kFamily = {.name = "mistral",
+                                 .choices = llama_like("mistral"),
+                                 .fixed = kFixed,
+                                 .check = nullptr,
+                                 .presets = {},
+                                 .from_json = from_json,
+                                 .to_json = to_json,
+                                 .json_keys = kJsonKeys,
+                                 .language_model_class = "MistralForCausalLM",
+                                 .classifier_class = "MistralForSequenceClassification",
+                                 .tensors = kTensors,
+                                 .buffers = kLlamaLikeBuffers,
+                                 .gguf_architecture = "llama",
+                                 .gguf_keys = llama_like_gguf_keys()};
+  return kFamily;
+}
+
+}  // namespace gptkit

@@ -1,0 +1,25 @@
+#pragma once
+// Tensors of weight files as views of the mapped bytes, and safetensors files written.
+
+#include <memory>
+#include <vector>
+
+#include "base/files.h"
+#include "formats/weight_file.h"
+#include "tensors/tensor_map.h"
+
+namespace gptkit {
+
+/// Adds the file's tensors under their own names, and its path to what messages name. What at()
+/// gives keeps the file mapped, and takes its bytes out of this process's memory when the last copy
+/// of it is gone.
+void add_file(TensorMap& map, const std::shared_ptr<const WeightFile>& file);
+
+/// All tensors of safetensors files; a name in two of them is an error.
+TensorMap open_tensors(const std::vector<fs::path>& files);
+
+/// Writes a safetensors file, whole or not at all, one tensor at a time.
+void save_tensors(const fs::path& path, const NamedSources& tensors);
+void save_tensors(const fs::path& path, const NamedTensors& tensors);
+
+}  // namespace gptkit
