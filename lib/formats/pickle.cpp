@@ -288,7 +288,7 @@ class Unpickler {
       case kStackGlobal: {
         const auto names = pop_some(2);
         check(names[0]->kind == Kind::kText && names[1]->kind == Kind::kText,
-              "a name that is no text");
+              "a name that is not a string");
         return push_global(names[0]->text, names[1]->text);
       }
       case kReduce:

@@ -130,12 +130,12 @@ void BpeTokenizer::Tables::add_roles(const BpeModel& model, const std::string& w
   const std::unordered_set<TokenId> all(model.special.begin(), model.special.end());
   for (const TokenId id : model.found_in_text) {
     require(all.contains(id), where, ": token ", id,
-            " is to be found in any text but is not a special token");
+            " is matched in any text but is not a special token");
     const std::string& text = model.tokens[id];
     // Texts are cut at such places, before anything is looked for in them.
     if (pretoken_safe_cut(text, 1) < text.size()) {
       fail(where, ": token '", shown(text),
-           "' is to be found in any text and has white space inside, which is not supported");
+           "' is matched in any text and contains white space, which is not supported");
     }
     found_in_text.add(text, id);
   }

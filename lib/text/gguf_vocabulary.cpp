@@ -185,7 +185,7 @@ void check_ignore_merges(const BpeModel& model) {
   for (const auto& [text, id] : ids) {
     merged.clear();
     merge_piece(text, byte_ids, pairs, merged);
-    require(merged.size() == 1, "this tokenizer has no form in GGUF: llama.cpp would ",
+    require(merged.size() == 1, "this tokenizer cannot be stored in GGUF: llama.cpp would ",
             model.ignore_merges ? "merge where it takes" : "take", " '",
             printable(byte_level_text(text)), "' ", model.ignore_merges ? "whole" : "for a token",
             ", which merges do not make");
@@ -195,10 +195,10 @@ void check_ignore_merges(const BpeModel& model) {
 /// llama.cpp has room for the begin token before a text and the end token behind it.
 void add_frame(const TextFrame& frame, GgufVocabulary& v) {
   const auto& [before, behind] = frame;
-  require(
-      before.size() <= 1 && behind.size() <= 1 && (behind.empty() || behind[0] == v.eos_id),
-      "this tokenizer has no form in GGUF: it puts more around a text than one token before it ",
-      "and the end token behind it");
+  require(before.size() <= 1 && behind.size() <= 1 && (behind.empty() || behind[0] == v.eos_id),
+          "this tokenizer cannot be stored in GGUF: it puts more around a text than one token "
+          "before it ",
+          "and the end token behind it");
   if (!before.empty()) v.bos_id = before[0];
   v.add_bos = !before.empty();
   v.add_eos = !behind.empty();
@@ -209,7 +209,7 @@ GgufVocabulary of_bpe(const BpeTokenizer& tokenizer) {
   check_ignore_merges(model);
   if (model.nfc) {
     log_warning(
-        "GGUF has no room for the tokenizer's normalizer NFC: llama.cpp gives other ids for "
+        "GGUF cannot store the tokenizer's normalizer NFC: llama.cpp gives other ids for "
         "texts that are not normalised");
   }
   GgufVocabulary v{.model = "gpt2", .tokens = {}};
@@ -270,7 +270,8 @@ GgufVocabulary gguf_vocabulary(const Tokenizer& tokenizer) {
   if (const auto model = pipeline_as_sentencepiece(tokenizer)) {
     return of_sentencepiece(*model, tokenizer);
   }
-  fail("a ", tokenizer.algorithm(), " tokenizer has no form in GGUF; only byte-level BPE with a ",
+  fail("a ", tokenizer.algorithm(),
+       " tokenizer cannot be stored in GGUF; only byte-level BPE with a ",
        "known pattern and SentencePiece BPE (a tokenizer.model) have");
 }
 
@@ -304,8 +305,9 @@ void add_roles(const TokenRoles& roles, GgufVocabulary& v) {
   for (const TokenId id : ends) {
     if (id != v.eos_id) others.push_back(id);
   }
-  require(others.size() <= 2, "GGUF has room for three tokens that end a text, eos, eot and eom; ",
-          "this model has ", others.size() + 1, " (eos_token_id)");
+  require(others.size() <= 2,
+          "GGUF stores at most three tokens that end a text, eos, eot and eom; ", "this model has ",
+          others.size() + 1, " (eos_token_id)");
   if (!others.empty()) v.eot_id = others[0];
   if (others.size() > 1) v.eom_id = others[1];
 }

@@ -67,7 +67,7 @@ PreTokenPattern read_split(const Json& split, const std::string& where) {
           "not inverted");
   const Json pattern = component(split, "pattern");
   require(pattern.is_object() && pattern.contains("Regex"), where,
-          ": a Split by something else than a Regex is not supported");
+          ": a Split by anything but a Regex is not supported");
   return published_pattern(json_string(pattern, "Regex", where), where);
 }
 
@@ -106,7 +106,7 @@ std::vector<TextTemplate::Token> tokens_of(const Json& post, const std::string& 
           ": expected lists ids and tokens of the same length");
   std::vector<TextTemplate::Token> result;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    require(texts[i].is_string(), place, ": tokens holds something else than texts");
+    require(texts[i].is_string(), place, ": tokens contains values that are not strings");
     result.push_back({texts[i].get<std::string>(), json_to_int(ids[i], place + ": ids")});
   }
   return result;
@@ -159,7 +159,7 @@ std::string fixed_pattern(const Json& json, const std::string& where) {
   require(pattern.is_object() && pattern.contains("String"), where, " by ",
           pattern.is_object() && pattern.contains("Regex")
               ? concat("the Regex ", printable(dump_json(pattern["Regex"]), 100))
-              : "something else than a text",
+              : "a value that is not a string",
           " is not supported; expected a String");
   const std::string text = json_string(pattern, "String", where);
   require(!text.empty(), where, " by an empty text is not supported");

@@ -86,7 +86,7 @@ void look_up_merges(const RawTokenizer& raw, const std::string& where, BpeModel&
     id_of(left + right);
     if (!seen.insert(static_cast<std::uint64_t>(pair.first) << 32 | pair.second).second) {
       fail(merge_place(raw, where, rank), ": '", printable(left + ' ' + right),
-           "' is listed a second time");
+           "' is listed twice");
     }
   }
 }

@@ -407,7 +407,7 @@ std::optional<SentencePieceBpe> sentencepiece_bpe(const Tokenizer& tokenizer) {
   require(model.algorithm == 2 && model.byte_fallback && !model.remove_extra_blanks &&
               !model.normalizes,
           "only SentencePiece models of the kind of Llama's (BPE, unknown characters as bytes, no "
-          "normalisation) have a form in GGUF; this one is ",
+          "normalisation) can be stored in GGUF; this one is ",
           own->algorithm(), model.byte_fallback ? "" : " without bytes",
           model.normalizes || model.remove_extra_blanks ? " and normalises" : "");
   return SentencePieceBpe{model.pieces,       model.dummy_prefix, own->unknown(),

@@ -102,7 +102,7 @@ void SymbolBpe::append_symbols(std::string_view piece, std::vector<TokenId>& sym
     }
     require(model_.missing_unknown.empty(), where_, ": model.unk_token '",
             printable(model_.missing_unknown), "' is not in the vocabulary, but the text has '",
-            printable(bytes), "', which is not, either");
+            printable(bytes), "', which is also not in the vocabulary");
     if (!model_.unknown) continue;
     if (!model_.fuse_unknown) end_unknown();
     unknown = true;

@@ -17,7 +17,7 @@ std::vector<std::string> string_list(const Json& object, const char* key,
                                      const std::string& where) {
   const auto found = object.find(key);
   require(found != object.end() && found->is_array(), where, ": '", key,
-          "' is missing or no list of texts");
+          "' is missing or not a list of strings");
   std::vector<std::string> texts;
   for (const Json& item : *found) {
     require(item.is_string() && !item.get_ref<const std::string&>().empty(), where, ": '", key,

@@ -68,34 +68,33 @@ TEST(ChatTemplate, WhatIsNotSupportedIsRefusedByNameAndLine) {
 TEST(ChatTemplate, NothingTakesForEver) {
   refuses("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
           "steps; it may never end");
-  refuses("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "a macro may call itself for ever");
-  refuses("{{ 'x' * 10000000000 }}", "makes a text of more than");
+  refuses("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "a macro may call itself forever");
+  refuses("{{ 'x' * 10000000000 }}", "the template produces more than");
   refuses(
       "{% set n = namespace(t='x') %}{% for i in range(60) %}{% set n.t = n.t + n.t %}"
       "{% endfor %}{{ n.t }}",
-      "makes a text of more than");
+      "the template produces more than");
   refuses(
       "{% set n = namespace(t='xy') %}{% for i in range(60) %}"
       "{% set n.t = n.t.replace('x', n.t) %}{% endfor %}",
-      "makes a text of more than");
+      "the template produces more than");
   refuses(
       "{% set n = namespace(t=[1]) %}{% for i in range(60) %}{% set n.t = [n.t, n.t] %}"
       "{% endfor %}{{ n.t == [n.t] }}",
       "too many values");
   refuses("{% set n = namespace(t=[]) %}{% for i in range(99) %}{% set n.t = [n.t] %}{% endfor %}",
-          "lists inside each other");
+          "nested lists");
   refuses("{{ [1, 2] * 10000000000 }}", "too many values");
   refuses("{{ range(1000000) | list }}", "range() of more than 100000 numbers");
-  refuses("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}",
-          "inside each other");
-  refuses("{{ 1" + std::string(5000, '+') + "1 }}", "inside each other");
+  refuses("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}", "nested");
+  refuses("{{ 1" + std::string(5000, '+') + "1 }}", "nested");
   refuses(
       "{{ not " + std::string(400, ' ') + "not not 1 }}" + "{{ 1 +" + std::string(2, ' ') + "}}",
       "unexpected");
   std::string tags, sum = "1";
   for (int i = 0; i < 3000; ++i) tags += "{% if 1 %}", sum += " + 1";
-  refuses(tags, "tags inside each other");
-  refuses("{{ " + sum + " }}", "operations inside each other");
+  refuses(tags, "nested tags");
+  refuses("{{ " + sum + " }}", "nested operations");
   expect_error([] { ChatTemplate(std::string(2'000'000, ' '), "model"); },
                "model: the chat template has 2000000 bytes");
 }

@@ -157,7 +157,7 @@ TEST(Pickle, RefusesEveryOtherName) {
   refuse("ctorch\n\n.", "the pickle wants torch.;");
   refuse(bytes({0x80, 4, 0x8c, 2, 'o', 's', 0x8c, 6, 's', 'y', 's', 't', 'e', 'm', 0x93, '.'}),
          "byte 14, opcode STACK_GLOBAL: the pickle wants os.system");
-  refuse(bytes({'N', 'N', 0x93, '.'}), "a name that is no text");
+  refuse(bytes({'N', 'N', 0x93, '.'}), "a name that is not a string");
   refuse("cos\nsystem", "a name without an end");
   refuse("cno line end", "a name without an end");
 }

@@ -116,7 +116,7 @@ TEST(GgufVocabulary, RolesComeBack) {
   EXPECT_EQ(back.unknown, 261);
   EXPECT_THAT(back.ends.value(), testing::UnorderedElementsAre(261, 263, 264));
   roles.ends->push_back(262);
-  expect_error([&] { add_roles(roles, v); }, "GGUF has room for three tokens that end a text");
+  expect_error([&] { add_roles(roles, v); }, "GGUF stores at most three tokens that end a text");
   v.pad_id = 265;
   expect_error([&] { roles_from_gguf(v, tokenizer, "file"); },
                "padding_token_id is 265, outside the vocabulary of 265");
@@ -197,7 +197,7 @@ TEST(GgufVocabulary, BrokenSentencePiecesAreRefused) {
 
 TEST(GgufVocabulary, OtherTokenizersHaveNoFormThere) {
   const auto words = train_word_tokenizer({{"a", 1}}, {});
-  expect_error([&] { gguf_vocabulary(*words); }, "a word tokenizer has no form in GGUF");
+  expect_error([&] { gguf_vocabulary(*words); }, "a word tokenizer cannot be stored in GGUF");
   SentencePieceText lines;
   lines.add("the quick brown fox jumps over the lazy dog", "text");
   const auto unigram = train_sentencepiece(lines, {.vocab_size = 287});

@@ -130,8 +130,7 @@ TEST(HuggingFaceTokenizer, BrokenVocabulariesAreRefused) {
   refused([](Json& f) { f["model"]["merges"][0] = "h x"; },
           "'hx' of 'h x' is not in the vocabulary");
   refused([](Json& f) { f["model"]["merges"] = "h e"; }, "not a list");
-  refused([](Json& f) { f["model"]["merges"][1] = "h e"; },
-          "merge 1: 'h e' is listed a second time");
+  refused([](Json& f) { f["model"]["merges"][1] = "h e"; }, "merge 1: 'h e' is listed twice");
   refused([](Json& f) { f["model"].erase("merges"); }, "missing");
   refused([](Json& f) { f.erase("model"); }, "no object 'model'");
   refused([](Json& f) { f["added_tokens"][0]["id"] = 5; },
@@ -311,7 +310,7 @@ TEST(HuggingFaceTokenizer, BrokenMergesAreRefusedWithTheirLine) {
   expect_error([] { read_merges("h\n"); }, "merges.txt:1: expected two tokens");
   expect_error([] { read_merges("h e\nl l\nh x\n"); },
                "merges.txt:3: 'hx' of 'h x' is not in the vocab");
-  expect_error([] { read_merges("h e\n\nh e\n"); }, "merges.txt:3: 'h e' is listed a second time");
+  expect_error([] { read_merges("h e\n\nh e\n"); }, "merges.txt:3: 'h e' is listed twice");
   expect_error([] { read_merges("h \xff\n"); }, "merges.txt:1: ");
 }
 

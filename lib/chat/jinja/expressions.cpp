@@ -145,7 +145,7 @@ Arguments Interpreter::evaluate_arguments(const Expression& expression, const Sc
                                          [&name = name](const auto& named) {
                                            return named.first == name.text()->text();
                                          });
-      if (twice) refuse("** of a dict with a key that is no name, or a name given twice");
+      if (twice) refuse("** of a dict with a key that is not a name, or a name given twice");
       arguments.named.emplace_back(name.text()->text(), item);
     }
   }
@@ -201,7 +201,7 @@ bool Interpreter::compare(const std::string& name, const Value& a, const Value& 
 
 Value Interpreter::call(const Value& function, Arguments& arguments) {
   const auto* callable = defined(function).callable();
-  if (!callable) refuse("a ", type_name(function), " is called, but is no function");
+  if (!callable) refuse("a ", type_name(function), " is called but is not a function");
   return callable->call(*this, arguments);
 }
 
@@ -209,7 +209,7 @@ Bound::Bound(const Interpreter& interpreter, std::string what, const Arguments& 
              std::initializer_list<std::string_view> names)
     : interpreter_(interpreter), what_(std::move(what)) {
   if (arguments.positional.size() > names.size()) {
-    interpreter_.refuse(what_, " takes not more than ", names.size(), " arguments");
+    interpreter_.refuse(what_, " takes at most ", names.size(), " arguments");
   }
   std::size_t used = 0;
   for (const std::string_view name : names) {

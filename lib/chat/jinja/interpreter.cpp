@@ -54,7 +54,7 @@ void Interpreter::charge(std::int64_t steps) {
 
 void Interpreter::charge_text(std::size_t bytes) {
   if (bytes > most_bytes_) {
-    refuse("the template makes a text of more than ", most_bytes_, " bytes");
+    refuse("the template produces more than ", most_bytes_, " bytes");
   }
   charge(1 + static_cast<std::int64_t>(bytes / 32));
 }
@@ -66,8 +66,8 @@ void Interpreter::raise(const std::string& message) const {
 Value Interpreter::make(Sequence sequence) {
   charge(1 + static_cast<std::int64_t>(sequence.items.size()));
   Value value(std::move(sequence));
-  if (value.depth() > kMostDepth) refuse("more than ", kMostDepth, " lists inside each other");
-  if (value.weight() > kMostWeight) refuse("the template makes a list of too many values");
+  if (value.depth() > kMostDepth) refuse("more than ", kMostDepth, " nested lists");
+  if (value.weight() > kMostWeight) refuse("the template builds a list with too many values");
   return value;
 }
 
@@ -78,8 +78,8 @@ Value Interpreter::make(std::vector<Value> items, SequenceKind kind) {
 Value Interpreter::make(Dict dict) {
   charge(1 + static_cast<std::int64_t>(dict.items.size()));
   Value value(std::move(dict));
-  if (value.depth() > kMostDepth) refuse("more than ", kMostDepth, " dicts inside each other");
-  if (value.weight() > kMostWeight) refuse("the template makes a dict of too many values");
+  if (value.depth() > kMostDepth) refuse("more than ", kMostDepth, " nested dicts");
+  if (value.weight() > kMostWeight) refuse("the template builds a dict with too many values");
   return value;
 }
 
@@ -92,7 +92,7 @@ Value Interpreter::make_namespace(Namespace space) {
 const Value& Interpreter::hashable(const Value& value) const {
   const auto* list = value.sequence();
   if (value.dict() || (list && list->kind == SequenceKind::kList)) {
-    refuse("a ", type_name(value), " is no key of a dict");
+    refuse("a ", type_name(value), " cannot be a key of a dict");
   }
   if (list && list->kind == SequenceKind::kTuple) {
     for (const auto& item : list->items) hashable(item);
@@ -110,7 +110,7 @@ struct Interpreter::Nested {
   explicit Nested(Interpreter& owner) : interpreter(owner) {
     if (++interpreter.nesting_ > kMostNesting) {
       interpreter.refuse("more than ", kMostNesting,
-                         " calls and tags inside each other; a macro may call itself for ever");
+                         " nested calls and tags; a macro may call itself forever");
     }
   }
   ~Nested() { --interpreter.nesting_; }
@@ -240,7 +240,7 @@ void Interpreter::assign(const Target& target, const Value& value, const ScopePt
   const Value* found = scope->find(target.name);
   if (!found || !found->space()) {
     refuse("'", target.name, ".", target.attribute, "' is set, but '", target.name,
-           "' is no namespace");
+           "' is not a namespace");
   }
   if (target.attribute.starts_with('_')) refuse("a namespace has no name that begins with '_'");
   charge(1 + static_cast<std::int64_t>(found->space()->items.size()));
@@ -317,7 +317,7 @@ Value Interpreter::run_macro(const Statement& statement, const ScopePtr& outer,
   if (macro.uses_varargs) {
     scope->set("varargs", make(rest, SequenceKind::kTuple));
   } else if (!rest.empty()) {
-    refuse("macro '", macro.name, "' takes not more than ", macro.parameters.size(), " arguments");
+    refuse("macro '", macro.name, "' takes at most ", macro.parameters.size(), " arguments");
   }
   if (macro.uses_kwargs) {
     Dict named;

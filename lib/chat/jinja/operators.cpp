@@ -17,7 +17,7 @@ constexpr std::int64_t kMostItems = 1'000'000;  // of a list that '*' makes
 std::shared_ptr<const Sequence> Interpreter::iterate(const Value& value) {
   if (const auto* list = value.sequence()) {
     if (list->kind == SequenceKind::kGenerator && std::exchange(list->used, true)) {
-      refuse("a generator is read a second time; put | list behind it");
+      refuse("a generator is read twice; add | list");
     }
     charge(1);
     return value.shared_sequence();
@@ -33,7 +33,7 @@ std::shared_ptr<const Sequence> Interpreter::iterate(const Value& value) {
     charge(std::ssize(dict->items));
     for (const auto& [key, item] : dict->items) items.items.push_back(key);
   } else if (!value.is_undefined()) {
-    refuse("a ", type_name(value), " is no list to go through");
+    refuse("a ", type_name(value), " cannot be iterated");
   }
   return std::make_shared<const Sequence>(std::move(items));
 }
@@ -47,7 +47,7 @@ std::int64_t Interpreter::length(const Value& value) {
   if (const auto* dict = value.dict()) return std::ssize(dict->items);
   const auto* list = value.sequence();
   if (!list || list->kind == SequenceKind::kGenerator) {
-    refuse("a ", type_name(value), " has no length", list ? "; put | list before it" : "");
+    refuse("a ", type_name(value), " has no length", list ? "; add | list before it" : "");
   }
   return std::ssize(list->items);
 }
@@ -131,7 +131,7 @@ Value Interpreter::multiply(const Value& a, const Value& b) {
     const auto& list = *a.sequence();
     if (list.kind > SequenceKind::kTuple) refuse("'*' of a ", type_name(a));
     const auto size = std::ssize(list.items);
-    if (size > 0 && count > kMostItems / size) refuse("'*' makes a list of too many values");
+    if (size > 0 && count > kMostItems / size) refuse("'*' builds a list with too many values");
     charge(size * count);
     std::vector<Value> items;
     for (std::int64_t i = 0; size > 0 && i < count; ++i) {

@@ -76,7 +76,7 @@ ExpressionPtr ExpressionParser::finish(Expression expression) {
   add(expression.spread);
   add(expression.spread_named);
   if (expression.depth > kMostNesting) {
-    tokens_.refuse("more than ", kMostNesting, " operations inside each other");
+    tokens_.refuse("more than ", kMostNesting, " nested operations");
   }
   return std::make_unique<Expression>(std::move(expression));
 }
@@ -88,8 +88,7 @@ bool ExpressionParser::at_operator(std::initializer_list<std::string_view> opera
 
 ExpressionPtr ExpressionParser::parse() {
   const Nested nested(nesting_);
-  if (nesting_ > kMostNesting)
-    tokens_.refuse("more than ", kMostNesting, " brackets inside each other");
+  if (nesting_ > kMostNesting) tokens_.refuse("more than ", kMostNesting, " nested brackets");
   auto value = parse_condition();
   while (tokens_.current().is_name("if")) {
     auto expression = make(Kind::kConditional);
@@ -215,7 +214,7 @@ ExpressionPtr ExpressionParser::parse_power() {
 
 ExpressionPtr ExpressionParser::parse_unary(bool with_filter) {
   const Nested nested(nesting_);
-  if (nesting_ > kMostNesting) tokens_.refuse("too many signs or brackets inside each other");
+  if (nesting_ > kMostNesting) tokens_.refuse("too many signs or nested brackets");
   ExpressionPtr value;
   if (at_operator({"-", "+"})) {
     auto expression = make(Kind::kSign);

@@ -56,8 +56,7 @@ class TagParser {
 
   /// Up to one of these tags, which stays, or to the end of the template.
   Block parse_block(const Names& ends) {
-    if (++blocks_ > kMostBlocks)
-      tokens_.refuse("more than ", kMostBlocks, " tags inside each other");
+    if (++blocks_ > kMostBlocks) tokens_.refuse("more than ", kMostBlocks, " nested tags");
     Block block;
     while (tokens_.current().kind != TokenKind::kEnd && !at_tag(ends)) {
       switch (tokens_.current().kind) {

@@ -108,7 +108,7 @@ TrackedText Interpreter::repr_of(const Value& value) {
   if (!tuple && (!list || list->kind != SequenceKind::kList)) {
     if (value.is_undefined()) return plain("Undefined");
     refuse("a ", type_name(value), " is printed, which is not supported",
-           list ? "; put | list behind it" : "");
+           list ? "; add | list" : "");
   }
   out.append(tuple ? "(" : "[", false);
   for (const auto& item : list->items) {
@@ -144,7 +144,7 @@ class JsonWriter {
     if (const auto* dict = value.dict()) return write_dict(*dict, out, level);
     const auto* list = value.sequence();
     if (!list || list->kind > SequenceKind::kTuple) {
-      interpreter_.refuse("tojson: a ", type_name(value), " has no form in JSON");
+      interpreter_.refuse("tojson: a ", type_name(value), " cannot be written as JSON");
     }
     write_list(*list, out, level);
   }

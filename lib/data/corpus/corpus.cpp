@@ -81,12 +81,12 @@ std::vector<fs::path> shards_of_part(const fs::path& folder, const Json& meta,
   const auto found = meta.find(part);
   require(found != meta.end() && found->is_object() && found->contains("shards") &&
               found->at("shards").is_array(),
-          where, ": no list of shards under '", part, "'");
+          where, ": expected a list of shards under '", part, "'");
   const auto dtype = json_string(meta, "dtype", where);
   std::vector<fs::path> shards;
   std::int64_t tokens = 0;
   for (const auto& name : found->at("shards")) {
-    require(name.is_string(), where, ": a shard's name under '", part, "' is no text");
+    require(name.is_string(), where, ": a shard's name under '", part, "' is not a string");
     const auto info = inspect_shard(folder / name.get<std::string>());
     require(dtype == (info.bytes_per_token == 2 ? "uint16" : "uint32"), info.path.string(),
             ": holds tokens of ", info.bytes_per_token, " bytes but ", where, " says dtype '",
@@ -133,7 +133,7 @@ TokenStream open_shards(const std::vector<fs::path>& shards, const Tokenizer& to
   std::optional<std::string> digest;
   for (const auto& path : shards) {
     require(path.extension() == ".bin", path.string(),
-            ": no token shard (.bin); text and shards cannot be mixed");
+            ": not a token shard (.bin); text and shards cannot be mixed");
     const auto info = inspect_shard(path);
     if (info.tokenizer_sha256.empty()) continue;
     if (!digest) digest = tokenizer_sha256(tokenizer);
@@ -232,7 +232,7 @@ EncodeSummary encode_to_shards(const CorpusOptions& options, const Tokenizer& to
   const auto files = expand_inputs(options.train);
   for (const auto& file : files) {
     require(is_regular(file), file.string(),
-            ": is no regular file; writing shards reads its input twice");
+            ": is not a regular file; writing shards reads its input twice");
   }
   const double fraction = options.validation.empty() ? options.validation_fraction : 0.0;
   const auto text = training_text(options, files);

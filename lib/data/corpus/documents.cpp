@@ -82,7 +82,7 @@ void refuse_binary(std::string_view text, const fs::path& path) {
   refuse_lfs_pointer(text, printable(path.string(), 400));
   const auto nul = text.find('\0');
   require(nul == text.npos, path.string(), ": byte ", nul,
-          " is NUL, so this is no UTF-8 text; a UTF-16 text without a byte order mark becomes one "
+          " is NUL, so this is not UTF-8 text; a UTF-16 text without a byte order mark becomes one "
           "by `iconv -f UTF-16LE -t UTF-8`");
 }
 
@@ -116,7 +116,7 @@ void visit_json_lines(std::string_view rest, const fs::path& path,
   }
   if (broken == 0) return;
   warn_once(concat(printable(path.string(), 400), ":", first_broken,
-                   ": half of a UTF-16 pair (\\ud800 to \\udfff) is no character; ",
+                   ": half of a UTF-16 pair (\\ud800 to \\udfff) is not a character; ",
                    broken == 1 ? "the line is" : concat(broken, " such lines are"), " left out"));
 }
 

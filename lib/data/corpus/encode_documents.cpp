@@ -127,7 +127,7 @@ TextCounts count_text(const TextFiles& text) {
     warned = true;
     log_warning(document.file.string(),
                 document.line > 0 ? concat(":", document.line) : std::string(),
-                ": not UTF-8; its bytes are tokenized as they are");
+                ": not UTF-8; its bytes are tokenized unchanged");
   });
   return counts;
 }

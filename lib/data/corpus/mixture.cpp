@@ -60,7 +60,7 @@ std::vector<std::int64_t> drawn_by(const std::vector<std::uint64_t>& parts, std:
 
 void append(Batch& batch, const Batch& more, const std::string& name) {
   require(batch.rows == 0 || batch.columns == more.columns, "data source ", name, ": windows of ",
-          more.columns, " tokens do not go with others of ", batch.columns);
+          more.columns, " tokens cannot be mixed with windows of ", batch.columns);
   batch.rows += more.rows;
   batch.columns = more.columns;
   const auto add = [](auto& to, const auto& from) {

@@ -45,7 +45,7 @@ class RandomFile {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail_runtime(path_.string(), ": cannot read: ", std::strerror(errno));
       if (got == 0) {
-        fail_runtime(path_.string(), ": the file ends at byte ", at, ", where more tokens were; ",
+        fail_runtime(path_.string(), ": the file ends at byte ", at, ", before the last token; ",
                      kCutShort);
       }
       at += got, to += got, bytes -= got;
@@ -92,7 +92,7 @@ std::string digest_bytes(std::string_view hex) {
 ShardInfo gptkit_shard(const fs::path& path, const RandomFile& file, std::int64_t size) {
   const auto where = path.string();
   require(size >= kHeadBytes + kEndBytes, where, ": ", size,
-          " bytes are less than a shard's head and end; the file was cut short");
+          " bytes are fewer than a shard's header and end mark; the file is truncated");
   std::array<char, kHeadBytes> head;
   std::array<char, kEndBytes> end;
   file.read(0, head.data(), kHeadBytes);
@@ -103,7 +103,7 @@ ShardInfo gptkit_shard(const fs::path& path, const RandomFile& file, std::int64_
   const auto width = number_at<std::int32_t>(head.data(), 12);
   require(width == 2 || width == 4, where, ": ", width, " bytes per token, expected 2 or 4");
   require(std::string_view(end.data() + 8, 8) == kEndMagic, where,
-          ": the end mark is missing; the file was cut short or is damaged");
+          ": the end mark is missing; the file is truncated or damaged");
   const auto tokens = number_at<std::int64_t>(end.data(), 0);
   const std::int64_t bytes = size - kHeadBytes - kEndBytes;
   require(bytes % width == 0 && tokens == bytes / width, where, ": says ", tokens, " tokens of ",
@@ -128,7 +128,7 @@ ShardInfo llmc_shard(const fs::path& path, const std::array<std::int32_t, 256>& 
   const std::int64_t tokens = head[2], bytes = size - kLlmcHeadBytes;
   require(tokens >= 0 && tokens * width == bytes, where, ": the llm.c header says ", tokens,
           " tokens of ", width, " bytes but ", bytes,
-          " bytes follow it; the file is damaged or was cut short");
+          " bytes follow it; the file is damaged or truncated");
   return {path, ShardFormat::kLlmC, width, kLlmcHeadBytes, tokens, 0, {}};
 }
 
@@ -148,7 +148,7 @@ bool looks_like_uint32(const RandomFile& file, std::int64_t size) {
 ShardInfo bare_shard(const fs::path& path, const RandomFile& file, std::int64_t size) {
   const auto where = path.string();
   require(size % 2 == 0, where, ": ", size,
-          " bytes are no whole number of uint16 tokens; the file was cut short or is no shard");
+          " bytes are not a whole number of uint16 tokens; the file is truncated or not a shard");
   const auto meta = path.parent_path() / "meta.json";
   if (is_there(meta)) {
     const auto json = parse_json(read_file(meta), meta.string());
@@ -168,7 +168,7 @@ ShardInfo bare_shard(const fs::path& path, const RandomFile& file, std::int64_t 
 ShardInfo inspect_shard(const fs::path& path) {
   require(is_there(path), path.string(), ": no such file (expected a token shard)");
   require(is_regular(path), path.string(),
-          ": is no regular file; token shards are read at many places");
+          ": is not a regular file; token shards need random access");
   const RandomFile file(path);
   const auto size = static_cast<std::int64_t>(fs::file_size(path));
   require(size > 0, path.string(), ": the token shard is empty");

@@ -347,7 +347,7 @@ std::vector<InstructionRow> read_instructions(const std::filesystem::path& path,
   }
   if (broken > 0) {
     tell(strict,
-         concat(first_broken, ": half of a UTF-16 pair (\\ud800 to \\udfff) is no character; ",
+         concat(first_broken, ": half of a UTF-16 pair (\\ud800 to \\udfff) is not a character; ",
                 broken == 1 ? "the row is" : concat(broken, " such rows are"), " left out"));
   }
   require(number > 0, name, ": no rows");

@@ -24,7 +24,7 @@ std::string member_text(const Json& object, const std::string& key) {
           object.empty() ? "none" : listed_keys(object));
   if (found->is_string()) return found->get<std::string>();
   require(found->is_number() || found->is_boolean(), "'", printable(key, 40),
-          "' is no text, number or boolean");
+          "' is not a string, number or boolean");
   return dump_json(*found);
 }
 
@@ -273,7 +273,7 @@ std::optional<TableEntry> TableReader::next_json_line() {
 void TableReader::fill_from_json(std::string_view json, TableEntry& entry) const {
   entry.half_character = has_lone_surrogate(json);
   if (entry.half_character) {
-    entry.problem = "half of a UTF-16 pair (\\ud800 to \\udfff) is no character";
+    entry.problem = "half of a UTF-16 pair (\\ud800 to \\udfff) is not a character";
     return;
   }
   try {

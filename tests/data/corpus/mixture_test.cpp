@@ -238,7 +238,7 @@ TEST(Mixture, RefusesWeightsThatAreNotPositiveAndWindowsOfSeveralWidths) {
   const MixtureDataset uneven({{"a", windows(4), 1}, {"b", windows(5), 1}}, 1);
   std::vector<std::int64_t> positions(64);
   for (std::size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<std::int64_t>(i);
-  test::expect_error([&] { uneven.collate(positions); }, "do not go with others of");
+  test::expect_error([&] { uneven.collate(positions); }, "cannot be mixed with windows of");
 }
 
 // The published table: its weights add up to 101, and its last column (0.44, 2.9, 1.9, 0.43, 3.4)

@@ -101,7 +101,7 @@ TEST_F(TableReading, ABadRowIsToldByItsNumberAndTheOthersAreRead) {
                    {.columns = kTexts}),
               ElementsAre("|1", HasSubstr("a.jsonl:2: row 1: no key 'text'"),
                           HasSubstr(":3: row 2: no JSON object"), HasSubstr(":4: row 3: JSON"),
-                          HasSubstr("'text' is no text, number or boolean")));
+                          HasSubstr("'text' is not a string, number or boolean")));
   EXPECT_THAT(read("a.json", R"([{"text": "x"}, 5, {"text": "y"}])", {.columns = kTexts}),
               ElementsAre("|x", HasSubstr("a.json: row 1: no JSON object"), "|y"));
 }
