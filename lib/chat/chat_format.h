@@ -51,12 +51,12 @@ class ChatFormat {
   /// White space that the template writes behind the answer is left out.
   Example encode_example(const Conversation& prompt, const std::string& answer) const;
 
-  /// What the template writes behind an answer: its first special token, or else its first word;
-  /// empty: nothing.
+  /// The text that the template writes after an answer: its first special token, or else its first
+  /// word; empty if there is none.
   const std::string& end_of_turn() const { return end_of_turn_; }
 
-  /// The answer alone from generated text: without what opens it, the end of the turn and outer
-  /// white space.
+  /// The answer in generated text: without the opening, the end of the turn and outer white
+  /// space.
   std::string answer_of(std::string_view generated) const;
 
  private:

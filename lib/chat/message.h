@@ -6,7 +6,7 @@
 
 namespace gptkit {
 
-/// One message: its role ("system", "user", "assistant") and what was said.
+/// One message: its role ("system", "user", "assistant") and its text.
 struct Message {
   std::string role, content;
   bool operator==(const Message&) const = default;

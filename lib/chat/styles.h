@@ -17,7 +17,7 @@
 //             first request (Mistral 7B's first form)
 //   plain     the texts on lines of their own
 //
-// Llama's styles strip what is said of outer white space, as theirs do.
+// Llama's styles strip outer white space of messages, as Llama's own templates do.
 
 #include <array>
 #include <string>

@@ -1,7 +1,7 @@
 #pragma once
 // Chat templates: models carry the form of their conversations as a Jinja text, which is run here
 // as transformers runs it (jinja2's ImmutableSandboxedEnvironment with trim_blocks, lstrip_blocks
-// and loop controls). What of Jinja is not supported is refused by name and line.
+// and loop controls). Unsupported parts of Jinja are refused by name and line.
 // https://huggingface.co/docs/transformers/chat_templating
 
 #include <memory>
@@ -16,7 +16,7 @@
 
 namespace gptkit {
 
-/// What a template sees beside the messages. `tools` and `documents` are none.
+/// The inputs of a template beside the messages. `tools` and `documents` are none.
 struct TemplateInputs {
   bool add_generation_prompt = false;
   /// "bos_token", "eos_token" ... and their texts; a role that is not here is undefined.

@@ -37,7 +37,7 @@ class ByteSource {
   /// From here on bytes are kept, so that rewind() leads back to here.
   void mark();
   void rewind() { at_ = mark_; }
-  /// Lets go of what was kept.
+  /// Discards the kept bytes.
   void unmark() { marked_ = false; }
 
   /// Whether the next line can probably be had without waiting for who writes it.

@@ -37,7 +37,7 @@ struct LoaderOptions {
                                      // rank gets equally many, the remainder is left out
 };
 
-/// Where a loader stands: what a checkpoint keeps.
+/// The position of a loader, as a checkpoint stores it.
 struct LoaderState {
   std::int64_t epoch = 0;  // epochs started so far
   std::int64_t batch = 0;  // batches taken from the current one

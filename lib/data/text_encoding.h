@@ -41,7 +41,7 @@ class TextDecoder {
 
   /// Appends the next piece's characters. Half a UTF-16 pair becomes U+FFFD.
   void append(std::string_view bytes, std::string& utf8);
-  /// What is left of a character that was cut off: U+FFFD.
+  /// U+FFFD for an incomplete last character.
   void finish(std::string& utf8);
 
  private:

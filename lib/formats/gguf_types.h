@@ -1,5 +1,5 @@
 #pragma once
-// The types of GGUF's metadata and tensors: what the reader and the writer share.
+// The types of GGUF's metadata and tensors, for the reader and the writer.
 
 #include <array>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #pragma once
 // Python's pickles as far as torch.save needs them for tensors: numbers, texts, tuples, lists,
 // dicts, names from a list of allowed ones and calls of these. Nothing is ever called: a call is a
-// value like the others, and what it means is decided by who reads it. Protocols 2 to 5
+// value like the others; the caller decides what it means. Protocols 2 to 5
 // (https://docs.python.org/3/library/pickletools.html).
 
 #include <cstddef>
@@ -43,7 +43,7 @@ struct PickleValue {
 /// "a text", "a list": for messages.
 std::string_view kind_name(PickleValue::Kind kind);
 
-/// What a pickle may cost, however large it is.
+/// The limits of a pickle, whatever its size.
 struct PickleLimits {
   std::size_t values = std::size_t{1} << 20;  ///< a tensor takes about ten
   std::size_t items = std::size_t{1} << 21;   ///< of all containers together

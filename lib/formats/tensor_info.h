@@ -1,5 +1,5 @@
 #pragma once
-// What every weight format comes down to: a name, a dtype, a shape and where the bytes lie.
+// The common part of all weight formats: name, dtype, shape and position of the bytes.
 
 #include <cstdint>
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace gptkit {
 
-/// What a tensor is, before it has a place in a file.
+/// Name, dtype and shape of a tensor that is not in a file yet.
 struct TensorSpec {
   std::string name;
   DType dtype = DType::kFloat32;

@@ -21,7 +21,7 @@ class WeightFile {
   virtual std::span<const std::byte> bytes(const TensorInfo& tensor) const = 0;
   /// Takes a tensor's bytes out of this process's memory; they are read again when next touched.
   virtual void release(const TensorInfo& /*tensor*/) const {}
-  /// What messages call it.
+  /// The path that messages show.
   virtual const std::filesystem::path& path() const = 0;
 };
 

@@ -19,7 +19,7 @@
 
 namespace gptkit {
 
-/// What a byte-level BPE tokenizer is made of. Plain data: trainers build it, files hold it.
+/// The parts of a byte-level BPE tokenizer. Plain data: trainers build it, files store it.
 struct BpeModel {
   std::vector<std::string> tokens;                  // bytes by id; a special token's text
   std::vector<std::pair<TokenId, TokenId>> merges;  // by rank; a pair makes the token of its bytes
@@ -36,7 +36,7 @@ struct BpeModel {
 
 class BpeTokenizer final : public Tokenizer {
  public:
-  /// Checks the model: each byte of ASCII text has a token, no two tokens are alike, each merge's
+  /// Checks the model: each byte of ASCII text has a token, no two tokens are equal, each merge's
   /// parts and result exist, each role is a token. `where` (a file, usually) opens the error
   /// messages.
   explicit BpeTokenizer(BpeModel model, const std::string& where = "BPE model");
@@ -55,7 +55,7 @@ class BpeTokenizer final : public Tokenizer {
   bool keeps_files() const override { return keeps_whole_tokenizer(files_); }
   void save(const std::filesystem::path& folder) const override;
 
-  /// What save() writes again: the files that the tokenizer was read from.
+  /// The files that the tokenizer was read from; save() writes them unchanged.
   void keep_files(TokenizerFiles files) { files_ = std::move(files); }
   const BpeModel& model() const { return model_; }
 

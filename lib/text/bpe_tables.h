@@ -1,5 +1,5 @@
 #pragma once
-// The look-up tables and the merging inside one pre-token: what BPE spends its time on.
+// The look-up tables and the merges within one pre-token: the hot loop of BPE.
 
 #include <array>
 #include <bit>
@@ -15,7 +15,7 @@
 
 namespace gptkit {
 
-/// What a pair of adjacent tokens becomes, and how early.
+/// The result of merging a pair of adjacent tokens, and its rank.
 struct Merge {
   static constexpr std::uint32_t kNever = ~std::uint32_t{0};
   std::uint32_t rank = kNever;

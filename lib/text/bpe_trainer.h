@@ -47,7 +47,7 @@ class PretokenCounts {
 };
 
 /// Learns the vocabulary. It is smaller than asked for when no pair is left that occurs min_count
-/// times. `progress`, when given, hears the tokens made so far.
+/// times. `progress`, if given, is called with the number of tokens so far.
 BpeModel train_bpe(const PretokenCounts& counts, const BpeTrainingOptions& options,
                    const std::function<void(std::int64_t)>& progress = {});
 

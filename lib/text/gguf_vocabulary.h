@@ -33,11 +33,12 @@ struct GgufVocabulary {
   bool operator==(const GgufVocabulary&) const = default;
 };
 
-/// Fails naming `where` (a file, usually) and what is wrong or not supported.
+/// Fails with `where` (usually a file) and the part that is wrong or not supported.
 std::shared_ptr<const Tokenizer> tokenizer_from_gguf(const GgufVocabulary& vocabulary,
                                                      const std::string& where);
 
-/// What the vocabulary says of its tokens. Fails for an end or a pad token that it does not have.
+/// The roles that the vocabulary gives to tokens. Fails for an end or a pad token that it does not
+/// have.
 TokenRoles roles_from_gguf(const GgufVocabulary& vocabulary, const Tokenizer& tokenizer,
                            const std::string& where);
 

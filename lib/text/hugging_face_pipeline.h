@@ -1,5 +1,5 @@
 #pragma once
-// What stands around the model in a `tokenizer.json`: normalizer, pre_tokenizer, post_processor and
+// The parts around the model in a `tokenizer.json`: normalizer, pre_tokenizer, post_processor and
 // decoder. Of each the published forms that we can follow are known; others are refused by name,
 // for they would change ids.
 

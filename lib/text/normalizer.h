@@ -1,5 +1,5 @@
 #pragma once
-// The `normalizer` of a tokenizer.json: what happens to a text before it is cut. Known are NFC,
+// The `normalizer` of a tokenizer.json, which changes a text before it is split. Known are NFC,
 // NFD, NFKC, NFKD, Lowercase, Strip, Prepend, Replace (of a fixed text) and Sequences of them.
 // https://huggingface.co/docs/tokenizers/api/normalizers
 

@@ -4,7 +4,7 @@
 // Hugging Face's `tokenizers`, from which ids differ for no text:
 //   added tokens (not normalised)  ->  normalizers  ->  added tokens (normalised)
 //   ->  pre_tokenizer  ->  BPE  ->  post_processor (frame())
-// What is neither known nor without effect is refused by file, key and value.
+// Unknown settings that would have an effect are refused with file, key and value.
 // https://huggingface.co/docs/tokenizers/pipeline
 
 #include <filesystem>

@@ -20,7 +20,7 @@ namespace gptkit {
 
 inline constexpr const char* kSentencePieceFile = "tokenizer.model";
 
-/// Ids with a meaning that a model's file does not say.
+/// Special ids that the model file does not name.
 struct SentencePieceRoles {
   TextFrame frame = {};
   std::optional<TokenId> end_of_text = {};  // none: "<|endoftext|>", else the model's own
@@ -29,7 +29,7 @@ struct SentencePieceRoles {
 
 /// Opens a `.model` file. Its structure is checked before the library sees it
 /// (text/sentencepiece_model.h). The files beside it are followed: `added_tokens.json` and
-/// `tokenizer_config.json` add tokens, and name those that stand around a text: the post_processor
+/// `tokenizer_config.json` add tokens, and name the tokens around a text: the post_processor
 /// of a `tokenizer.json`, else `add_bos_token` (Llama's models have it unless it is false) and
 /// `add_eos_token`. `legacy` false is followed, too.
 std::shared_ptr<const Tokenizer> load_sentencepiece(const std::filesystem::path& file);

@@ -24,7 +24,7 @@ struct SentencePiece {
   PieceType type = PieceType::kNormal;
 };
 
-/// What gptkit needs to know of a model.
+/// The parts of a model that gptkit uses.
 struct SentencePieceModel {
   std::vector<SentencePiece> pieces;
   std::int64_t algorithm = 1;  // 1 unigram, 2 bpe, 3 word, 4 char

@@ -1,5 +1,5 @@
 #pragma once
-// Where added tokens stand in a text.
+// Finds added tokens in a text.
 
 #include <algorithm>
 #include <array>

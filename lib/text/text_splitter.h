@@ -14,7 +14,7 @@
 
 namespace gptkit {
 
-/// What becomes of the text between pieces.
+/// How the text between pieces is treated.
 enum class SplitBehavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 
 struct SplitStep {

@@ -34,13 +34,13 @@ struct TokenRoles {
 TokenRoles read_token_roles(const std::filesystem::path& folder, const Json& config,
                             const Tokenizer& tokenizer, std::int64_t vocab_size);
 
-/// The tokens that end what the model writes.
+/// The tokens that end generated text.
 std::vector<TokenId> generation_ends(const TokenRoles& roles, const Tokenizer& tokenizer);
 
 /// Makes `id` one of them.
 void add_generation_end(TokenRoles& roles, const Tokenizer& tokenizer, TokenId id);
 
-/// config.json with the ids of the roles; what it says already stays.
+/// Adds the ids of the roles to config.json; existing keys stay.
 void add_token_ids(const TokenRoles& roles, const Tokenizer& tokenizer, Json& config);
 
 /// The members of generation_config.json.

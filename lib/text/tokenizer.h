@@ -1,5 +1,5 @@
 #pragma once
-// Text <-> token ids, whatever the algorithm. Byte-level tokenizers give back every byte string
+// Text <-> token ids, for every algorithm. Byte-level tokenizers give back every byte string
 // exactly (of a published vocabulary that lacks bytes: all but those); encode and decode are const
 // and may be called from several threads at once.
 
@@ -30,7 +30,7 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   /// Appends the ids of `text`. Never fails on byte-level tokenizers; a word or character
-  /// tokenizer without an unknown token fails naming what it does not know.
+  /// tokenizer without an unknown token fails and names the unknown word.
   virtual void encode_append(std::string_view text, std::vector<TokenId>& ids,
                              SpecialTokens special = SpecialTokens::kAsText) const = 0;
 
@@ -68,12 +68,12 @@ class Tokenizer {
 
 /// The ids of a text as the family feeds it to a model: inside the tokenizer's frame.
 std::vector<TokenId> encode_text(const Tokenizer& tokenizer, std::string_view text);
-/// The same of a text that goes on: without what comes behind it.
+/// The same for the beginning of a text: without the tokens behind it.
 std::vector<TokenId> encode_beginning(const Tokenizer& tokenizer, std::string_view text);
 
 /// Opens `gpt2` (looked up in $GPTKIT_HOME/gpt2), a folder (`tokenizer.json`, or `vocab.json` +
 /// `merges.txt`, or one of our own word/char files, or `tokenizer.model`), or a `.model` file.
-/// Fails saying what was looked for and where.
+/// Fails with the files that it looked for.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& name_or_path);
 
 }  // namespace gptkit

@@ -1,5 +1,5 @@
 #pragma once
-// The files of a tokenizer folder, for what may replace one.
+// The files of a tokenizer folder: a folder with only these may be replaced.
 
 #include "base/owned_folder.h"
 

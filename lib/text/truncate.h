@@ -1,5 +1,5 @@
 #pragma once
-// What becomes of a text with more tokens than a model takes. The tokens that the tokenizer puts
+// Cuts a text that has more tokens than a model accepts. The tokens that the tokenizer puts
 // around every text stay.
 
 #include <algorithm>
@@ -23,7 +23,7 @@ constexpr auto enum_names(Truncate) {
                     std::pair{"refuse", Truncate::kRefuse}};
 }
 
-/// Cuts ids, which stand inside the frame, to max_tokens; whether there was anything to cut.
+/// Cuts ids, which include the frame, to max_tokens. Returns whether anything was cut.
 /// kRefuse leaves them as they are. Where there is no room for the frame, its end is cut, too.
 inline bool truncate(std::vector<TokenId>& ids, std::int64_t max_tokens, Truncate how,
                      const TextFrame& frame = {}) {

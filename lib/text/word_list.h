@@ -1,5 +1,5 @@
 #pragma once
-// A vocabulary that is a list: what the word and the character tokenizer share. Ids are positions;
+// A vocabulary that is a list, for the word and the character tokenizer. Ids are positions;
 // the ordinary tokens come first, sorted by code point (Python's `sorted`), the special ones after.
 //
 // File: one JSON object
@@ -33,7 +33,7 @@ struct WordListOptions {
 
 class WordList {
  public:
-  /// Fails when two tokens are alike; `where` (a file, usually) opens the message.
+  /// Fails if two tokens are equal; `where` (a file, usually) opens the message.
   WordList(std::vector<std::string> tokens, std::vector<std::string> special,
            const std::string& where);
   WordList(WordList&&) = default;  // a copy's ids_ would look into the original

@@ -33,7 +33,7 @@ std::vector<TrackedText> split_from_right(const TrackedText& text,
 std::vector<TrackedText> split_lines(const TrackedText& text, bool keep_ends);
 
 TrackedText lowered(const TrackedText& text);
-/// The other cases know ASCII only: nothing for a text with other letters.
+/// The other cases support ASCII only and return nothing for a text with other letters.
 enum class LetterCase {
   kUpper,
   kTitle,  ///< str.title: every letter that is behind none

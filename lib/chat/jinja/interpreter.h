@@ -41,7 +41,7 @@ class Interpreter {
 
   /// Counts work that was done, of which there is a limit.
   void charge(std::int64_t steps);
-  /// The same for a text of so many bytes that is about to be made.
+  /// The same for a text of this many bytes that is about to be built.
   void charge_text(std::size_t bytes);
   /// Fails with where the template is.
   template <class... Parts>
@@ -59,7 +59,7 @@ class Interpreter {
   /// Python's str() and repr().
   TrackedText text_of(const Value& value);
   TrackedText repr_of(const Value& value);
-  /// What a for would go through.
+  /// The items that a for loop iterates over.
   std::shared_ptr<const Sequence> iterate(const Value& value);
   std::int64_t length(const Value& value);
   bool contains(const Value& container, const Value& item);

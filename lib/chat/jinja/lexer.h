@@ -37,7 +37,7 @@ struct Token {
   bool is_name(std::string_view name) const { return kind == TokenKind::kName && text == name; }
 };
 
-/// The tokens of a template, kEnd last. Fails with "WHERE: line N: ..." on what is no Jinja.
+/// The tokens of a template, kEnd last. Fails with "WHERE: line N: ..." if the text is not Jinja.
 std::vector<Token> tokenize(std::string_view source, const std::string& where);
 
 }  // namespace gptkit::jinja

@@ -47,7 +47,7 @@ struct Expression {
   int depth = 1;  ///< of the tree below
 };
 
-/// What is assigned to: a name, a namespace's attribute, or several of them.
+/// The target of an assignment: a name, a namespace's attribute, or several of them.
 struct Target {
   std::string name = {}, attribute = {};
   std::vector<Target> parts = {};
@@ -95,8 +95,8 @@ struct Statement {
   MacroSyntax macro = {};
 };
 
-/// Parses a template. Fails with "WHERE: line N: ..." on what is no Jinja and, by name, on tags
-/// that are not supported; filters, tests and methods are looked up where they are used.
+/// Parses a template. Fails with "WHERE: line N: ..." if the text is not Jinja and, by name, on
+/// tags that are not supported; filters, tests and methods are looked up where they are used.
 Block parse_template(std::string_view source, const std::string& where);
 
 }  // namespace gptkit::jinja

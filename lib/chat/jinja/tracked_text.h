@@ -21,7 +21,7 @@ class TrackedText {
 
   const std::string& text() const { return text_; }
   std::size_t size() const { return text_.size(); }
-  /// What a person wrote: sorted, disjoint, never empty ranges.
+  /// The ranges that a person wrote: sorted, disjoint, never empty.
   const std::vector<ByteRange>& written() const { return written_; }
   bool is_written(std::size_t at) const { return overlaps_written(at, at + 1); }
   /// Whether a person wrote any byte of [begin, end).

@@ -1,5 +1,5 @@
 #pragma once
-// The values of a chat template: what Python's values are to Jinja. Lists and dictionaries never
+// The values of a chat template, as Python's values are to Jinja. Lists and dictionaries never
 // change once they are made (transformers renders in jinja2's ImmutableSandboxedEnvironment);
 // namespaces do.
 
@@ -82,7 +82,7 @@ class Value {
   bool truth() const;
   /// How many sequences and dictionaries are inside each other.
   int depth() const;
-  /// What it costs to walk through all that it holds.
+  /// The cost of visiting everything that it contains.
   std::int64_t weight() const;
 
  private:
@@ -131,7 +131,7 @@ struct Callable {
   std::function<Value(Interpreter&, Arguments&)> call;
 };
 
-/// What `loop` says inside a for.
+/// The state of `loop` inside a for.
 struct Loop {
   std::shared_ptr<const Sequence> items;
   std::size_t index = 0;

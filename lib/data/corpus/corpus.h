@@ -54,7 +54,7 @@ CorpusTokens load_corpus(const CorpusOptions& options, const Tokenizer& tokenize
 /// The tokens of options.validation alone.
 TokenStream load_validation(const CorpusOptions& options, const Tokenizer& tokenizer);
 
-/// What a filter dropped (to_json of its report): in a folder of shards, and in a run folder.
+/// The report of a filter (to_json): in a folder of shards, and in a run folder.
 inline constexpr const char* kFilterReportFile = "filter-report.json";
 
 struct EncodeSummary {

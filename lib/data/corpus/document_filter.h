@@ -2,7 +2,7 @@
 // Which documents of a text are worth learning from: rules on length, control characters and
 // language, and no document twice (compare GPT-3's appendix A, arXiv:2005.14165, and The Pile,
 // arXiv:2101.00027). Decides document by document in reading order, the same for any number of
-// threads; of alike documents the first that was kept stays. Sources of a mixture share a filter,
+// threads; of near duplicates the first one is kept. Sources of a mixture share a filter,
 // so that the earlier source keeps what both have.
 
 #include <array>

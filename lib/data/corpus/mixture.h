@@ -48,7 +48,7 @@ class MixtureDataset : public Dataset {
   const std::vector<MixtureSource>& sources() const { return sources_; }
   /// The normalised weight of a source.
   double share(std::size_t source) const;
-  /// What stands at a position (>= 0).
+  /// The window at a position (>= 0).
   MixturePick pick(std::int64_t position) const;
   /// How many of the first n windows come from each source; shuffling within the last, incomplete
   /// block can move it by a few.

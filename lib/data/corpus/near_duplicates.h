@@ -28,7 +28,7 @@ std::optional<Signature> minhash(std::string_view text);
 class NearDuplicates {
  public:
   /// Jaccard index, 0.1 to 1, from which documents count as the same. Pairs at exactly the
-  /// threshold are found with at least 98 % probability, more alike ones nearly always.
+  /// threshold are found with at least 98 % probability, more similar ones nearly always.
   explicit NearDuplicates(double threshold);
 
   struct Match {

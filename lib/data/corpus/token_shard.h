@@ -10,7 +10,7 @@
 //       24     32  SHA-256 of the tokenizer (tokenizer_sha256); zeros: unknown
 //       56      8  zeros
 //       64   2n|4n the n tokens
-//      end     16  n (8 bytes), "GPTKEND\n": a file cut short has lost them
+//      end     16  n (8 bytes), "GPTKEND\n": a truncated file lacks them
 //
 // A folder of shards holds `train-00000.bin` ..., `val-00000.bin` ... and, written last,
 // `meta.json`: {"format": "gptkit-tokens", "version", "dtype": "uint16"|"uint32", "vocab_size",
@@ -34,7 +34,7 @@ namespace gptkit {
 
 enum class ShardFormat { kGptkit, kNanoGpt, kLlmC };
 
-/// What the head (and the size) of a shard file says.
+/// The header (and the size) of a shard file.
 struct ShardInfo {
   std::filesystem::path path;
   ShardFormat format = ShardFormat::kGptkit;

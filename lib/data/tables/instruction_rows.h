@@ -27,7 +27,7 @@ struct Turn {
   bool operator==(const Turn&) const = default;
 };
 
-/// What is asked. Only `instruction` is required.
+/// A request. Only `instruction` is required.
 struct PromptFields {
   std::string instruction, input;
   std::optional<std::string> system = {};  // a message may be empty; Alpaca's empty text is none
@@ -41,7 +41,7 @@ struct InstructionRow {
   std::int64_t row = 0;  // in its file, from 0
 };
 
-/// What is left out of a file.
+/// The rows of a file that are left out.
 struct InstructionCounts {
   std::int64_t skipped_empty = 0;   // rows without an answer
   std::int64_t skipped_broken = 0;  // rows with half of a UTF-16 pair, which is no character

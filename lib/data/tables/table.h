@@ -30,7 +30,7 @@ constexpr auto enum_names(TableHeader) {
   }};
 }
 
-/// What stands between the two texts of a row.
+/// The separator between the two texts of a row.
 inline constexpr char kPairSeparator = '\n';
 
 /// How to read a table's columns. A column is a name, or a 0-based number when no header row is
