@@ -5,7 +5,6 @@
 #include <bit>
 #include <cassert>
 #include <cstring>
-#include <ranges>
 #include <tuple>
 #include <utility>
 
@@ -44,11 +43,12 @@ std::size_t rank(DType dtype) {
 }
 
 DType parse_dtype(const std::string& text, const std::string& what) {
+  std::vector<std::string_view> known;
   for (const auto& [code, dtype] : kDTypes) {
     if (code == text) return dtype;
+    known.push_back(code);
   }
-  fail(what, " has the dtype '", printable(text), "'; supported are ",
-       join(std::views::keys(kDTypes)));
+  fail(what, " has the dtype '", printable(text), "'; supported are ", join(known));
 }
 
 /// A whole number that stands as one in the file: 2.0 is not.

@@ -198,10 +198,11 @@ std::vector<TokenId> checked_tokens(const BpeModel& model,
                                     const std::string& where) {
   std::vector<TokenId> ids;
   for (const auto& [text, id] : tokens) {
-    const bool known =
-        std::any_of(model.special.begin(), model.special.end(), [&](TokenId special) {
-          return special == id && model.tokens[static_cast<std::size_t>(special)] == text;
-        });
+    const bool known = std::any_of(model.special.begin(), model.special.end(),
+                                   [&model, &text = text, &id = id](TokenId special) {
+                                     return special == id &&
+                                            model.tokens[static_cast<std::size_t>(special)] == text;
+                                   });
     require(known, where, ": post_processor: '", printable(text), "' with id ", id,
             " is not one of the added tokens");
     ids.push_back(static_cast<TokenId>(id));

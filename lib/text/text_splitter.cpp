@@ -1,7 +1,6 @@
 #include "text/text_splitter.h"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 #include "base/error.h"
@@ -21,11 +20,13 @@ template <class Enum, std::size_t kSize>
 Enum read_name(const Json& json, const char* key, const std::string& where,
                const std::pair<View, Enum> (&names)[kSize], View fallback) {
   const std::string text = json_string(json, key, where, std::string(fallback));
+  std::vector<View> known;
   for (const auto& [name, value] : names) {
     if (text == name) return value;
+    known.push_back(name);
   }
   fail(where, ": ", key, " '", printable(text), "' is not supported; expected one of ",
-       join(std::views::keys(names)));
+       join(known));
 }
 
 SplitBehavior read_behavior(const Json& json, const std::string& where, View fallback) {

@@ -49,7 +49,7 @@ std::vector<std::string> sorted_labels(const std::vector<SourceRow>& rows) {
   return {labels.begin(), labels.end()};
 }
 
-std::vector<LabelledText> to_classes(std::vector<SourceRow> rows,
+std::vector<LabelledText> to_classes(std::vector<SourceRow>&& rows,
                                      const std::vector<std::string>& labels) {
   std::map<std::string, std::int64_t> classes;
   for (std::size_t i = 0; i < labels.size(); ++i) classes[labels[i]] = static_cast<std::int64_t>(i);
