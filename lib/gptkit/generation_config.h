@@ -10,15 +10,15 @@
 namespace gptkit::api {
 
 struct GenerationConfig {
-  std::int64_t max_new_tokens = 100;
-  double temperature = 0.8;       ///< 0 is greedy
+  std::int64_t max_new_tokens = 256;
+  double temperature = 0;         ///< 0 is greedy
   std::int64_t top_k = 50;        ///< sample from the k most likely tokens; 0: from all
   double top_p = 1;               ///< sample from the fewest tokens that reach this probability
   double min_p = 0;               ///< drop tokens less likely than min_p times the likeliest
   double repetition_penalty = 1;  ///< above 1: tokens that occurred become less likely
   std::vector<std::string> stop = {};  ///< texts that end the generation; not part of the result
   bool ignore_end = false;             ///< continue after the token that ends a text
-  std::uint64_t seed = 123;            ///< the same seed gives the same text on one machine
+  std::int64_t seed = 123;             ///< of the draws; the same seed gives the same text
 };
 
 }  // namespace gptkit::api

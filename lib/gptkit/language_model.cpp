@@ -19,14 +19,14 @@ struct LanguageModel::Impl {
 namespace {
 
 gptkit::GenerationConfig inside(const GenerationConfig& config) {
-  return {.sampling = {.temperature = config.temperature,
-                       .top_k = config.top_k,
-                       .top_p = config.top_p,
-                       .min_p = config.min_p,
-                       .repetition_penalty = config.repetition_penalty},
-          .max_new_tokens = config.max_new_tokens,
+  return {.max_new_tokens = config.max_new_tokens,
+          .temperature = config.temperature,
+          .top_k = config.top_k,
+          .top_p = config.top_p,
+          .min_p = config.min_p,
+          .repetition_penalty = config.repetition_penalty,
           .stop = config.stop,
-          .stop_at_end_of_text = !config.ignore_end,
+          .ignore_end = config.ignore_end,
           .seed = config.seed};
 }
 

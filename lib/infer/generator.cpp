@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 #include <utility>
 
 #include "base/error.h"
 #include "base/stop.h"
+#include "infer/sampler.h"
 #include "tensors/finite.h"
 
 namespace gptkit {
@@ -16,6 +18,10 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+uint64_t resolved_seed(const GenerationConfig& config) {
+  return config.seed == -1 ? std::random_device{}() : static_cast<uint64_t>(config.seed);
 }
 
 torch::Tensor ids_tensor(std::span<const TokenId> ids, torch::Device device) {
@@ -107,16 +113,6 @@ const char* to_string(FinishReason reason) {
   return "";
 }
 
-void validate(const GenerationConfig& config) {
-  validate(config.sampling);
-  require(config.max_new_tokens >= 0 && config.max_new_tokens <= int64_t{1} << 31,
-          "max-new-tokens: ", config.max_new_tokens, " is out of range; expected 0 to ",
-          int64_t{1} << 31);
-  for (const auto& stop : config.stop) {
-    require(!stop.empty(), "stop: an empty text would stop everything; leave it out");
-  }
-}
-
 double Generation::tokens_per_second() const {
   const auto decoded =
       static_cast<double>(token_ids.size()) - 1;  // the first comes with the prompt
@@ -142,11 +138,11 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
   require(prompt_tokens > 0, "the prompt is empty; give at least one token of text");
   require(prompt_tokens <= shape.context_length, "the prompt has ", prompt_tokens,
           " tokens and the model's context holds ", shape.context_length,
-          "; shorten it, or cut its beginning with --truncate-prompt");
+          "; shorten it, or cut its beginning with ", Key{"truncate_prompt"});
   torch::InferenceMode inference;
   const auto device = gpt->device();
-  const auto ends = config.stop_at_end_of_text ? generation_ends(model.roles, *model.tokenizer)
-                                               : std::vector<TokenId>();
+  const auto ends =
+      config.ignore_end ? std::vector<TokenId>() : generation_ends(model.roles, *model.tokenizer);
 
   Generation result;
   result.prompt_tokens = prompt_tokens;
@@ -155,7 +151,7 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
       shape.context_length, prompt_tokens + std::min(config.max_new_tokens, shape.context_length));
   KvCache cache(cache_shape(shape), /*batch=*/1, room,
                 torch::TensorOptions(device).dtype(gpt->token_embedding()->weight.dtype()));
-  Sampler sampler(config.sampling, config.seed);
+  Sampler sampler(config, resolved_seed(config));
   TextStream stream(config.stop, on_text);
   PieceDecoder pieces(*model.tokenizer);
   std::vector<TokenId> sequence(prompt.begin(), prompt.end());

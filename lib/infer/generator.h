@@ -4,25 +4,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "infer/sampler.h"
+#include "infer/generation_config.h"
+#include "text/tokenizer.h"
 #include "weights/bundle.h"
 
 namespace gptkit {
-
-struct GenerationConfig {
-  SamplingConfig sampling = {};
-  int64_t max_new_tokens = 200;
-  std::vector<std::string> stop = {};  // texts at which generation ends; they are not part of it
-  bool stop_at_end_of_text = true;
-  uint64_t seed = 123;
-};
-
-/// Fails naming the option that is out of range.
-void validate(const GenerationConfig& config);
 
 enum class FinishReason {
   kLength,   ///< max_new_tokens

@@ -38,24 +38,12 @@ torch::Tensor keep_top_p(const torch::Tensor& logits, double top_p) {
 
 }  // namespace
 
-void validate(const SamplingConfig& c) {
-  require(c.temperature >= 0 && c.temperature <= 1e6, "temperature: ", c.temperature,
-          " is out of range; expected 0 (greedy) to 1e6");
-  require(c.top_k >= 0, "top-k: ", c.top_k, " is out of range; expected 0 (off) or more");
-  require(c.top_p > 0 && c.top_p <= 1, "top-p: ", c.top_p,
-          " is out of range; expected more than 0 and at most 1");
-  require(c.min_p >= 0 && c.min_p <= 1, "min-p: ", c.min_p, " is out of range; expected 0 to 1");
-  require(c.repetition_penalty > 0 && c.repetition_penalty <= 1e6,
-          "repetition-penalty: ", c.repetition_penalty,
-          " is out of range; expected more than 0 (1 is off) and at most 1e6");
-}
-
-Sampler::Sampler(const SamplingConfig& config, uint64_t seed)
+Sampler::Sampler(const GenerationConfig& config, uint64_t seed)
     : config_(config), generator_(at::detail::createCPUGenerator(seed)) {
   validate(config);
 }
 
-torch::Tensor filtered(const torch::Tensor& logits, const SamplingConfig& c) {
+torch::Tensor filtered(const torch::Tensor& logits, const GenerationConfig& c) {
   auto kept = logits;
   if (c.top_k > 0 && c.top_k < kept.size(-1)) {
     const auto weakest = std::get<0>(kept.topk(c.top_k)).select(-1, c.top_k - 1);
@@ -73,9 +61,8 @@ TokenId Sampler::next(const torch::Tensor& logits, std::span<const TokenId> seen
   if (config_.repetition_penalty != 1) {
     values = values.clone();
     penalize_(values, seen, config_.repetition_penalty);
-    require(at::isfinite(values).all().item<bool>(),
-            "repetition-penalty: ", config_.repetition_penalty,
-            " makes the logits overflow; use one nearer to 1");
+    require(at::isfinite(values).all().item<bool>(), Key{"repetition_penalty"}, ": ",
+            config_.repetition_penalty, " makes the logits overflow; use one nearer to 1");
   }
   if (config_.temperature == 0) return static_cast<TokenId>(values.argmax(-1).item<int64_t>());
   const auto probabilities = filtered(values, config_).softmax(-1);

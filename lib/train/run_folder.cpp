@@ -29,9 +29,10 @@ constexpr const char* kFirstLogFile = ".run.log";
 
 /// A resumed run may have other values of these; its result is then another one ...
 const std::set<std::string> kMayChange = {
-    "device",       "epochs",    "max_steps",      "token_budget", "eval_every",
-    "eval_batches", "keep_best", "early_stopping", "prompt",       "max_new_tokens",
-    "temperature",  "top_k",     "spike_factor"};
+    "device",       "epochs",     "max_steps",      "token_budget", "eval_every",
+    "eval_batches", "keep_best",  "early_stopping", "prompt",       "max_new_tokens",
+    "temperature",  "top_k",      "top_p",          "min_p",        "repetition_penalty",
+    "stop",         "ignore_end", "spike_factor"};
 /// ... or, with these, the same.
 const std::set<std::string> kMayChangeFreely = {
     "checkpoint_every", "keep_checkpoints", "tensorboard", "count", "shard_optimizer", "timeout"};
@@ -68,14 +69,14 @@ void require_own_results(const fs::path& run) {
 }
 
 void check_mode(const fs::path& path, RunMode mode, const RunContext& context) {
-  require(!path.empty(), "no run folder; name one with --out");
+  require(!path.empty(), "no run folder; name one with ", Key{"out"});
   std::error_code code;
   const bool is_folder = fs::is_directory(path, code);
   require(is_folder || !fs::exists(path, code), path.string(),
           ": is a file; expected the folder of a run");
   const bool holds = holds_run(path);
   if (mode == RunMode::kResume) {
-    require(holds, path.string(), ": no run to resume; start it without --resume");
+    require(holds, path.string(), ": no run to resume; start it without ", Key{"resume"});
     require_own_results(path);
   }
   if (mode == RunMode::kOverwrite && is_folder) {
@@ -83,12 +84,11 @@ void check_mode(const fs::path& path, RunMode mode, const RunContext& context) {
     require_owned(path, run_folder_files());
   }
   if (mode == RunMode::kNew && is_folder) {
-    require(!holds, path.string(),
-            ": already holds a run; go on with --resume, replace it with --overwrite, or name "
-            "another folder with --out");
+    require(!holds, path.string(), ": already holds a run; go on with ", Key{"resume"},
+            ", replace it with ", Key{"overwrite"}, ", or name another folder with ", Key{"out"});
     const auto foreign = foreign_entries(path, run_folder_files());
     require(foreign.empty(), path.string(), ": holds other files: ", first_three(foreign),
-            "; name a new or empty folder with --out");
+            "; name a new or empty folder with ", Key{"out"});
   }
 }
 
@@ -242,7 +242,7 @@ RunFolder::~RunFolder() {
 std::string RunFolder::resume_command() const {
   if (context_.outer) return context_.outer->resume_command();
   const auto program = context_.program.empty() ? "" : context_.program + " ";
-  return concat(program, "--out ", quoted(path_.string()), " --resume");
+  return concat(program, Key{"out"}, " ", quoted(path_.string()), " ", Key{"resume"});
 }
 
 RunMode RunFolder::mode_of(const fs::path& inner) const {

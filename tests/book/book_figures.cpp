@@ -248,7 +248,8 @@ void published_weights(Table& table, const fs::path& story) {
   table.number("ch 5: GPT-2's training loss", 3.7547486888, train, 4);
   table.number("ch 5: GPT-2's validation loss", 3.5596182346, validation, 4);
   GenerationConfig sampled;
-  sampled.sampling = {.temperature = 1.5, .top_k = 50};
+  sampled.temperature = 1.5;
+  sampled.top_k = 50;
   sampled.max_new_tokens = 25;
   table.text(
       "ch 5: GPT-2, top-k 50, temperature 1.5, seed 123",
@@ -324,7 +325,8 @@ void chapter5_training(Table& table, const fs::path& tokenizer, const fs::path& 
 
   auto model = load_language_model((request.out / "model").string());
   GenerationConfig sampled;
-  sampled.sampling = {.temperature = 1.4, .top_k = 25};
+  sampled.temperature = 1.4;
+  sampled.top_k = 25;
   sampled.max_new_tokens = 15;
   table.text("ch 5: top-k 25, temperature 1.4, seed 123",
              " stand to work on surprise, a one of us had gone with random-",

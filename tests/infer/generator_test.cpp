@@ -57,8 +57,8 @@ TEST(Generate, RefusesAModelWhoseResultsOverflow) {
     std::string said;
     expect_error(
         [&] {
-          generate(model, model.tokenizer->encode("hello"),
-                   {.sampling = {.temperature = temperature}}, [&](std::string_view piece) {
+          generate(model, model.tokenizer->encode("hello"), {.temperature = temperature},
+                   [&](std::string_view piece) {
                      said += piece;
                      return true;
                    });
@@ -72,9 +72,9 @@ TEST(Generate, ARepetitionPenaltyThatOverflowsIsNamed) {
   const auto model = random_model(letters());
   expect_error(
       [&] {
-        generate(model, std::vector<TokenId>{1, 2, 3}, {.sampling = {.repetition_penalty = 1e-44}});
+        generate(model, std::vector<TokenId>{1, 2, 3}, {.repetition_penalty = 1e-44});
       },
-      "repetition-penalty: 1");
+      "`repetition_penalty`: 1");
 }
 
 TEST(Generate, ThroughTheCacheIsWhatOnePassPerTokenGives) {
@@ -92,9 +92,9 @@ TEST(Generate, ThroughTheCacheIsWhatOnePassPerTokenGives) {
       }
     }
     want.erase(want.begin(), want.begin() + static_cast<int64_t>(prompt_tokens));
-    const auto result = generate(
-        model, model.tokenizer->encode(prompt),
-        {.max_new_tokens = static_cast<int64_t>(want.size()), .stop_at_end_of_text = false});
+    const auto result =
+        generate(model, model.tokenizer->encode(prompt),
+                 {.max_new_tokens = static_cast<int64_t>(want.size()), .ignore_end = true});
     EXPECT_EQ(result.token_ids, want) << prompt;
     EXPECT_EQ(result.text, model.tokenizer->decode(want));
     EXPECT_EQ(result.prompt_tokens, static_cast<int64_t>(prompt_tokens));
@@ -105,7 +105,7 @@ TEST(Generate, APromptMayFillTheContextButNotExceedIt) {
   const auto model = random_model(letters(), /*context=*/8);
   const auto generated = [&](size_t prompt_tokens, int64_t most) {
     return generate(model, std::vector<TokenId>(prompt_tokens, 3),
-                    {.max_new_tokens = most, .stop_at_end_of_text = false});
+                    {.max_new_tokens = most, .ignore_end = true});
   };
   for (const auto& [prompt_tokens, room] : {std::pair{1, 8}, std::pair{7, 2}, std::pair{8, 1}}) {
     // The full context predicts one token more, which nothing can follow.
@@ -132,7 +132,7 @@ TEST(Generate, NoneOrOneNewToken) {
   EXPECT_EQ(none.result.finish_reason, FinishReason::kLength);
   EXPECT_EQ(none.pieces.size(), 0u);
   EXPECT_EQ(none.result.tokens_per_second(), 0);
-  const auto one = stream(model, {.max_new_tokens = 1, .stop_at_end_of_text = false});
+  const auto one = stream(model, {.max_new_tokens = 1, .ignore_end = true});
   EXPECT_EQ(one.result.token_ids.size(), 1u);
   EXPECT_EQ(one.result.finish_reason, FinishReason::kLength);
 }
@@ -140,16 +140,16 @@ TEST(Generate, NoneOrOneNewToken) {
 TEST(Generate, AHugeLimitAllocatesNoMoreThanTheContext) {
   const auto model = random_model(letters());
   const auto result = generate(model, std::vector<TokenId>{1},
-                               {.max_new_tokens = int64_t{1} << 31, .stop_at_end_of_text = false});
+                               {.max_new_tokens = int64_t{1} << 31, .ignore_end = true});
   EXPECT_EQ(result.token_ids.size(), 12u);
 }
 
 TEST(Generate, RefusesLimitsAndStopsOutOfRange) {
-  expect_error([] { validate(GenerationConfig{.max_new_tokens = -1}); }, "max-new-tokens: -1");
+  expect_error([] { validate(GenerationConfig{.max_new_tokens = -1}); }, "`max_new_tokens`: -1");
   expect_error([] { validate(GenerationConfig{.max_new_tokens = int64_t{1} << 40}); },
-               "max-new-tokens");
+               "max_new_tokens");
   expect_error([] { validate(GenerationConfig{.stop = {"a", ""}}); }, "stop");
-  expect_error([] { validate(GenerationConfig{.sampling = {.top_k = -1}}); }, "top-k");
+  expect_error([] { validate(GenerationConfig{.top_k = -1}); }, "`top_k`");
 }
 
 TEST(Generate, EndOfTextEndsItAndIsNotPartOfIt) {
@@ -161,7 +161,7 @@ TEST(Generate, EndOfTextEndsItAndIsNotPartOfIt) {
   EXPECT_EQ(ended.result.text, "ab");
   EXPECT_EQ(ended.result.token_ids, bytes_of("ab"));
   EXPECT_EQ(ended.result.finish_reason, FinishReason::kStop);
-  const auto ignored = stream(model, {.max_new_tokens = 5, .stop_at_end_of_text = false});
+  const auto ignored = stream(model, {.max_new_tokens = 5, .ignore_end = true});
   EXPECT_EQ(ignored.result.text, "ab<|endoftext|>cd");
   EXPECT_EQ(ignored.result.finish_reason, FinishReason::kLength);
   // End-of-text in the prompt ends nothing; as the very first new token it does.
@@ -176,7 +176,7 @@ TEST(Generate, ARowOfTheModelWithoutATokenEndsIt) {
   auto script = bytes_of("abcd");
   script[1] = static_cast<TokenId>(tokenizer->vocab_size() + 2);
   const auto model = scripted_model(tokenizer, script, /*extra_vocabulary=*/7);
-  const auto ended = stream(model, {.max_new_tokens = 4, .stop_at_end_of_text = false});
+  const auto ended = stream(model, {.max_new_tokens = 4, .ignore_end = true});
   EXPECT_EQ(ended.result.text, "a");
   EXPECT_EQ(ended.result.finish_reason, FinishReason::kStop);
 }
@@ -276,18 +276,16 @@ TEST(Generate, BytesThatAreNoTextPassThroughWithoutStalling) {
 
 TEST(Generate, RandomBytesAreTheTextOfTheirIds) {
   const auto model = random_model(byte_tokenizer(), /*context=*/40);
-  for (uint64_t seed = 0; seed < 20; ++seed) {
-    const auto out =
-        stream(model, {.sampling = {.temperature = 3}, .max_new_tokens = 40, .seed = seed});
+  for (int64_t seed = 0; seed < 20; ++seed) {
+    const auto out = stream(model, {.max_new_tokens = 40, .temperature = 3, .seed = seed});
     EXPECT_EQ(out.result.text, model.tokenizer->decode(out.result.token_ids));
   }
 }
 
 TEST(Generate, TheSameSeedGivesTheSameText) {
   const auto model = random_model(letters(), /*context=*/40);
-  const auto ids = [&](uint64_t seed) {
-    return generate(model, std::vector<TokenId>{1}, {.sampling = {.temperature = 1}, .seed = seed})
-        .token_ids;
+  const auto ids = [&](int64_t seed) {
+    return generate(model, std::vector<TokenId>{1}, {.temperature = 1, .seed = seed}).token_ids;
   };
   EXPECT_EQ(ids(1), ids(1));
   EXPECT_NE(ids(1), ids(2));

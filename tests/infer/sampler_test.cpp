@@ -17,7 +17,7 @@ using test::expect_error;
 const torch::Tensor kLogits = torch::tensor({1.0, 3.0, 2.0, -1.0, 2.5}, torch::kFloat32);
 
 /// The tokens that survive the filters.
-std::set<int64_t> kept(const torch::Tensor& logits, const SamplingConfig& config) {
+std::set<int64_t> kept(const torch::Tensor& logits, const GenerationConfig& config) {
   const auto filtered_logits = filtered(logits, config);
   std::set<int64_t> tokens;
   for (int64_t i = 0; i < filtered_logits.size(0); ++i) {
@@ -28,7 +28,7 @@ std::set<int64_t> kept(const torch::Tensor& logits, const SamplingConfig& config
   return tokens;
 }
 
-std::vector<TokenId> draws(const SamplingConfig& config, uint64_t seed, int count = 50) {
+std::vector<TokenId> draws(const GenerationConfig& config, uint64_t seed, int count = 50) {
   Sampler sampler(config, seed);
   std::vector<TokenId> tokens;
   for (int i = 0; i < count; ++i) tokens.push_back(sampler.next(kLogits, {}));
@@ -56,7 +56,7 @@ TEST(Sampler, ATinyTemperatureIsGreedyAndALargeOneUniform) {
 }
 
 TEST(Sampler, TheSameSeedGivesTheSameTokens) {
-  const SamplingConfig config{.temperature = 1};
+  const GenerationConfig config{.temperature = 1};
   EXPECT_EQ(draws(config, 5), draws(config, 5));
   EXPECT_NE(draws(config, 5), draws(config, 6));
   const auto before = draws(config, 5);
@@ -114,10 +114,10 @@ TEST(Filters, TheLikeliestTokenAlwaysSurvives) {
     auto logits = torch::randn({size}) * pick(0, 1e-6, 1, 50, 1e30);
     if (random() % 4 == 0)
       logits.slice(0, size / 2 + 1).fill_(-std::numeric_limits<float>::infinity());
-    const SamplingConfig config{.temperature = pick(1e-9, 0.1, 1, 10, 1e6),
-                                .top_k = static_cast<int64_t>(pick(0, 1, 2, 7, 1000)),
-                                .top_p = pick(1e-12, 0.3, 0.999999, 1),
-                                .min_p = pick(0, 1e-12, 0.5, 1)};
+    const GenerationConfig config{.temperature = pick(1e-9, 0.1, 1, 10, 1e6),
+                                  .top_k = static_cast<int64_t>(pick(0, 1, 2, 7, 1000)),
+                                  .top_p = pick(1e-12, 0.3, 0.999999, 1),
+                                  .min_p = pick(0, 1e-12, 0.5, 1)};
     validate(config);
     const auto tokens = kept(logits, config);
     ASSERT_GE(tokens.size(), 1u) << round;
@@ -132,7 +132,7 @@ TEST(Filters, TheLikeliestTokenAlwaysSurvives) {
 TEST(RepetitionPenalty, LowersWhatWasSeenOnceWhateverItsSign) {
   // 3 / 2 and -1 * 2, counted once each, against 2 in the middle.
   const auto logits = torch::tensor({3.0, -1.0, 1.6}, torch::kFloat32);
-  const SamplingConfig twice{.repetition_penalty = 2};
+  const GenerationConfig twice{.repetition_penalty = 2};
   const std::vector<TokenId> seen{0, 0, 0, 1};
   EXPECT_EQ(Sampler(twice, 1).next(logits, seen), 2);
   EXPECT_EQ(Sampler(twice, 1).next(logits, {}), 0) << "nothing seen";
@@ -144,23 +144,23 @@ TEST(RepetitionPenalty, LowersWhatWasSeenOnceWhateverItsSign) {
   EXPECT_EQ(Sampler({.repetition_penalty = 1e6}, 1).next(logits, std::vector<TokenId>{0, 1, 2}), 0);
 }
 
-TEST(SamplingConfig, RefusesValuesOutOfRangeByName) {
+TEST(GenerationConfig, RefusesValuesOutOfRangeByName) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
   for (const double bad : {-1.0, -1e-9, 1e9, nan, infinity}) {
-    expect_error([&] { validate(SamplingConfig{.temperature = bad}); }, "temperature");
+    expect_error([&] { validate(GenerationConfig{.temperature = bad}); }, "temperature");
   }
-  expect_error([] { validate(SamplingConfig{.top_k = -1}); }, "top-k: -1");
+  expect_error([] { validate(GenerationConfig{.top_k = -1}); }, "`top_k`: -1");
   for (const double bad : {0.0, -0.1, 1.5, nan}) {
-    expect_error([&] { validate(SamplingConfig{.top_p = bad}); }, "top-p");
+    expect_error([&] { validate(GenerationConfig{.top_p = bad}); }, "`top_p`");
   }
   for (const double bad : {-0.1, 1.5, nan}) {
-    expect_error([&] { validate(SamplingConfig{.min_p = bad}); }, "min-p");
+    expect_error([&] { validate(GenerationConfig{.min_p = bad}); }, "`min_p`");
   }
   for (const double bad : {0.0, -1.0, 1e9, nan}) {
-    expect_error([&] { validate(SamplingConfig{.repetition_penalty = bad}); },
-                 "repetition-penalty");
-    expect_error([&] { Sampler({.repetition_penalty = bad}, 1); }, "repetition-penalty");
+    expect_error([&] { validate(GenerationConfig{.repetition_penalty = bad}); },
+                 "`repetition_penalty`");
+    expect_error([&] { Sampler({.repetition_penalty = bad}, 1); }, "`repetition_penalty`");
   }
 }
 

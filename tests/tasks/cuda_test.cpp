@@ -234,7 +234,9 @@ TEST_P(CudaFamily, GreedyTextIsTheCpusWithAndWithoutTheCache) {
   const auto cached = generate(gpu, prompt, settings).token_ids;
   EXPECT_EQ(cached, wanted);
   EXPECT_GT(std::set(wanted.begin(), wanted.end()).size(), 5U);
-  settings.sampling = {.temperature = 0.8, .top_k = 20, .top_p = 0.9};
+  settings.temperature = 0.8;
+  settings.top_k = 20;
+  settings.top_p = 0.9;
   EXPECT_EQ(generate(gpu, prompt, settings).token_ids, generate(cpu, prompt, settings).token_ids);
 
   const torch::NoGradGuard no_grad;

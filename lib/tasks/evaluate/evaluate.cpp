@@ -15,10 +15,13 @@ namespace gptkit {
 
 OrderedJson run_perplexity(const PerplexityConfig& config,
                            const std::vector<std::filesystem::path>& files, int threads) {
-  require(!config.model.empty(), "no model; name a folder or gpt2, gpt2-medium ... with --model");
-  require(config.context >= 0, "context: ", config.context, " is out of range; expected 0 or more");
-  require(config.stride >= 0, "stride: ", config.stride, " is out of range; expected 0 or more");
-  require(config.batch_size >= 1, "batch-size: ", config.batch_size,
+  require(!config.model.empty(), "no model; name a folder or gpt2, gpt2-medium ... with ",
+          Key{"model"});
+  require(config.context >= 0, Key{"context"}, ": ", config.context,
+          " is out of range; expected 0 or more");
+  require(config.stride >= 0, Key{"stride"}, ": ", config.stride,
+          " is out of range; expected 0 or more");
+  require(config.batch_size >= 1, Key{"batch_size"}, ": ", config.batch_size,
           " is out of range; expected at least 1");
   const auto device = resolve_device(config.device);
   set_threads(threads);

@@ -9,7 +9,7 @@
 #include "base/config/config.h"
 #include "base/json.h"
 #include "data/tables/table.h"
-#include "tasks/evaluate/few_shot.h"
+#include "tasks/classify/few_shot.h"
 
 namespace gptkit {
 

@@ -24,7 +24,7 @@ std::vector<int64_t> parse_shots(const std::string& text) {
     const auto one = rest.substr(0, rest.find(','));
     int64_t k = -1;
     const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), k);
-    require(error == std::errc() && end == one.data() + one.size() && k >= 0, "shots: '",
+    require(error == std::errc() && end == one.data() + one.size() && k >= 0, Key{"shots"}, ": '",
             printable(one), "' in '", printable(text),
             "' is no number of examples; expected numbers from 0 with commas between, as 0,1,3,5");
     shots.push_back(k);
@@ -78,11 +78,12 @@ OrderedJson evaluate_at(FewShotClassifier& classifier, const std::vector<Labelle
 }
 
 void validate(const FewShotEvaluationConfig& config) {
-  require(!config.model.empty(),
-          "no model; name a folder or smollm2-135m-instruct ... with --model");
-  require(!config.test.empty(), "no test rows; name a labelled file with --test");
-  require(config.rows >= 0, "rows: ", config.rows, " is out of range; expected 0 or more");
-  require(config.few_shot.asked(), "no labels; give --labels spam,ham or --examples FILE");
+  require(!config.model.empty(), "no model; name a folder or smollm2-135m-instruct ... with ",
+          Key{"model"});
+  require(!config.test.empty(), "no test rows; name a labelled file with ", Key{"test"});
+  require(config.rows >= 0, Key{"rows"}, ": ", config.rows, " is out of range; expected 0 or more");
+  require(config.few_shot.asked(), "no labels; give ", Key{"labels"}, " spam,ham or ",
+          Key{"examples"}, " FILE");
 }
 
 }  // namespace

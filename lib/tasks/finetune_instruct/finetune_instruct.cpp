@@ -21,7 +21,7 @@ namespace {
 void write_answer(const LanguageModel& model, const SampleConfig& sample, const std::string& when,
                   const RunFolder& run) {
   if (sample.prompt.empty()) return;
-  const auto text = answer(model, {sample.prompt, ""}, to_generation(sample)).text;
+  const auto text = answer(model, {sample.prompt, ""}, sample.generation).text;
   run.append_sample(concat(when, ": ", sample.prompt, " -> ", text));
   log_info("  ", sample.prompt, " -> ", text);
 }
@@ -70,10 +70,9 @@ class Responses {
   /// Takes over what an interrupted run has answered already.
   Responses(const RunFolder& run, const std::vector<InstructionRow>& rows,
             const ResponsesConfig& config)
-      : run_(run), path_(run.path() / "responses.json") {
+      : run_(run), path_(run.path() / "responses.json"), generation_(config.generation) {
     const auto all = std::ssize(rows);
     const auto count = config.count < 0 ? all : std::min(config.count, all);
-    generation_.max_new_tokens = config.max_new_tokens;
     for (int64_t i = 0; i < count; ++i) {
       const auto& row = rows[static_cast<size_t>(i)];
       rows_.push_back(row.prompt);
@@ -164,7 +163,7 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
   FinetuneInstructConfig config;
   origins = load_config(config, inputs);
   validate(config.train);
-  validate(config.sample);
+  validate_for_one(config.sample.generation, "sample");
   const auto& split = config.data.split;
   require(split.size() >= 2 && split.size() <= 3 && split[0] > 0 && split[1] >= 0 &&
               split[0] + split[1] <= 1,
@@ -177,9 +176,7 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
           " is out of range; expected at least 0 and less than 1");
   require(config.responses.count >= -1, "responses.count: ", config.responses.count,
           " is out of range; expected 0 or more, or -1 for all");
-  require(config.responses.max_new_tokens >= 0,
-          "responses.max_new_tokens: ", config.responses.max_new_tokens,
-          " is out of range; expected 0 or more");
+  validate_for_one(config.responses.generation, "responses");
   return config;
 }
 
@@ -240,8 +237,8 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   const auto request = with_run_folder(wanted, "finetune-instruct");
   ConfigOrigins origins;
   auto config = load_finetune_instruct_config(request.inputs, origins);
-  require(!config.data.train.empty(),
-          "data.train: no instructions; name a file in the config or with --set data.train=FILE");
+  require(!config.data.train.empty(), Key{"data.train"},
+          ": no instructions; set it in the config file or with ", Key{"data.train", "FILE"});
   const auto device = join_ranks(config.device, config.train);
   set_threads(request.threads);
   seed_everything(config.seed);

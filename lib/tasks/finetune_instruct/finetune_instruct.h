@@ -46,13 +46,13 @@ void visit_fields(InstructConfig& c, Visitor&& visit) {
 
 struct ResponsesConfig {
   int64_t count = -1;
-  int64_t max_new_tokens = 256;
+  GenerationConfig generation;  // its fields stand beside it
 };
 
 template <class Visitor>
 void visit_fields(ResponsesConfig& c, Visitor&& visit) {
   visit("count", c.count, "test instructions answered into responses.json; -1: all");
-  visit("max_new_tokens", c.max_new_tokens, "longest answer");
+  visit_fields(c.generation, visit);
 }
 
 struct FinetuneInstructConfig {

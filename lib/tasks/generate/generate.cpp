@@ -18,18 +18,6 @@ namespace gptkit {
 
 namespace {
 
-GenerationConfig generation_config(const GenerateConfig& c) {
-  return {.sampling = {.temperature = c.temperature,
-                       .top_k = c.top_k,
-                       .top_p = c.top_p,
-                       .min_p = c.min_p,
-                       .repetition_penalty = c.repetition_penalty},
-          .max_new_tokens = c.max_new_tokens,
-          .stop = c.stop,
-          .stop_at_end_of_text = !c.ignore_end,
-          .seed = static_cast<uint64_t>(c.seed)};
-}
-
 std::string read_prompt(const GenerateConfig& config) {
   if (config.prompt_file.empty()) return config.prompt;
   if (config.prompt_file.filename() == "-") {
@@ -75,45 +63,41 @@ std::vector<TokenId> encode_plain(const Tokenizer& tokenizer, const GenerateConf
 }  // namespace
 
 void validate(const GenerateConfig& config) {
-  require(!config.model.empty(), "no model; name a folder or gpt2, gpt2-medium ... with --model");
-  require(!config.prompt.empty() || !config.prompt_file.empty(),
-          "no prompt; give --prompt TEXT or --prompt-file FILE");
-  require(config.prompt.empty() || config.prompt_file.empty(),
-          "--prompt and --prompt-file are both given; choose one");
-  require(config.chat || (config.input.empty() && !config.system),
-          "--input and --system are parts of a chat prompt; give --chat too");
-  require(config.num_return_sequences >= 1 && config.num_return_sequences <= 1000,
-          "num-return-sequences: ", config.num_return_sequences,
-          " is out of range; expected 1 to 1000");
-  require(config.seed >= -1, "seed: ", config.seed,
-          " is out of range; expected 0 or more, or -1 for a new one");
-  validate(generation_config(config));
+  require(!config.model.empty(), "no model; name a folder or gpt2, gpt2-medium ... with ",
+          Key{"model"});
+  require(!config.prompt.empty() || !config.prompt_file.empty(), "no prompt; give ", Key{"prompt"},
+          " TEXT or ", Key{"prompt_file"}, " FILE");
+  require(config.prompt.empty() || config.prompt_file.empty(), Key{"prompt"}, " and ",
+          Key{"prompt_file"}, " are both given; choose one");
+  require(config.chat || (config.input.empty() && !config.system), Key{"input"}, " and ",
+          Key{"system"}, " are parts of a chat prompt; give ", Key{"chat"}, " too");
+  validate(config.generation);
 }
 
 void run_generate(const GenerateConfig& wanted, int threads, const GenerateEvents& events) {
   auto config = wanted;
   validate(config);
-  if (config.seed == -1) config.seed = static_cast<int64_t>(std::random_device{}());
+  auto& generation = config.generation;
+  if (generation.seed == -1) generation.seed = static_cast<int64_t>(std::random_device{}());
   const auto device = resolve_device(config.device);
   set_threads(threads);
   const auto prompt = read_prompt(config);
   auto model = load_language_model(config.model.text);
-  warn_of_settings_left_out(model_path(config.model.text), config);
+  warn_of_settings_left_out(model_path(config.model.text), config.generation);
   model.gpt->to(device);
 
   const int64_t context = model.gpt->config().context_length;
-  const int64_t room = std::min(std::max<int64_t>(config.max_new_tokens, 1), context / 2);
+  const int64_t room = std::min(std::max<int64_t>(generation.max_new_tokens, 1), context / 2);
   const auto ids = config.chat ? encode_chat(require_chat(model), config, prompt, context - room)
                                : encode_plain(*model.tokenizer, config, prompt, context - room);
   require(std::ssize(ids) <= context, "the prompt has ", ids.size(),
           " tokens and the model's context holds ", context,
-          "; shorten it, or cut its beginning with --truncate-prompt");
-  auto generation = generation_config(config);
+          "; shorten it, or cut its beginning with ", Key{"truncate_prompt"});
   if (config.chat && !require_chat(model).end_of_turn().empty()) {
     generation.stop.push_back(require_chat(model).end_of_turn());
   }
   watch_stop_signals();
-  for (int64_t i = 0; i < config.num_return_sequences; ++i) {
+  for (int64_t i = 0; i < generation.num_return_sequences; ++i) {
     if (events.on_prompt) events.on_prompt(prompt);
     const auto result = generate(model, ids, generation, events.on_text);
     if (events.on_done) events.on_done(prompt, result);

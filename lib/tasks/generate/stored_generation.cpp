@@ -8,30 +8,30 @@ namespace gptkit {
 
 namespace {
 
-/// A sampling option: what is used, and what is used when nobody says anything.
-struct Option {
+/// A setting: what is used, and what is used when nobody says anything.
+struct Setting {
   const char* key;
-  const char* name;
   double used, usual;
 };
 
-std::vector<Option> options_of(const GenerateConfig& used) {
-  const GenerateConfig usual;
-  std::vector<Option> options = {{"repetition_penalty", "--repetition-penalty",
-                                  used.repetition_penalty, usual.repetition_penalty}};
-  if (used.temperature == 0) return options;  // the rest chooses among tokens by chance
-  options.insert(
-      options.end(),
-      {{"temperature", "--temperature", used.temperature, usual.temperature},
-       {"top_k", "--top-k", static_cast<double>(used.top_k), static_cast<double>(usual.top_k)},
-       {"top_p", "--top-p", used.top_p, usual.top_p},
-       {"min_p", "--min-p", used.min_p, usual.min_p}});
-  return options;
+std::vector<Setting> settings_of(const GenerationConfig& used, bool stored_samples) {
+  const GenerationConfig usual;
+  const bool greedy = used.temperature == 0;
+  std::vector<Setting> settings = {
+      {"repetition_penalty", used.repetition_penalty, usual.repetition_penalty}};
+  if (!greedy || stored_samples) {
+    settings.push_back({"temperature", used.temperature, usual.temperature});
+  }
+  if (greedy) return settings;  // the rest is about draws
+  settings.push_back({"top_k", static_cast<double>(used.top_k), static_cast<double>(usual.top_k)});
+  settings.push_back({"top_p", used.top_p, usual.top_p});
+  settings.push_back({"min_p", used.min_p, usual.min_p});
+  return settings;
 }
 
 }  // namespace
 
-std::string settings_left_out(const Json& stored, const GenerateConfig& used) {
+std::string settings_left_out(const Json& stored, const GenerationConfig& used) {
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
   for (const auto& [key, value] : stored.items()) {
@@ -39,17 +39,20 @@ std::string settings_left_out(const Json& stored, const GenerateConfig& used) {
     const auto problem = rule ? refusal(*rule, value) : std::string();
     if (!problem.empty()) add(problem);
   }
-  for (const auto& [key, name, value, usual] : options_of(used)) {
+  const auto samples = stored.find("do_sample");
+  const bool stored_samples = samples != stored.end() && *samples == true;
+  for (const auto& [key, value, usual] : settings_of(used, stored_samples)) {
     const auto found = stored.find(key);
     if (found == stored.end() || !found->is_number() || value != usual) continue;
     if (const auto wanted = found->get<double>(); wanted != value) {
-      add(concat(key, " ", wanted, " is not used (", value, " is; give ", name, " ", wanted, ")"));
+      add(concat(key, " ", wanted, " is not used (", value, " is; give ", Key{key}, " ", wanted,
+                 ")"));
     }
   }
   return text;
 }
 
-void warn_of_settings_left_out(const fs::path& folder, const GenerateConfig& used) {
+void warn_of_settings_left_out(const fs::path& folder, const GenerationConfig& used) {
   const auto file = folder / "generation_config.json";
   if (!is_there(file)) return;
   constexpr uint64_t kMaxBytes = 4 << 20;

@@ -5,15 +5,15 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "tasks/generate/generate.h"
+#include "infer/generation_config.h"
 
 namespace gptkit {
 
-/// One line: the settings that are not applied, and the sampling options whose stored value is not
-/// the one that generate uses by itself. Empty when there are none.
-std::string settings_left_out(const Json& stored, const GenerateConfig& used);
+/// One line: the settings that are not applied, and the sampling settings whose stored value is
+/// replaced by the default. Empty when there are none.
+std::string settings_left_out(const Json& stored, const GenerationConfig& used);
 
 /// Warns of them, if the folder has such a file.
-void warn_of_settings_left_out(const fs::path& folder, const GenerateConfig& used);
+void warn_of_settings_left_out(const fs::path& folder, const GenerationConfig& used);
 
 }  // namespace gptkit

@@ -119,7 +119,7 @@ PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& o
       "model.attention: bidirectional does not fit pretraining, in which each token predicts the "
       "next one; expected causal");
   validate(config.train);
-  validate(config.sample);
+  validate_for_one(config.sample.generation, "sample");
   validate(config.data);
   return config;
 }
@@ -147,8 +147,8 @@ PretrainSummary run_pretrain(const TaskRequest& wanted) {
   const auto request = with_run_folder(wanted, "pretrain");
   ConfigOrigins origins;
   auto config = load_pretrain_config(request.inputs, origins);
-  require(!config.data.train.empty() || !config.data.sources.empty(),
-          "data.train: no training text; name files in the config or with --set data.train=FILE");
+  require(!config.data.train.empty() || !config.data.sources.empty(), Key{"data.train"},
+          ": no training text; set it in the config file or with ", Key{"data.train", "FILE"});
   const auto device = join_ranks(config.device, config.train);
   set_threads(request.threads);
 

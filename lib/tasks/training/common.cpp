@@ -27,7 +27,7 @@ TaskRequest with_run_folder(TaskRequest request, const std::string& program) {
   if (request.mode == RunMode::kResume && files.empty()) {
     const auto saved = request.out / "config.yaml";
     require(is_there(saved), request.out.string(),
-            ": no run to resume (there is no config.yaml); name the run folder with --out");
+            ": no run to resume (there is no config.yaml); name the run folder with ", Key{"out"});
     files.push_back(saved);
   }
   if (request.mode == RunMode::kResume) {
@@ -37,7 +37,7 @@ TaskRequest with_run_folder(TaskRequest request, const std::string& program) {
       if (own) request.inputs.stored = file;
     }
   }
-  request.program = program;
+  if (request.program.empty()) request.program = program;
   return request;
 }
 
@@ -62,7 +62,7 @@ torch::Device join_ranks(const std::string& device, const TrainConfig& config) {
   const bool share_gpus = ranks.world_size > 1 && device != "cpu" && at::hasCUDA();
   const auto own = share_gpus ? concat("cuda:", ranks.local_rank) : device;
   require(!share_gpus || device == "auto" || device == "cuda", "device ", device, ": ",
-          ranks.world_size, " processes take a GPU each; give --device auto or cpu");
+          ranks.world_size, " processes take a GPU each; give ", Key{"device"}, " auto or cpu");
   const auto resolved = resolve_device(own);
   join_world(std::chrono::seconds(config.timeout), resolved);
   return resolved;
@@ -130,21 +130,6 @@ Metrics evaluate_language_model(GPT& gpt, std::shared_ptr<const Dataset> train,
   return metrics;
 }
 
-GenerationConfig to_generation(const SampleConfig& config) {
-  GenerationConfig generation;
-  generation.sampling = {.temperature = config.temperature, .top_k = config.top_k};
-  generation.max_new_tokens = config.max_new_tokens;
-  return generation;
-}
-
-void validate(const SampleConfig& config) {
-  try {
-    validate(to_generation(config));
-  } catch (const Error& error) {
-    fail("sample: ", error.what());
-  }
-}
-
 void require_room(int64_t prompt_tokens, const LanguageModel& model, const std::string& what) {
   const int64_t context = model.gpt->config().context_length;
   require(prompt_tokens > 0 && prompt_tokens <= context, what, " has ", prompt_tokens,
@@ -154,9 +139,8 @@ void require_room(int64_t prompt_tokens, const LanguageModel& model, const std::
 void write_sample(const LanguageModel& model, const SampleConfig& config, const std::string& when,
                   const RunFolder& run) {
   if (config.prompt.empty()) return;
-  auto text =
-      config.prompt +
-      generate(model, encode_text(*model.tokenizer, config.prompt), to_generation(config)).text;
+  const auto prompt = encode_text(*model.tokenizer, config.prompt);
+  auto text = config.prompt + generate(model, prompt, config.generation).text;
   std::replace(text.begin(), text.end(), '\n', ' ');
   run.append_sample(when + ": " + text);
   log_info("  ", text);

@@ -23,24 +23,17 @@ namespace gptkit {
 /// Text written now and then during training, so that people see the model learn.
 struct SampleConfig {
   std::string prompt;
-  int64_t max_new_tokens = 50;
-  double temperature = 0;
-  int64_t top_k = 0;
   bool every_evaluation = false;
+  GenerationConfig generation;  // its fields stand beside these
 };
 
 template <class Visitor>
 void visit_fields(SampleConfig& c, Visitor&& visit) {
   visit("prompt", c.prompt, "text to continue after each epoch; empty: none");
-  visit("max_new_tokens", c.max_new_tokens, "length of the sample");
-  visit("temperature", c.temperature, "0 is greedy");
-  visit("top_k", c.top_k, "sample from the k most likely tokens; 0: from all");
   visit("every_evaluation", c.every_evaluation, "at every evaluation instead of every epoch");
+  visit_fields(c.generation, visit);
 }
 
-GenerationConfig to_generation(const SampleConfig& config);
-/// Fails for values out of range: before training, not at the first sample.
-void validate(const SampleConfig& config);
 /// Fails unless a prompt of so many tokens fits the model. `what` begins the message.
 void require_room(int64_t prompt_tokens, const LanguageModel& model, const std::string& what);
 

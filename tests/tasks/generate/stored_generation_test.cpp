@@ -7,16 +7,19 @@ namespace gptkit {
 namespace {
 
 TEST(StoredGeneration, NamesWhatIsNotApplied) {
-  const GenerateConfig usual;
-  GenerateConfig greedy, warm;
+  const GenerationConfig usual;
+  GenerationConfig greedy, warm;
   greedy.temperature = 0;
   warm.temperature = 0.7;
   EXPECT_EQ(settings_left_out({{"num_beams", 1}, {"top_k", 50}, {"use_cache", true}}, usual), "");
   EXPECT_THAT(settings_left_out({{"no_repeat_ngram_size", 3}}, usual),
               testing::HasSubstr("no_repeat_ngram_size 3 is not supported; expected 0"));
   EXPECT_EQ(settings_left_out({{"repetition_penalty", 1.3}, {"top_p", 0.9}}, greedy),
-            "repetition_penalty 1.3 is not used (1 is; give --repetition-penalty 1.3)");
-  EXPECT_EQ(settings_left_out({{"temperature", 0.6}}, warm), "");
+            "repetition_penalty 1.3 is not used (1 is; give `repetition_penalty` 1.3)");
+  EXPECT_EQ(settings_left_out({{"temperature", 0.6}}, warm), "") << "somebody chose another one";
+  EXPECT_EQ(settings_left_out({{"do_sample", true}, {"temperature", 0.6}, {"top_p", 0.9}}, greedy),
+            "temperature 0.6 is not used (0 is; give `temperature` 0.6)");
+  EXPECT_EQ(settings_left_out({{"do_sample", false}, {"temperature", 0.6}}, greedy), "");
 }
 
 }  // namespace

@@ -14,17 +14,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
-#include "data/tables/classification.h"
 #include "data/tables/table.h"
-#include "nn/kv_cache.h"
+#include "infer/prompt_cache.h"
+#include "tasks/classify/labelled_rows.h"
 #include "tasks/classify/prediction.h"
 #include "weights/bundle.h"
 
@@ -53,47 +49,6 @@ void visit_fields(FewShotConfig& c, Visitor&& visit) {
   visit("text_name", c.text_name, "what stands before each text of the prompt");
   visit("label_name", c.label_name, "what stands before each label of the prompt");
 }
-
-/// Fails for labels that are fewer than two, empty or given twice.
-void validate_labels(const std::vector<std::string>& labels);
-/// "spam, not spam" as a list; blanks around a label do not count. Nothing of an empty text.
-std::vector<std::string> split_labels(std::string_view given);
-
-struct LabelledRows {
-  std::vector<std::string> labels;
-  std::vector<LabelledText> rows;
-};
-/// The rows with text of a labelled file. Without `labels` those of the file, sorted. Rows that
-/// cannot be read are named and skipped, or with `strict` an error; so is always another label.
-LabelledRows read_labelled_rows(const std::filesystem::path& path, const TableOptions& options,
-                                const std::vector<std::string>& labels, bool strict);
-
-/// `count` examples, evenly from the labels: rounds of one each, in an order drawn anew for each
-/// round. The first k of more examples are those of k, so that accuracies with more and with fewer
-/// compare. Fails when a label has too few rows.
-std::vector<LabelledText> draw_examples(const LabelledRows& from, int64_t count, uint64_t seed);
-
-/// Runs prompts that begin alike: the keys and values of what a prompt has in common with the one
-/// before are used again.
-class PromptCache {
- public:
-  /// `where` the model was opened, for messages.
-  explicit PromptCache(GPT gpt, std::string where = {})
-      : gpt_(std::move(gpt)), where_(std::move(where)) {}
-
-  /// log P(next token) behind each of the last n_last (at least 1) of the ids: (n_last,V), float32.
-  /// Fails when they are not finite.
-  torch::Tensor log_probabilities(std::span<const TokenId> ids, int64_t n_last);
-
-  int64_t tokens_run() const { return tokens_run_; }  ///< so far: what the cache saves is not in it
-
- private:
-  GPT gpt_{nullptr};
-  std::string where_;
-  std::optional<KvCache> cache_;
-  std::vector<TokenId> held_;  // whose keys and values the cache has
-  int64_t tokens_run_ = 0;
-};
 
 class FewShotClassifier {
  public:

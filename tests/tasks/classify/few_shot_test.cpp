@@ -1,4 +1,4 @@
-#include "tasks/evaluate/few_shot.h"
+#include "tasks/classify/few_shot.h"
 
 #include <cmath>
 #include <set>

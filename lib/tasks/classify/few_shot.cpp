@@ -1,20 +1,14 @@
-#include "tasks/evaluate/few_shot.h"
+#include "tasks/classify/few_shot.h"
 
 #include <torch/types.h>
-#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stop.h"
-#include "data/random_order.h"
-#include "tasks/classify/row_stream.h"
 #include "tensors/device.h"
-#include "tensors/finite.h"
 #include "text/unicode.h"
 
 namespace gptkit {
@@ -22,7 +16,6 @@ namespace gptkit {
 namespace {
 
 constexpr const char* kNothing[] = {"N/A", "[MASK]", ""};  // texts that tell no label
-constexpr int64_t kFirstCapacity = 1024;  // tokens; the cache grows to what a prompt needs
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   for (auto at = text.find(from); at != text.npos; at = text.find(from, at + to.size())) {
@@ -35,13 +28,6 @@ std::string on_one_line(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return text;
-}
-
-size_t common_prefix(std::span<const TokenId> a, std::span<const TokenId> b) {
-  const auto n = std::min(a.size(), b.size());
-  return static_cast<size_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
-      a.begin());
 }
 
 double log_sum_exp(const std::vector<double>& scores) {
@@ -64,116 +50,6 @@ std::vector<double> softmax(std::vector<double> scores) {
 }
 
 }  // namespace
-
-void validate_labels(const std::vector<std::string>& labels) {
-  require(labels.size() >= 2, "labels: ", labels.size(), " given (", printable(join(labels)),
-          "); expected at least two, for example --labels spam,ham");
-  std::set<std::string> seen;
-  for (const auto& label : labels) {
-    require(!label.empty(), "labels: one is empty; expected names, for example spam,ham");
-    require(seen.insert(label).second, "labels: '", printable(label), "' is given twice");
-  }
-}
-
-std::vector<std::string> split_labels(std::string_view given) {
-  std::vector<std::string> labels;
-  for (bool more = !given.empty(); more;) {
-    const auto comma = given.find(',');
-    auto label = given.substr(0, comma);
-    label.remove_prefix(std::min(label.find_first_not_of(' '), label.size()));
-    labels.emplace_back(label.substr(0, label.find_last_not_of(' ') + 1));
-    more = comma != given.npos;
-    if (more) given.remove_prefix(comma + 1);
-  }
-  return labels;
-}
-
-LabelledRows read_labelled_rows(const std::filesystem::path& path, const TableOptions& options,
-                                const std::vector<std::string>& labels, bool strict) {
-  const auto named = format_of(path);
-  const auto format = named == TableFormat::kLines ? TableFormat::kTsv : named;
-  RowStream stream(TableReader(path, {.columns = options, .format = format}), {.strict = strict});
-  std::vector<TableRow> rows;
-  for (auto some = stream.next(); !some.empty(); some = stream.next()) {
-    std::move(some.begin(), some.end(), std::back_inserter(rows));
-  }
-  stream.finish();
-  require(!rows.empty(), path.string(), ": no rows");
-
-  LabelledRows result{labels, {}};
-  if (labels.empty()) {
-    std::set<std::string> found;
-    for (const auto& row : rows) found.insert(row.label);
-    require(found.size() <= 1000, path.string(), ": ", found.size(),
-            " different labels; is the label column the right one? See --label-column");
-    result.labels.assign(found.begin(), found.end());
-  }
-  int64_t empty = 0;
-  for (auto& row : rows) {
-    const auto at = std::find(result.labels.begin(), result.labels.end(), row.label);
-    require(at != result.labels.end(), path.string(), row.line > 0 ? concat(":", row.line) : "",
-            ": row ", row.row, " has the label '", printable(row.label), "', expected one of ",
-            printable(join(result.labels)), "; see --labels and --label-column");
-    if (row.text.empty()) {
-      ++empty;
-    } else {
-      result.rows.push_back({std::move(row.text), at - result.labels.begin(), row.row});
-    }
-  }
-  if (empty > 0) log_warning(path.string(), ": ", empty, " row(s) without text are left out");
-  return result;
-}
-
-std::vector<LabelledText> draw_examples(const LabelledRows& from, int64_t count, uint64_t seed) {
-  const auto n_label = std::ssize(from.labels);
-  std::vector<std::vector<const LabelledText*>> members(from.labels.size());
-  for (const auto& row : from.rows) members[static_cast<size_t>(row.label)].push_back(&row);
-  std::vector<std::vector<int64_t>> orders;
-  for (int64_t label = 0; label < n_label; ++label) {
-    const auto n = std::ssize(members[static_cast<size_t>(label)]);
-    orders.push_back(torch_permutation(mixed_seed(seed, static_cast<uint64_t>(label)), n));
-  }
-  std::vector<LabelledText> drawn;
-  for (int64_t round = 0; std::ssize(drawn) < count; ++round) {
-    const auto turns = mixed_seed(seed, static_cast<uint64_t>(n_label + round));
-    for (const auto label : torch_permutation(turns, n_label)) {
-      if (std::ssize(drawn) == count) break;
-      const auto& order = orders[static_cast<size_t>(label)];
-      require(round < std::ssize(order), "examples: ", count, " shots need at least ", round + 1,
-              " rows of each label, but '", from.labels[static_cast<size_t>(label)], "' has ",
-              order.size());
-      const auto member = static_cast<size_t>(order[static_cast<size_t>(round)]);
-      drawn.push_back(*members[static_cast<size_t>(label)][member]);
-    }
-  }
-  return drawn;
-}
-
-torch::Tensor PromptCache::log_probabilities(std::span<const TokenId> ids, int64_t n_last) {
-  torch::InferenceMode inference;
-  const auto n = std::ssize(ids), context = gpt_->config().context_length;
-  require(n_last >= 1 && n_last <= n, "few-shot: ", n_last, " of ", n, " tokens asked for");
-  require(n <= context, "few-shot: a prompt of ", n, " tokens in a context of ", context);
-  if (!cache_ || cache_->max_tokens() < n) {
-    const auto capacity = std::min(context, std::max(kFirstCapacity, 2 * n));
-    cache_.emplace(cache_shape(gpt_->config()), /*batch=*/1, capacity,
-                   gpt_->token_embedding()->weight.options().requires_grad(false));
-    held_.clear();
-  }
-  // What is asked for is run again even if it is held: its outputs are not.
-  const auto shared = std::min(static_cast<int64_t>(common_prefix(held_, ids)), n - n_last);
-  cache_->truncate(shared);
-  held_.resize(static_cast<size_t>(shared));
-  const std::vector<int64_t> fresh(ids.begin() + shared, ids.end());
-  tokens_run_ += std::ssize(fresh);
-  const auto input = torch::tensor(fresh, torch::kInt64).unsqueeze(0).to(gpt_->device());  // (1,T)
-  const auto hidden = gpt_->hidden(input, &*cache_);  // (1,T,C)
-  held_.assign(ids.begin(), ids.end());
-  const auto last = hidden[0].slice(0, hidden.size(1) - n_last);
-  const auto logits = gpt_->logits(last).to(torch::kFloat32).log_softmax(-1);
-  require_finite_results(logits, where_);
-  return logits.to(torch::kCPU).contiguous();
-}
 
 FewShotClassifier::FewShotClassifier(LanguageModel model, const FewShotConfig& config,
                                      LabelledRows shown)
@@ -249,7 +125,7 @@ std::string FewShotClassifier::cut_to_context(const std::string& text) const {
     return text.substr(0, complete_utf8_prefix(std::string_view(text).substr(0, bytes)));
   };
   require(fits("", 0), "few-shot: instruction and labels alone are longer than the model's ",
-          model_.gpt->config().context_length, " tokens; shorten --instruction");
+          model_.gpt->config().context_length, " tokens; shorten ", Key{"instruction"});
   size_t good = 0, bad = text.size();
   while (good + 1 < bad) {
     const size_t middle = good + (bad - good) / 2;
@@ -299,10 +175,10 @@ FewShotClassifier make_few_shot_classifier(const std::string& model, const std::
                                            const TableOptions& columns, bool strict) {
   LabelledRows shown{split_labels(config.labels), {}};
   if (!shown.labels.empty()) validate_labels(shown.labels);
-  require(config.seed >= 0, "seed: ", config.seed, " is out of range; expected 0 or more");
-  require(shots >= 0, "shots: ", shots, " is out of range; expected 0 or more");
-  require(shots == 0 || !config.examples.empty(), "shots: ", shots,
-          " examples need a labelled file; name one with --examples");
+  require(config.seed >= 0, Key{"seed"}, ": ", config.seed, " is out of range; expected 0 or more");
+  require(shots >= 0, Key{"shots"}, ": ", shots, " is out of range; expected 0 or more");
+  require(shots == 0 || !config.examples.empty(), Key{"shots"}, ": ", shots,
+          " examples need a labelled file; name one with ", Key{"examples"});
   if (!config.examples.empty()) {
     auto table = columns;
     table.labelled = true;
@@ -310,7 +186,7 @@ FewShotClassifier make_few_shot_classifier(const std::string& model, const std::
     shown.labels = rows.labels;
     shown.rows = draw_examples(rows, shots, static_cast<uint64_t>(config.seed));
     if (shots == 0)
-      log_info("no example is shown; --shots K shows K of ", config.examples.string());
+      log_info("no example is shown; ", Key{"shots"}, " K shows K of ", config.examples.string());
   }
   const auto where = resolve_device(device);
   auto opened = load_language_model(model);
