@@ -61,7 +61,7 @@ void refuse_lfs_pointer(std::string_view content, const std::string& where) {
           ": this is a git-LFS pointer, not the file itself; fetch it with 'git lfs pull'");
 }
 
-void refuse_placeholder(std::string_view content, const std::string& where) {
+void require_real_file(std::string_view content, const std::string& where) {
   refuse_lfs_pointer(content, where);
   const auto begin = content.find_first_not_of(" \t\r\n");
   const auto text = content.substr(std::min(begin, content.size()));

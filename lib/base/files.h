@@ -64,7 +64,7 @@ bool is_regular(const fs::path& path);
 
 /// Fails when the content is what often stands in the place of a file that was not fetched: a
 /// git-LFS pointer, a web page, the hub's text for a missing file. For files that are neither.
-void refuse_placeholder(std::string_view content, const std::string& where);
+void require_real_file(std::string_view content, const std::string& where);
 /// The same for texts, which may be web pages: git-LFS pointers alone.
 void refuse_lfs_pointer(std::string_view content, const std::string& where);
 

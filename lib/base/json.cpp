@@ -90,7 +90,7 @@ class Builder {
   }
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) {
-    refuse_placeholder(text_, where_);
+    require_real_file(text_, where_);
     check_mapped_files();  // what is gone reads as zeros
     std::string_view what = error.what();
     if (const auto end = what.find("] "); end != what.npos) what.remove_prefix(end + 2);

@@ -60,9 +60,9 @@ void show(const State& shared, std::string_view message) {
 }
 
 void print(std::string_view raw, bool to_terminal) {
+  const std::string message = without_controls(formed(raw));
   State& shared = state();
   const std::scoped_lock lock(shared.mutex);
-  const std::string message = without_controls(shared.form ? shared.form(raw) : std::string(raw));
   if (to_terminal) show(shared, message);
   if (shared.file.empty()) return;
   try {
@@ -91,6 +91,11 @@ std::filesystem::path log_file() {
 void set_message_form(std::function<std::string(std::string_view)> form) {
   const std::scoped_lock lock(state().mutex);
   state().form = std::move(form);
+}
+
+std::string formed(std::string_view message) {
+  const std::scoped_lock lock(state().mutex);
+  return state().form ? state().form(message) : std::string(message);
 }
 
 bool shows_colours(int descriptor) {

@@ -21,6 +21,7 @@ std::filesystem::path log_file();  ///< empty: none
 /// Messages name settings as config keys (Key of base/error.h). From now on every message goes
 /// through `form` first: a program puts the names of its options in their place.
 void set_message_form(std::function<std::string(std::string_view)> form);
+std::string formed(std::string_view message);  ///< for messages that are not logged
 
 /// The one place that decides about colours and redrawn lines: the descriptor is a terminal that
 /// has them (TERM is not `dumb`), and NO_COLOR is unset or empty.

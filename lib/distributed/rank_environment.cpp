@@ -39,8 +39,8 @@ constexpr int64_t kMany = std::numeric_limits<int32_t>::max();
 void read_master(RankEnvironment& ranks) {
   for (const char* name : {"MASTER_ADDR", "MASTER_PORT"}) {
     require(!variable(name).empty(), name, " is not set, but WORLD_SIZE is ", ranks.world_size,
-            "; start the processes with torchrun --no-python or with --nproc, or set it to where "
-            "rank 0 listens");
+            "; start the processes with torchrun or with ", Key{"nproc"},
+            ", or set it to where rank 0 listens");
   }
   ranks.master_addr = variable("MASTER_ADDR");
   ranks.master_port = static_cast<uint16_t>(number("MASTER_PORT", 1, 65535));

@@ -130,7 +130,8 @@ void add_nccl([[maybe_unused]] c10d::ProcessGroup& group, [[maybe_unused]] const
 #else
   fail(
       "several processes on GPUs need LibTorch with NCCL, and nccl.h when gptkit is built; train "
-      "with --device cpu, or in one process");
+      "with ",
+      Key{"device"}, " cpu, or in one process");
 #endif
 }
 

@@ -66,7 +66,7 @@ void World::lost(const std::string& what) {
   broken_ = true;
   const auto fault = connection_->roll->find_fault();
   fail_runtime(fault.empty() ? "the exchange between the ranks failed: " + what : fault,
-               "; this rank ends, too: start again with --resume");
+               "; this rank ends, too: start again with ", Key{"resume"});
 }
 
 void World::announce_failure(const std::string& message) noexcept {

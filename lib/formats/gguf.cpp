@@ -213,7 +213,7 @@ void check_layout(const std::vector<TensorInfo>& tensors, std::uint64_t data_byt
 
 GgufFile::GgufFile(const fs::path& path) : file_(path) {
   const std::string where = printable(path.string(), 400);
-  refuse_placeholder(file_.text(), where);
+  require_real_file(file_.text(), where);
   Cursor in(file_.text(), where);
   const Header header = read_header(in);
   version_ = header.version;

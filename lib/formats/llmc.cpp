@@ -124,7 +124,7 @@ Numbers header_of(const LlmcShape& shape, DType dtype) {
 
 LlmcFile::LlmcFile(const fs::path& path) : file_(path) {
   const std::string where = printable(path.string(), 400);
-  refuse_placeholder(file_.text(), where);
+  require_real_file(file_.text(), where);
   require(file_.size() >= kHeaderBytes, where, ": ", file_.size(),
           " bytes are no checkpoint of llm.c, whose header has ", kHeaderBytes);
   Numbers numbers{};

@@ -115,7 +115,7 @@ void check_layout(const std::vector<TensorInfo>& tensors, std::uint64_t data_byt
 SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
   const std::string where = printable(path.string(), 400);
   const std::string_view text = file_.text();
-  refuse_placeholder(text, where);
+  require_real_file(text, where);
   require(text.size() >= kLengthBytes, where, ": ", text.size(),
           " bytes are no safetensors file; the download may be incomplete");
   std::uint64_t header_bytes = 0;

@@ -293,7 +293,7 @@ struct Index {
 Index read_index(const fs::path& path) {
   const std::string where = printable(path.string(), 400);
   const MappedFile file(path);
-  refuse_placeholder(file.text(), where);
+  require_real_file(file.text(), where);
   Index index;
   std::string last;
   bool first = true;
@@ -353,7 +353,7 @@ TensorFlowCheckpoint::TensorFlowCheckpoint(const fs::path& folder) {
   std::uint64_t end = 0;
   for (std::uint64_t i = 0; i < index.header.shards; ++i) {
     MappedFile file(folder / shard_name(prefix, i, index.header.shards));
-    refuse_placeholder(file.text(), printable(file.path().string(), 400));
+    require_real_file(file.text(), printable(file.path().string(), 400));
     const std::uint64_t bytes = file.size();
     shards_.push_back({std::move(file), end});
     end += bytes;

@@ -409,7 +409,7 @@ class OldReader {
 TorchCheckpoint::TorchCheckpoint(const fs::path& path) : file_(path) {
   const std::string where = printable(path.string(), 400);
   const std::string_view file = file_.text();
-  refuse_placeholder(file, where);
+  require_real_file(file, where);
   const bool zip = ZipArchive::looks_like_one(file);
   require(zip || file.starts_with('\x80'), where,
           ": neither a zip archive nor a pickle, so no file of torch.save");

@@ -23,8 +23,8 @@ torch::Device resolve_device(const std::string& name) {
     require(numbered && error == std::errc() && stop == end && index >= 0, "unknown device '", name,
             "'; expected auto, cpu, cuda or cuda:N");
   }
-  require(has_cuda, "device '", name,
-          "': this LibTorch sees no CUDA device; use --device cpu, or install the CUDA build "
+  require(has_cuda, "device '", name, "': this LibTorch sees no CUDA device; use ", Key{"device"},
+          " cpu, or install the CUDA build "
           "(third_party/setup.sh --cuda) and a driver");
   const auto count = at::detail::getCUDAHooks().deviceCount();
   require(index < count, "device '", name, "': this machine has ", static_cast<int>(count),
@@ -37,8 +37,9 @@ void set_threads(int threads) {
   // OpenMP ends the process when it does not get its threads.
   const int possible = startable_threads(wanted);
   if (possible < wanted) {
-    fail_runtime("only ", possible, " of ", wanted, " threads can be started here; give --threads ",
-                 possible, ", or raise the limit (ulimit -u, a container's limit, memory)");
+    fail_runtime("only ", possible, " of ", wanted, " threads can be started here; give ",
+                 Key{"threads"}, " ", possible,
+                 ", or raise the limit (ulimit -u, a container's limit, memory)");
   }
   at::set_num_threads(wanted);
 }

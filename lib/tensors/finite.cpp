@@ -20,8 +20,8 @@ void require_finite_results(const torch::Tensor& results, const std::string& mod
       model.empty() ? "the model" : printable(model),
       ": its results are NaN or infinite: the weights are finite, but too large to compute "
       "with; they may come from a training that diverged or a wrong conversion, so use an "
-      "earlier checkpoint, convert the model again, or try --precision float32 where lower "
-      "precision is used");
+      "earlier checkpoint, convert the model again, or try ",
+      Key{"precision"}, " float32 where lower precision is used");
 }
 
 }  // namespace gptkit

@@ -383,7 +383,7 @@ std::shared_ptr<const Tokenizer> load_sentencepiece(const fs::path& file) {
   const std::string where = file.string();
   const fs::path folder = file.parent_path();
   std::string bytes = read_file(file, kMaxModelBytes);
-  refuse_placeholder(bytes, where);
+  require_real_file(bytes, where);
   SentencePieceModel model = read_sentencepiece_model(bytes, where);
   const auto added = added_pieces(folder, model, where);
   bytes += piece_bytes(added);

@@ -170,8 +170,8 @@ void TrainStep::check_spike(double loss, const StepPlace& place, const RecentLos
   fail_runtime(to_text(place), ": the loss jumped to ", loss, ", over ", config_.spike_factor,
                " times what is usual (", limit / config_.spike_factor,
                "); the largest gradient is that of ", largest_gradient(optimizer_),
-               "; look at these examples, start again with a lower train.lr, or go on with "
-               "--resume and a larger train.spike_factor (0: no limit)");
+               "; look at these examples, start again with a lower train.lr, or go on with ",
+               Key{"resume"}, " and a larger train.spike_factor (0: no limit)");
 }
 
 double TrainStep::finite_norm(const StepPlace& place) const {

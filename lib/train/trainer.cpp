@@ -255,7 +255,8 @@ class Trainer {
     if (!weight.empty()) {
       fail_runtime("step ", state_.steps_done - 1, ": the weight '", weight,
                    "' is not finite after the update, and no checkpoint of it is saved; start "
-                   "again with a lower train.lr, or go on from the one before with --resume");
+                   "again with a lower train.lr, or go on from the one before with ",
+                   Key{"resume"});
     }
     saved_at_ = state_.steps_done;
     auto moments = gather_moments(world_, step_.optimizer());

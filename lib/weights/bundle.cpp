@@ -128,9 +128,9 @@ void set_chat_template(LanguageModel& model, const std::string& jinja, const std
 const ChatFormat& require_chat(const LanguageModel& model) {
   if (model.chat) return *model.chat;
   require(model.chat_problem.empty(), model.chat_problem);
-  fail(
-      "this model was never finetuned to chat; leave --chat out, finetune it with "
-      "finetune-instruct, or name a model with a chat template");
+  fail("this model was never finetuned to chat; leave ", Key{"chat"},
+       " out, finetune it with "
+       "finetune-instruct, or name a model with a chat template");
 }
 
 }  // namespace gptkit

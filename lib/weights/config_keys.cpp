@@ -51,7 +51,7 @@ constexpr KeyRule kGeneration[] = {
     {"watermarking_config", kRefused},
     {"min_length", kRefused, {}, "[0]"},
     {"min_new_tokens", kRefused, {}, "[0]"},
-    {"stop_strings", kRefused, "give --stop", "[[]]"},
+    {"stop_strings", kRefused, "give `stop`", "[[]]"},
     {"token_healing", kRefused, {}, "[false]"},
     // What changes nothing.
     {"decoder_start_token_id", kHarmless, "of encoder-decoder models"},

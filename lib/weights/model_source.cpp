@@ -254,7 +254,7 @@ FileKind kind_of(const fs::path& path) {
   if (text.starts_with(kZip) || text.starts_with(kPickle)) return FileKind::kTorch;
   if (text.size() > 8 && text[8] == '{') return FileKind::kSafetensors;
   if (is_llmc(text)) return FileKind::kLlmc;
-  refuse_placeholder(text, printable(path.string(), 400));
+  require_real_file(text, printable(path.string(), 400));
   fail(path.string(),
        ": not a weight file; expected GGUF, safetensors, PyTorch's .bin or .pth, or llm.c's .bin");
 }

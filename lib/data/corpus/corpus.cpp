@@ -147,8 +147,9 @@ TokenStream open_shards(const std::vector<fs::path>& shards, const Tokenizer& to
 
 CorpusTokens load_shards(const CorpusOptions& options, const Tokenizer& tokenizer) {
   require(!options.filter, options.train.front().string(),
-          ": token shards cannot be filtered; filter the text when encoding it (tokenize encode "
-          "--filter) or leave out data.filter");
+          ": token shards cannot be filtered; filter the text when encoding it (tokenize encode) "
+          "or leave out ",
+          Key{"data.filter"});
   const auto list = list_shards(options.train);
   CorpusTokens corpus;
   corpus.train = open_shards(list.shards, tokenizer);

@@ -156,10 +156,10 @@ ShardInfo bare_shard(const fs::path& path, const RandomFile& file, std::int64_t 
     require(dtype == "uint16", where, ": a bare file is read as uint16 tokens but ", meta.string(),
             " says dtype '", dtype, "'");
   }
-  require(
-      !looks_like_uint32(file, size), where,
-      ": every second uint16 is 0, so these are uint32 tokens without a header; write them with "
-      "`tokenize encode --out` or as uint16");
+  require(!looks_like_uint32(file, size), where,
+          ": every second uint16 is 0, so these are uint32 tokens without a header; let tokenize "
+          "encode write "
+          "them, or write uint16");
   return {path, ShardFormat::kNanoGpt, 2, 0, size / 2, 0, {}};
 }
 

@@ -15,7 +15,7 @@
 #include "data/tables/table_reader.h"
 #include "tasks/classify/explain.h"
 #include "tasks/classify/prediction.h"
-#include "tasks/evaluate/few_shot.h"
+#include "tasks/classify/few_shot.h"
 #include "tensors/precision.h"
 #include "weights/bundle.h"
 
@@ -91,18 +91,18 @@ struct ClassifyConfig {
 
 template <class Visitor>
 void visit_fields(ClassifyConfig& c, Visitor&& visit) {
-  visit("model", c.model, "a classifier's folder; with --labels or --examples a language model");
+  visit("model", c.model, "a classifier's folder; with `labels` or `examples` a language model");
   visit("input", c.input, ".tsv, .csv, .jsonl, .json, or any other file: a text a line");
   visit("format", c.format, "of the input: auto (by its name), lines, tsv, csv, jsonl or json");
   visit("evaluate", c.evaluate, "compare with the input's labels: accuracy, precision, recall, F1");
   visit("strict", c.strict, "a row that cannot be read ends the program; else it is skipped");
   visit("text_column", c.text_column,
         "name or number; empty: text, else the second, else the only");
-  visit("label_column", c.label_column, "with --evaluate; empty: label, else the first");
+  visit("label_column", c.label_column, "with `evaluate`; empty: label, else the first");
   visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
   visit("header", c.header, "auto (as in training), none (false) or first_row (true)");
   visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
-  visit("positive", c.positive, "of two labels the one that --threshold is about");
+  visit("positive", c.positive, "of two labels the one that `threshold` is about");
   visit("threshold", c.threshold,
         "the positive label from this probability on; of a multi-label model every label");
   visit("thresholds", c.thresholds,

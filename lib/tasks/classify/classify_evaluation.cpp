@@ -51,7 +51,7 @@ class OfAnyKind : public Evaluation {
     const auto found = std::find(labels_.begin(), labels_.end(), label);
     require(found != labels_.end(), place(row), ": label '", printable(label),
             "' is not one of the classifier's (", printable(labels_.front()), " ... ",
-            printable(labels_.back()), "); is it another column? See --label-column");
+            printable(labels_.back()), "); is it another column? See ", Key{"label_column"});
     return found - labels_.begin();
   }
 
@@ -122,7 +122,7 @@ class Regression final : public OfAnyKind {
     const auto fields = fields_of(row.label, place(row));
     require(fields.size() == labels_.size(), place(row), ": the label column has ", fields.size(),
             " values ('", printable(row.label), "'), but this regression gives ", labels_.size(),
-            "; is it another column? See --label-column");
+            "; is it another column? See ", Key{"label_column"});
     std::vector<double> values;
     for (const auto& field : fields) {
       double value = 0;
@@ -130,7 +130,7 @@ class Regression final : public OfAnyKind {
       require(
           end.ec == std::errc() && end.ptr == field.data() + field.size() && std::isfinite(value),
           place(row), ": label '", printable(field),
-          "' is not a number, but this model is a regression; see --label-column");
+          "' is not a number, but this model is a regression; see ", Key{"label_column"});
       values.push_back(value);
     }
     return values;

@@ -271,29 +271,30 @@ class EvaluationSink : public Sink {
 };
 
 void validate(const ClassifyConfig& config, const ClassifyRequest& request) {
-  require(!config.model.empty(), "no model; name a classifier's folder with --model");
-  require(request.texts.empty() || config.input.empty(),
-          "texts and --input are both given; choose one of them");
-  require(!config.evaluate || !config.input.empty(),
-          "--evaluate needs a labelled file: --input FILE");
-  require(config.batch_size >= 1, "batch-size: ", config.batch_size,
+  require(!config.model.empty(), "no model; name a classifier's folder with ", Key{"model"});
+  require(request.texts.empty() || config.input.empty(), "texts and ", Key{"input"},
+          " are both given; choose one of them");
+  require(!config.evaluate || !config.input.empty(), Key{"evaluate"},
+          " needs a labelled file: ", Key{"input"}, " FILE");
+  require(config.batch_size >= 1, Key{"batch_size"}, ": ", config.batch_size,
           " is out of range; expected at least 1");
   require(std::isfinite(config.threshold) && config.threshold >= 0 && config.threshold <= 1,
-          "threshold: ", config.threshold, " is out of range; expected 0 to 1");
-  require(config.html.empty() || config.explain, "--html shows explanations; give --explain too");
+          Key{"threshold"}, ": ", config.threshold, " is out of range; expected 0 to 1");
+  require(config.html.empty() || config.explain, Key{"html"}, " shows explanations; give ",
+          Key{"explain"}, " too");
   const auto folder = config.html.parent_path();
   std::error_code ignored;
-  require(folder.empty() || std::filesystem::is_directory(folder, ignored), "--html: the folder '",
-          folder.string(), "' does not exist; make it, or name another file");
-  require(!config.explain || !config.evaluate,
-          "--explain and --evaluate are both given; choose one of them");
-  require(!config.explain || !config.few_shot.asked(),
-          "--explain is for finetuned classifiers, not for --labels and --examples");
-  require(config.shots == 0 || config.few_shot.asked(),
-          "--shots needs the labelled file that the examples come from: --examples FILE");
-  require(!config.evaluate || config.format != TableFormat::kLines, config.input.string(),
-          ": --evaluate needs labels, and lines have none; expected --format tsv, csv, jsonl or "
-          "json");
+  require(folder.empty() || std::filesystem::is_directory(folder, ignored), Key{"html"},
+          ": the folder '", folder.string(), "' does not exist; make it, or name another file");
+  require(!config.explain || !config.evaluate, Key{"explain"}, " and ", Key{"evaluate"},
+          " are both given; choose one of them");
+  require(!config.explain || !config.few_shot.asked(), Key{"explain"},
+          " is for finetuned classifiers, not for ", Key{"labels"}, " and ", Key{"examples"});
+  require(config.shots == 0 || config.few_shot.asked(), Key{"shots"},
+          " needs the labelled file that the examples come from: ", Key{"examples"}, " FILE");
+  require(!config.evaluate || config.format != TableFormat::kLines, config.input.string(), ": ",
+          Key{"evaluate"}, " needs labels, and lines have none; expected ", Key{"format"},
+          " tsv, csv, jsonl or json");
 }
 
 /// Labelled rows in a file of any other name are tab-separated, as in training.
@@ -389,8 +390,8 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
   const auto* classifier = labeller->classifier();
   const bool pairs = classifier && classifier->pairs, paired = !config.pair_column.empty();
   require(!stream || !pairs || paired, config.model.text,
-          ": it was trained on pairs of texts; name the second one's column with "
-          "--pair-column");
+          ": it was trained on pairs of texts; name the second one's column with ",
+          Key{"pair_column"});
   const Decision decision(config, labeller->labels(), labeller->problem_type());
   std::unique_ptr<Sink> sink;
   if (config.evaluate) {

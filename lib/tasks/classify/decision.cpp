@@ -44,23 +44,24 @@ Decision::Decision(const ClassifyConfig& config, const std::vector<std::string>&
   const bool plain = config.threshold == ClassifyConfig{}.threshold;
   require(type != ProblemType::kRegression ||
               (plain && config.positive.empty() && config.thresholds.empty()),
-          "--positive and --threshold choose labels by their probabilities, but this model is a "
-          "regression: it gives values");
-  require(type == ProblemType::kMultiLabel || config.thresholds.empty(),
-          "--thresholds is for multi-label models; this one gives each text one label. See "
-          "--positive and --threshold");
+          Key{"positive"}, " and ", Key{"threshold"},
+          " choose labels by their probabilities, but this model is a regression: it gives values");
+  require(type == ProblemType::kMultiLabel || config.thresholds.empty(), Key{"thresholds"},
+          " is for multi-label models; this one gives each text one label. See ", Key{"positive"},
+          " and ", Key{"threshold"});
   if (type == ProblemType::kMultiLabel) {
-    require(config.positive.empty(),
-            "--positive is for models that choose between two labels; this model's labels are "
-            "independent. Set a threshold for one of them with --thresholds LABEL=PROBABILITY");
+    require(config.positive.empty(), Key{"positive"},
+            " is for models that choose between two labels; this model's labels are independent. "
+            "Set a threshold for one of them with ",
+            Key{"thresholds"}, " LABEL=PROBABILITY");
     for (const auto& setting : config.thresholds) set_threshold(setting, labels, least_);
     return;
   }
-  require(!config.positive.empty() || plain,
-          "--threshold needs the label that it is about: --positive LABEL");
+  require(!config.positive.empty() || plain, Key{"threshold"},
+          " needs the label that it is about: ", Key{"positive"}, " LABEL");
   if (config.positive.empty()) return;
-  require(labels.size() == 2,
-          "--positive and --threshold choose between two labels; this model has ", labels.size());
+  require(labels.size() == 2, Key{"positive"}, " and ", Key{"threshold"},
+          " choose between two labels; this model has ", labels.size());
   positive_ = static_cast<int64_t>(label_index(config.positive, labels, "positive"));
 }
 

@@ -73,11 +73,12 @@ const std::filesystem::path& checked(const std::filesystem::path& path) {
   std::error_code code;
   if (!fs::is_regular_file(path, code) || fs::file_size(path, code) == 0) return path;
   const MappedFile file(path);
-  require(file.text().starts_with("<!doctype html>") &&
-              file.text().find(kHeadline) != std::string_view::npos,
-          path.string(),
-          ": is another file than a page of explanations, and is not replaced; name "
-          "a new file with --html");
+  require(
+      file.text().starts_with("<!doctype html>") &&
+          file.text().find(kHeadline) != std::string_view::npos,
+      path.string(),
+      ": is another file than a page of explanations, and is not replaced; name a new file with ",
+      Key{"html"});
   return path;
 }
 

@@ -127,7 +127,7 @@ void check_out(const ConvertConfig& config, const ModelSource& source, const fs:
   require_replaceable_place(out, inputs_of(source));
   const bool empty_folder = fs::is_directory(out) && fs::is_empty(out);
   require(config.overwrite || empty_folder, out.string(),
-          ": exists already; choose another name or give --overwrite");
+          ": exists already; choose another name or give ", Key{"overwrite"});
 }
 
 /// --overwrite replaces a model, and no other file.

@@ -425,8 +425,9 @@ void refuse_lone_fold(const TaskRequest& request) {
   std::error_code ignored;
   const auto all = fs::weakly_canonical(request.out, ignored).parent_path();
   const bool lone = request.mode == RunMode::kResume && fs::exists(request.out / "metrics.jsonl");
-  require(!lone, request.out.string(), ": is one fold of several; go on with all of them: --out ",
-          all.string(), " --resume");
+  require(!lone, request.out.string(),
+          ": is one fold of several; go on with all of them: ", Key{"out"}, " ", all.string(), " ",
+          Key{"resume"});
 }
 
 /// Tested on each fold in turn, in <out>/fold-1 ...; a resumed run keeps the folds that are done.
@@ -478,8 +479,8 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted) {
   const auto request = with_run_folder(wanted, "finetune-classify");
   ConfigOrigins origins;
   auto config = load_finetune_classify_config(request.inputs, origins);
-  require(!config.data.train.empty(),
-          "data.train: no labelled file; name one in the config or with --set data.train=FILE");
+  require(!config.data.train.empty(), Key{"data.train"},
+          ": no labelled file; set it in the config file or with ", Key{"data.train", "FILE"});
   const auto device = join_ranks(config.device, config.train);
   set_threads(request.threads);
   seed_everything(config.seed);

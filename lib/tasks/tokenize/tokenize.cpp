@@ -209,7 +209,8 @@ void check_free(const TokenizerTraining& training, const std::vector<fs::path>& 
   require_replaceable_place(folder, inputs);
   require_owned(folder, tokenizer_folder());
   require(training.overwrite || fs::is_empty(folder), folder.string(),
-          ": holds a tokenizer already; replace it with --overwrite, or name another folder");
+          ": holds a tokenizer already; replace it with ", Key{"overwrite"},
+          ", or name another folder");
 }
 
 void save_tokenizer(const Tokenizer& tokenizer, const fs::path& folder, bool overwrite) {
@@ -232,10 +233,10 @@ std::shared_ptr<const Tokenizer> learn(const std::vector<fs::path>& files,
                                        const TokenizerTraining& training) {
   const std::string& algorithm = training.algorithm;
   if (algorithm == "word" || algorithm == "char") return train_listed(files, training);
-  require(training.vocab_size.has_value(), "algorithm ", algorithm,
-          " needs a vocabulary size, --vocab-size N");
-  require(!training.unknown, "algorithm ", algorithm,
-          " knows every byte: --unknown and --no-unknown are for word and char");
+  require(training.vocab_size.has_value(), "algorithm ", algorithm, " needs a vocabulary size, ",
+          Key{"vocab_size"}, " N");
+  require(!training.unknown, "algorithm ", algorithm, " knows every byte: ", Key{"unknown"},
+          " is for word and char");
   if (algorithm == "bpe") return train_byte_level(files, training);
   if (algorithm == "unigram") return train_pieces(files, training);
   fail("unknown algorithm '", algorithm, "'; expected bpe, unigram, word or char");
@@ -244,11 +245,12 @@ std::shared_ptr<const Tokenizer> learn(const std::vector<fs::path>& files,
 }  // namespace
 
 std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& training) {
-  require(!training.algorithm.empty(), "missing --algorithm: bpe, unigram, word or char");
+  require(!training.algorithm.empty(), "missing ", Key{"algorithm"},
+          ": bpe, unigram, word or char");
   require(!training.vocab_size || (*training.vocab_size >= 1 && *training.vocab_size <= 1 << 24),
-          "--vocab-size: ", training.vocab_size.value_or(0), " is out of range; expected 1 to ",
-          1 << 24);
-  require(!training.out.empty(), "missing --out: the folder to write");
+          Key{"vocab_size"}, ": ", training.vocab_size.value_or(0),
+          " is out of range; expected 1 to ", 1 << 24);
+  require(!training.out.empty(), "missing ", Key{"out"}, ": the folder to write");
   require(!training.files.empty(), "missing FILE: the text to learn from");
   const auto files = expand_inputs(training.files);
   check_free(training, files);
@@ -260,17 +262,19 @@ std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& traini
 }
 
 void validate(const EncodeConfig& config, const std::vector<std::string>& arguments) {
-  require(config.validation >= 0 && config.validation < 1, "--validation: ", config.validation,
-          " is out of range; expected at least 0 and less than 1");
+  require(config.validation >= 0 && config.validation < 1, Key{"validation"}, ": ",
+          config.validation, " is out of range; expected at least 0 and less than 1");
   validate(config.filter, "filter");
   if (config.out.empty()) {
-    require(!config.filter.active(), "--filter needs --out: it filters for token shards");
+    require(!config.filter.active(), Key{"filter"}, " needs ", Key{"out"},
+            ": it filters for token shards");
     return;
   }
-  require(!config.lines, "--lines does not go with --out; give one document a line as .jsonl");
+  require(!config.lines, Key{"lines"}, " does not go with ", Key{"out"},
+          "; give one document a line as .jsonl");
   const bool piped = std::find(arguments.begin(), arguments.end(), "-") != arguments.end();
-  require(!piped && (!config.files.empty() || !arguments.empty()),
-          "--out needs files: it reads its input twice");
+  require(!piped && (!config.files.empty() || !arguments.empty()), Key{"out"},
+          " needs files: it reads its input twice");
 }
 
 EncodeInput input_of(const CountConfig& config, const std::vector<std::string>& arguments,
