@@ -7,8 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "common/cli.h"
-#include "common/settings.h"
+#include "common/program.h"
 
 namespace {
 using namespace gptkit;
@@ -50,40 +49,40 @@ void encode(const EncodeConfig& config, const Files& files, const CommonOptions&
            format_count(done.validation_tokens), " validation tokens to ", config.out.string());
 }
 
+void decode(const DecodeConfig& config, const CommonOptions& common) {
+  decode_to_text(*open(config.tokenizer), common.json, print);
+}
+
+void count(const CountConfig& config, const Files& files, const CommonOptions& common) {
+  const auto input = input_of(config, files, common.threads);
+  print(describe(count_tokens(*open(config.tokenizer), input), common.json));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_app("tokenize", [&] {
-    CLI::App app("Learn a tokenizer, turn text into token ids and back.", "tokenize");
-    app.require_subcommand(1);
-    Files files;
-    ConfiguredCommand<TokenizerTraining> training;
-    ConfiguredCommand<EncodeConfig> encoding;
-    ConfiguredCommand<DecodeConfig> decoding;
-    ConfiguredCommand<CountConfig> counting;
-    training.add(app, "train", "learn a tokenizer from text");
-    encoding.add(app, "encode", "text to token ids, or to token shards");
-    decoding.add(app, "decode", "token ids on standard input to text");
-    counting.add(app, "count", "tokens, bytes per token, vocabulary use");
-    training.app->add_option("FILE", files, "files, folders, .jsonl");
+  Files files;
+  /// The work of a command that takes files.
+  const auto with_files = [&files](auto work) {
+    return [&files, work](const auto& config, const CommonOptions& common) {
+      work(config, files, common);
+    };
+  };
+  constexpr const char* kHelp = "Learn a tokenizer, turn text into token ids and back.";
+  return run_program({"tokenize", kHelp}, argc, argv, [&](Program& program) {
+    auto& training = program.command<TokenizerTraining>("train", "learn a tokenizer from text",
+                                                        with_files(train));
+    auto& encoding = program.command<EncodeConfig>(
+        "encode", "text to token ids, or to token shards", with_files(encode));
+    program.command<DecodeConfig>("decode", "token ids on standard input to text", decode);
+    auto& counting = program.command<CountConfig>(
+        "count", "tokens, bytes per token, vocabulary use", with_files(count));
+    training.app->add_option("FILE", files, "files, folders, .jsonl")->type_name("FILE");
     for (auto* command : {encoding.app, counting.app}) {
-      command->add_option("FILE", files, "files, folders, .jsonl; - or none: standard input");
+      command->add_option("FILE", files, "files, folders, .jsonl; - or none: standard input")
+          ->type_name("FILE");
     }
     add_section_option(*encoding.app, "--filter", "near_duplicates=0.8", encoding.typed,
                        "drop documents by a rule of data.filter: near_duplicates=0.8");
-    parse(app, argc, argv);
-
-    if (training.app->parsed()) {
-      if (const auto config = training.config()) train(*config, files, training.common);
-    } else if (encoding.app->parsed()) {
-      if (const auto config = encoding.config()) encode(*config, files, encoding.common);
-    } else if (decoding.app->parsed()) {
-      const auto config = decoding.config();
-      if (config) decode_to_text(*open(config->tokenizer), decoding.common.json, print);
-    } else if (const auto config = counting.config()) {
-      const auto input = input_of(*config, files, counting.common.threads);
-      const auto counts = count_tokens(*open(config->tokenizer), input);
-      print(describe(counts, counting.common.json));
-    }
   });
 }

@@ -1,18 +1,9 @@
 #pragma once
-// What every program shares: the options they have in common, read strictly (parse.cpp), in the
-// frame of run_app.
-//
-//   int main(int argc, char** argv) {
-//     return gptkit::run_app("tokenize", [&] {
-//       CLI::App app("...", "tokenize");
-//       ...
-//       gptkit::parse(app, argc, argv);
-//       ...
-//     });
-//   }
+// The options that programs have in common, read strictly (parse.cpp). See program.h.
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,7 +14,9 @@ namespace gptkit {
 
 /// Reads the options. --help and --version (added here) print and leave the body of run_app with
 /// exit code 0; anything wrong is an Error that names the option and suggests the one meant.
-void parse(CLI::App& app, int argc, char** argv);
+/// `details` are further lines for --version. Afterwards messages name config keys by the command's
+/// options.
+void parse(CLI::App& app, int argc, char** argv, const std::function<std::string()>& details = {});
 
 /// What all programs understand.
 struct CommonOptions {

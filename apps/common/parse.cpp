@@ -5,7 +5,11 @@
 
 #include "base/config/spelling.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "common/cli.h"
+#include "common/documentation.h"
+#include "common/option_names.h"
+#include "common/version.h"
 
 namespace gptkit {
 namespace {
@@ -29,7 +33,7 @@ std::string full_name(const CLI::App* app) {
 }
 
 /// The long ones: a single letter is near every other.
-std::vector<std::string> option_names(const CLI::App* app) {
+std::vector<std::string> long_names(const CLI::App* app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app->get_options()) {
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
@@ -91,7 +95,7 @@ void check_values_given(CLI::App& app, const std::vector<std::string>& arguments
   const std::string help = "; see " + full_name(at) + " --help";
   if (option != extras.end()) {
     const std::string name = option->substr(0, option->find('='));
-    fail("unknown option ", name, did_you_mean(name, option_names(at)), help);
+    fail("unknown option ", name, did_you_mean(name, long_names(at)), help);
   }
   const auto commands = command_names(at);
   if (!commands.empty()) {
@@ -123,25 +127,39 @@ void check_values_given(CLI::App& app, const std::vector<std::string>& arguments
   fail(error.what(), help);
 }
 
+/// The help text. Its examples call the program as the person did: through gptkit or by its name.
+std::string help_of(const CLI::App& app) {
+  const auto shown = app.get_name(), name = shown.substr(shown.rfind(' ') + 1);
+  std::string text = app.help();
+  const std::string before = "\n  " + name + " ", now = "\n  " + shown + " ";
+  for (auto at = text.find(before); at != text.npos; at = text.find(before, at + now.size())) {
+    text.replace(at, before.size(), now);
+  }
+  return text;
+}
+
 void add_version_flag(CLI::App& app) {
-  app.set_version_flag("--version", std::string(GPTKIT_VERSION), "print the version and exit");
+  app.set_version_flag("--version", version(), "print the version and exit");
   for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     add_version_flag(*sub);
   }
 }
 }  // namespace
 
-void parse(CLI::App& app, int argc, char** argv) {
+void parse(CLI::App& app, int argc, char** argv, const std::function<std::string()>& details) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   add_version_flag(app);
+  if (print_documentation(app, arguments)) throw Finished();
   try {
     app.parse(argc, argv);
     check_values_given(app, arguments);
+    set_message_form(option_names(*chosen(app)));
   } catch (const CLI::CallForVersion&) {
-    std::cout << app.get_name() << " (gptkit) " << GPTKIT_VERSION << '\n';
+    std::cout << app.get_name() << " (gptkit) " << version() << '\n'
+              << (details ? details() : std::string());
     throw Finished();
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+    std::cout << help_of(app);
     throw Finished();
   } catch (const CLI::ParseError& error) {
     check_values_given(app, arguments);

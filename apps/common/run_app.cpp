@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/stop.h"
 #include "common/surroundings.h"
 
@@ -110,7 +111,7 @@ int report(const char* name, std::string_view message, int exit_code) {
     std::cout.flush();  // results found before the error come first
   } catch (...) {
   }
-  const std::string line = std::string(name) + ": " + one_line(message) + "\n";
+  const std::string line = std::string(name) + ": " + one_line(formed(message)) + "\n";
   std::cerr << line << std::flush;
   return exit_code;
 }

@@ -5,7 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <iostream>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +14,7 @@
 
 #include "base/config/config.h"
 #include "common/cli.h"
+#include "common/option_names.h"
 
 namespace gptkit {
 
@@ -23,6 +24,25 @@ ConfigInputs to_inputs(const CommonOptions& options);
 /// Further names of a field's option: {"max_new_tokens", "-n"}.
 using OptionAliases = std::map<std::string, std::string>;
 
+/// What an option takes, for --help and for completions: NUMBER, FILE, PATH, TEXT, or the names of
+/// an enum as "hf|gguf|llmc".
+template <class Value>
+std::string value_name(const Value& initial) {
+  if constexpr (std::is_enum_v<Value>) {
+    std::string names;
+    for (const auto& [name, value] : enum_names(initial)) {
+      names += (names.empty() ? "" : "|") + std::string(name);
+    }
+    return names;
+  } else if constexpr (std::is_same_v<Value, std::filesystem::path>) {
+    return "FILE";
+  } else if constexpr (std::is_same_v<Value, NameOrPath>) {
+    return "PATH";
+  } else {
+    return std::is_arithmetic_v<Value> ? "NUMBER" : "TEXT";
+  }
+}
+
 /// Adds one option per field of `defaults`; the values typed are appended to `overrides` while
 /// parsing. A bool field is a flag, an optional bool two (--key, --no-key), a list field may be
 /// repeated; a section has no option of its own (--set section.key=value).
@@ -30,7 +50,9 @@ template <class Settings>
 void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOverride>& overrides,
                   const OptionAliases& aliases = {}) {
   Settings copy = defaults;
-  visit_fields(copy, [&](const std::string& key, auto& field, const std::string& help) {
+  const auto form = option_names(config_detail::field_names(copy));
+  visit_fields(copy, [&](const std::string& key, auto& field, const char* text_of_field) {
+    const auto help = form(text_of_field);
     using Field = std::remove_reference_t<decltype(field)>;
     std::string option = "--" + key;
     std::replace(option.begin(), option.end(), '_', '-');
@@ -63,7 +85,8 @@ void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOve
              help + " (may repeat)")
           ->expected(1)
           ->allow_extra_args(false)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+          ->type_name(value_name(typename Field::value_type{}));
     } else if constexpr (config_detail::Scalar<Field> || config_detail::IsOptional<Field>::value) {
       const auto initial = config_detail::value_or_default(field);
       constexpr bool kNumber = std::is_arithmetic_v<std::remove_const_t<decltype(initial)>>;
@@ -76,7 +99,7 @@ void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOve
             overrides.push_back({key, kNumber ? typed : yaml_text(typed), option});
           },
           help);
-      added->type_name(kNumber ? "NUMBER" : "TEXT");
+      added->type_name(key == "device" ? "DEVICE" : value_name(initial));
       if (shown != "\"\"" && shown != "''") added->default_str(shown);
     }
   });
@@ -85,35 +108,5 @@ void add_settings(CLI::App& app, const Settings& defaults, std::vector<ConfigOve
 /// An option that sets keys of the section of its own name: --filter KEY=VALUE.
 void add_section_option(CLI::App& app, const std::string& option, const std::string& example,
                         std::vector<ConfigOverride>& overrides, const std::string& help);
-
-/// The config that files, --set and typed options add up to. With --print-config it is printed
-/// instead, and nothing returned.
-template <class Config>
-std::optional<Config> typed_config(const CommonOptions& common,
-                                   const std::vector<ConfigOverride>& typed) {
-  auto inputs = to_inputs(common);
-  inputs.overrides.insert(inputs.overrides.end(), typed.begin(), typed.end());
-  Config config;
-  const auto origins = load_config(config, inputs);
-  if (!common.print_config) return config;
-  std::cout << config_to_yaml(config, &origins);
-  return std::nullopt;
-}
-
-/// A subcommand with a config of its own.
-template <class Config>
-struct ConfiguredCommand {
-  CLI::App* app = nullptr;
-  CommonOptions common = {};
-  std::vector<ConfigOverride> typed = {};
-
-  void add(CLI::App& parent, const char* name, const char* help, const OptionAliases& aliases = {},
-           bool json = true) {
-    app = parent.add_subcommand(name, help);
-    add_config_options(*app, common, json);
-    add_settings(*app, Config{}, typed, aliases);
-  }
-  std::optional<Config> config() const { return typed_config<Config>(common, typed); }
-};
 
 }  // namespace gptkit

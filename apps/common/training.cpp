@@ -7,10 +7,11 @@
 #include <iostream>
 
 #include "base/files.h"
+#include "base/log.h"
 #include "base/stop.h"
 #include "base/strings.h"
-#include "common/launch.h"
 #include "common/settings.h"
+#include "distributed/launch.h"
 #include "distributed/world.h"
 
 namespace gptkit {
@@ -25,57 +26,33 @@ void discard_output() {
   ::close(null);
 }
 
-}  // namespace
-
+/// The common options and --out --resume --overwrite --model --tensorboard --nproc.
 void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_common_options(app, options.common);
-  app.add_option(
-      "-o,--out", options.out,
-      "run folder: model/, checkpoints/, metrics.jsonl, loss.svg [runs/<config's name>]");
-  app.add_option("-m,--model", options.model, "model folder or name to start from");
+  app.add_option("-o,--out", options.out,
+                 "run folder: model/, checkpoints/, metrics.jsonl, loss.svg [runs/<config's name>]")
+      ->type_name("FOLDER");
+  app.add_option("-m,--model", options.model, "model folder or name to start from")
+      ->type_name("PATH");
   auto* resume =
-      app.add_flag("--resume", options.resume, "go on from the newest checkpoint in --out");
+      app.add_flag("--resume", options.resume, "resume from the newest checkpoint in --out");
   app.add_flag("--overwrite", options.overwrite,
-               "replace the run that --out holds, once the first step has worked")
+               "replace the run in --out after the first step of the new one succeeds")
       ->excludes(resume);
   app.add_flag("--tensorboard", options.tensorboard,
-               "write what metrics.jsonl holds as a TensorBoard event file too");
+               "also write the metrics as a TensorBoard event file");
   app.add_option(
          "--nproc", options.processes,
-         "train in N processes on this machine, which share --threads; for several machines "
-         "see apps/guide/several-machines.md")
+         "train in N processes on this machine, which share --threads (for several machines see "
+         "apps/guide/several-machines.md)")
       ->check(integer_in(1, 1024))
       ->type_name("N");
-}
-
-int run_training_app(const char* name, const std::function<void()>& body) {
-  const int code = run_app(name, [&] {
-    if (!rank_environment().is_main()) discard_output();
-    try {
-      body();
-    } catch (const Stopped&) {
-      throw;
-    } catch (const std::exception& error) {
-      const std::string message = error.what();
-      world().announce_failure(message.substr(0, message.find('\n')));
-      throw;
-    }
-  });
-  if (!world().is_broken()) return code;
-  std::cerr << std::flush;
-  ::_exit(code);
-}
-
-void launch_if_asked(const char* name, const TrainingOptions& options, char** argv) {
-  if (options.processes == 1 || is_launched()) return;
-  require(rank_environment().world_size == 1, "--nproc ", options.processes,
-          ": WORLD_SIZE says that a launcher has already started the processes; leave --nproc out");
-  ::_exit(launch_ranks(name, options.processes, argv));
 }
 
 TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
                        const std::string& model_key) {
   TaskRequest request;
+  request.program = options.program;
   request.inputs = to_inputs(options.common);
   auto& overrides = request.inputs.overrides;
   if (options.common.seed) {
@@ -94,6 +71,55 @@ TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
   const int share = static_cast<int>(options.common.threads / options.processes);
   request.threads = std::max(1, share);
   return request;
+}
+
+int run_as_rank(const char* name, const std::function<void()>& body) {
+  const int code = run_app(name, [&] {
+    if (!rank_environment().is_main()) discard_output();
+    try {
+      body();
+    } catch (const Stopped&) {
+      throw;
+    } catch (const std::exception& error) {
+      const std::string message = formed(error.what());
+      world().announce_failure(message.substr(0, message.find('\n')));
+      throw;
+    }
+  });
+  if (!world().is_broken()) return code;
+  std::cerr << std::flush;
+  ::_exit(code);
+}
+
+}  // namespace
+
+int run_training_program(const TrainingProgram& program, int argc, char** argv) {
+  static const std::string shown = shown_name(program.about.name, argv);
+  return run_as_rank(shown.c_str(), [&] {
+    TrainingOptions options;
+    options.program = shown;
+    options.argv = argv;
+    CLI::App app(program.about.help, shown);
+    add_training_options(app, options);
+    if (program.more_options) program.more_options(app);
+    parse(app, argc, argv, program.about.details);
+    const auto request = to_request(app, options, program.model_key);
+    if (options.common.print_config) {
+      std::cout << program.resolved_config(request.inputs);
+    } else {
+      program.run(request, options);
+    }
+  });
+}
+
+void launch_if_asked(const TrainingOptions& options) {
+  if (options.processes == 1 || is_launched()) return;
+  require(rank_environment().world_size == 1, Key{"nproc"}, " ", options.processes,
+          ": WORLD_SIZE says that a launcher has already started the processes; leave ",
+          Key{"nproc"}, " out");
+  const auto outcome = launch_ranks(options.program, options.processes, options.argv);
+  std::cerr << formed(outcome.messages) << std::flush;
+  ::_exit(outcome.exit_code);
 }
 
 void print_run(const std::filesystem::path& run, const TrainSummary& summary, bool json,

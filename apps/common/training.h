@@ -1,12 +1,12 @@
 #pragma once
-// What pretrain and the finetuners share: their options, and how those become a request.
+// What pretrain and the finetuners share: their options, how those become a request, and results.
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
 
-#include "common/cli.h"
+#include "common/program.h"
 #include "tasks/training/common.h"
 #include "train/trainer.h"
 
@@ -17,22 +17,26 @@ struct TrainingOptions {
   std::string out, model;
   std::int64_t processes = 1;
   bool resume = false, overwrite = false, tensorboard = false;
+  std::string program;    // what it is called
+  char** argv = nullptr;  // what it was called with
 };
 
-/// The common options and --out --resume --overwrite --model --tensorboard --nproc.
-void add_training_options(CLI::App& app, TrainingOptions& options);
+struct TrainingProgram {
+  About about;
+  const char* model_key;  // the config key that --model sets
+  /// For --print-config.
+  std::function<std::string(const ConfigInputs&)> resolved_config;
+  std::function<void(const TaskRequest&, const TrainingOptions&)> run;
+  std::function<void(CLI::App&)> more_options = {};
+};
 
-/// Call after parse(). `--model` sets the config key model_key.
-TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
-                       const std::string& model_key);
-
-/// run_app for a training program, which may be one of several processes: only rank 0 has results,
-/// and one that fails tells the others why.
-int run_training_app(const char* name, const std::function<void()>& body);
+/// The whole of a training program's main(). The program may be one of several processes: only
+/// rank 0 has results, and one that fails tells the others why.
+int run_training_program(const TrainingProgram& program, int argc, char** argv);
 
 /// With --nproc becomes the launcher of that many processes, and does not return; in these, and
 /// without it, does nothing.
-void launch_if_asked(const char* name, const TrainingOptions& options, char** argv);
+void launch_if_asked(const TrainingOptions& options);
 
 /// What every training program prints at its end.
 void print_run(const std::filesystem::path& run, const TrainSummary& summary, bool json,

@@ -24,7 +24,9 @@ inline const std::vector<Words> kCommands = {{"tokenize", "train"},
                                              {"evaluate", "perplexity"},
                                              {"evaluate", "few-shot"},
                                              {"convert"},
-                                             {"convert", "inspect"}};
+                                             {"convert", "inspect"},
+                                             {"doctor"},
+                                             {"gptkit"}};
 
 /// A command line as the shell cuts it, up to a pipe, a redirection or, after a gap, a remark.
 inline Words words_of(const std::string& line) {
@@ -82,6 +84,7 @@ inline std::set<Words> commands_in(const std::string& content) {
     constexpr std::string_view kBin = "build/release/bin/";
     if (line.starts_with("$ ")) line.erase(0, 2);
     if (line.starts_with(kBin)) line.erase(0, kBin.size());
+    if (line.starts_with("gptkit ")) line.erase(0, 7);
     const auto words = words_of(line);
     if (words.size() < 2) return;
     for (const auto& command : kCommands) {

@@ -17,6 +17,7 @@ struct NotRun {
 const NotRun kNotRun[] = {
     {"bash apps/quickstart.sh", "takes minutes"},
     {"bash tests/run.sh", "runs these tests"},
+    {"source <(gptkit --completion", "tests/apps/gptkit_test.cpp completes with it"},
     {"bash third_party/setup.sh", "downloads; tests/setup runs it with a local mirror"},
     {"python tests/golden/differential.py", "needs Python; tests/apps/differential_test.cpp"},
     {"cmake ", "builds; tests/consumer does"},

@@ -13,8 +13,9 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr const char* kStrace = "/usr/bin/strace";
-const Arguments kPrograms = {"classify",          "convert",  "evaluate", "finetune-classify",
-                             "finetune-instruct", "generate", "pretrain", "tokenize"};
+const Arguments kPrograms = {"classify",          "convert",           "doctor",   "evaluate",
+                             "finetune-classify", "finetune-instruct", "generate", "gptkit",
+                             "pretrain",          "tokenize"};
 
 class Surroundings : public TinyRun {
  protected:

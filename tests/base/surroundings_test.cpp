@@ -215,19 +215,19 @@ TEST(Probes, AbsenceIsNoErrorAndNotBeingAbleToLookIsOne) {
 TEST(Placeholders, AreNamedAsWhatTheyAre) {
   const std::string pointer =
       "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 188584\n";
-  expect_error([&] { refuse_placeholder(pointer, "m"); }, "m: this is a git-LFS pointer");
+  expect_error([&] { require_real_file(pointer, "m"); }, "m: this is a git-LFS pointer");
   expect_error([&] { refuse_lfs_pointer(pointer, "m"); }, "git lfs pull");
   for (const char* page :
        {"<!DOCTYPE html>\n<html>", "\n <HTML lang=en>", "<?xml version='1.0'?>"}) {
-    expect_error([&] { refuse_placeholder(page, "m"); }, "m: this is a web page");
+    expect_error([&] { require_real_file(page, "m"); }, "m: this is a web page");
     refuse_lfs_pointer(page, "a text");
   }
   for (const char* answer : {"Entry not found", "Repository not found", "{\"error\":\"gone\"}"}) {
-    expect_error([&] { refuse_placeholder(answer, "m"); }, "that a server sent instead");
+    expect_error([&] { require_real_file(answer, "m"); }, "that a server sent instead");
   }
-  refuse_placeholder("", "m");
-  refuse_placeholder("{\"version\": 1}", "m");
-  refuse_placeholder("not found" + std::string(1'000, ' '), "m");
+  require_real_file("", "m");
+  require_real_file("{\"version\": 1}", "m");
+  require_real_file("not found" + std::string(1'000, ' '), "m");
 }
 
 TEST(Placeholders, AreRecognisedByTheReaderOfJson) {

@@ -9,6 +9,13 @@ sample=$here/../../configs/quickstart
 rm -rf "$scratch"
 "$cmake" --install "$build" --prefix "$scratch/prefix" >/dev/null
 bash "$here/../apps/runpath_test.sh" "$scratch/prefix"
+# One name in bin/, which finds the other programs; their man pages and completions are beside it.
+[[ $(ls "$scratch/prefix/bin") == gptkit ]]
+"$scratch/prefix/bin/gptkit" --version
+"$scratch/prefix/bin/gptkit" generate --help >/dev/null
+for file in man/man1/gptkit.1 man/man1/gptkit-generate.1 bash-completion/completions/gptkit zsh/site-functions/_gptkit; do
+  [[ -s $scratch/prefix/share/$file ]]
+done
 internal=$(find "$scratch/prefix/include" -mindepth 1 -maxdepth 1 ! -name gptkit; find "$scratch/prefix/include/gptkit" -mindepth 1 -type d)
 if [[ -n $internal ]]; then
   echo "internal headers are installed: $internal" >&2
