@@ -116,6 +116,15 @@ TEST(Layering, PublicHeadersIncludeNothingInternal) {
   EXPECT_GT(seen, 30);
 }
 
+TEST(Layering, OnlyTheDispatchTableSeesVariantsOfKernels) {
+  for_each_include([&](const std::string& folder, const fs::path& file, const std::string& what) {
+    if (!what.starts_with("kernels/x86/")) return;
+    const bool inside = file.parent_path().filename() == "x86";
+    EXPECT_TRUE(folder == "kernels" && (inside || file.filename() == "dispatch.cpp"))
+        << file << " includes " << what;
+  });
+}
+
 TEST(Layering, EachLibraryHasOneOwner) {
   for_each_include([&](const std::string& folder, const fs::path& file, const std::string& what) {
     for (const auto& [library, owner] : kOwner) {

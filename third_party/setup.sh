@@ -7,7 +7,7 @@ readonly system_packages=(cmake ninja-build g++ ccache unzip curl ca-certificate
   libsentencepiece-dev libcli11-dev libyaml-cpp-dev libgtest-dev libgmock-dev librapidcheck-dev
   nlohmann-json3-dev libssl-dev libgloo-dev strace)
 # For the checks of tests/run.sh that are skipped without them.
-readonly check_packages=(clang-format-14 clang-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev)
+readonly check_packages=(clang-format-14 clang-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev g++-aarch64-linux-gnu)
 
 # SHA-256 of what is fetched. CUDA archives other than cu130 and the weights of gpt2-medium, -large and
 # -xl are not pinned here: the first are checked by their structure, the second against the sum that
@@ -39,7 +39,8 @@ LibTorch, and where CMake is older than 3.25 a newer one from PyPI, linked into 
 Run it as often as you like: what is there is left alone.
 
   --cuda [VARIANT]   LibTorch for NVIDIA GPUs; VARIANT as in its file name (default $cuda_variant)
-  --checks           clang 14, clang-tidy 14 and clang-format 14, which tests/run.sh uses if they are there
+  --checks           clang 14, clang-tidy 14, clang-format 14 and a cross compiler for 64-bit ARM, which tests/run.sh
+                     uses if they are there
   --tokenizer gpt2   GPT-2's vocabulary and merges      -> \$GPTKIT_HOME/gpt2/
   --data NAME        a public data set                  -> \$GPTKIT_HOME/data/
                      sms              SMSSpamCollection.tsv, 5,574 messages, spam or ham (CC BY 4.0)

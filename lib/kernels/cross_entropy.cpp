@@ -2,58 +2,29 @@
 
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/logsumexp.h>
-#include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "base/error.h"
-#include "kernels/bfloat16_gemm.h"
+#include "kernels/dispatch.h"
+#include "kernels/matmul.h"
+#include "kernels/reference/reference.h"
 
 namespace gptkit {
 
 namespace {
 
-using cross_entropy_detail::Chunk;
 using torch::Tensor;
 
 constexpr int64_t kDefaultChunkBytes = int64_t{64} << 20;
 
-/// The type the products are worked out in: autocast's where it is on.
+/// The dtype of the matrix multiplications: autocast's where it is on.
 torch::ScalarType product_type(const Tensor& hidden) {
   const auto device = hidden.device().type();
   return at::autocast::is_autocast_enabled(device) ? at::autocast::get_autocast_dtype(device)
                                                    : hidden.scalar_type();
-}
-
-/// The same as bfloat16_chunk with LibTorch's operations, for every type and device. `weight` is in
-/// the type of chunk.hidden. The sum stays on the device.
-Tensor plain_chunk(Chunk& chunk, const Tensor& weight) {
-  const auto counted = chunk.targets.ne(chunk.ignored);
-  const auto picked = chunk.targets.where(counted, 0).unsqueeze(1);    // (R,1)
-  auto logits = at::mm(chunk.hidden, weight.t()).to(torch::kFloat32);  // (R,V)
-  const auto total = at::logsumexp(logits, {1}, /*keepdim=*/true);     // (R,1)
-  const auto losses = (total - logits.gather(1, picked)).squeeze(1);
-  const auto sum = losses.where(counted, 0).sum(torch::kFloat64);
-  if (!chunk.dhidden.defined() && !chunk.dweight.defined()) return sum;
-
-  auto gradient = logits.sub_(total).exp_();  // softmax, in the logits' memory
-  gradient.scatter_add_(1, picked, torch::full_like(picked, -1, gradient.options()));
-  gradient.mul_(counted.to(torch::kFloat32).unsqueeze(1) * chunk.scale);
-  gradient = gradient.to(chunk.hidden.scalar_type());
-  if (chunk.dhidden.defined()) chunk.dhidden.copy_(at::mm(gradient, weight));
-  if (!chunk.dweight.defined()) return sum;
-  const bool same = chunk.dweight.scalar_type() == gradient.scalar_type();
-  if (same) {
-    chunk.dweight.addmm_(gradient.t(), chunk.hidden, /*beta=*/chunk.fresh ? 0 : 1);
-  } else if (chunk.fresh) {
-    chunk.dweight.copy_(at::mm(gradient.t(), chunk.hidden));
-  } else {
-    chunk.dweight.add_(at::mm(gradient.t(), chunk.hidden));
-  }
-  return sum;
 }
 
 void check_targets(const Tensor& targets, int64_t ignored, int64_t V) {
@@ -73,8 +44,8 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
                         int64_t chunk_bytes, bool gradients) {
     const int64_t N = hidden.size(0), C = hidden.size(1), V = weight.size(0);
     const auto type = product_type(hidden);
-    const bool fused = type == torch::kBFloat16 && hidden.is_cpu() && has_bfloat16_gemm() &&
-                       fits_bfloat16_gemm(C, C) && weight.scalar_type() == torch::kFloat32;
+    const bool fused = type == torch::kBFloat16 && hidden.is_cpu() && kernels().cross_entropy &&
+                       C % kMatmulStep == 0 && weight.scalar_type() == torch::kFloat32;
     const auto h = hidden.to(type).contiguous();
     const auto w = fused ? weight.contiguous() : weight.to(type);
     const bool dhidden = gradients && hidden.requires_grad();
@@ -86,24 +57,24 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     const int64_t most =
         std::max<int64_t>(1, chunk_bytes / (V * (fused ? 2 : 4)));  // rows a chunk may have
     const int64_t chunks = (N + most - 1) / most, rows = (N + chunks - 1) / chunks;
-    // Divided by the terms, most of a softmax would be zero in float16: there its products are
-    // divided, in float32.
+    // Divided by the terms, most of a softmax would be zero in float16. There the results of the
+    // multiplications are divided, in float32.
     const bool divide_last = type == torch::kFloat16;
     double loss = 0;
     Tensor device_loss;
     for (int64_t begin = 0; begin < N; begin += rows) {
       const int64_t end = std::min(N, begin + rows);
-      Chunk chunk{h.slice(0, begin, end),
-                  targets.slice(0, begin, end),
-                  ignored,
-                  divide_last ? 1 : 1 / terms,
-                  dhidden ? dh.slice(0, begin, end) : Tensor(),
-                  dw,
-                  begin == 0};
+      const CrossEntropyChunk chunk{h.slice(0, begin, end),
+                                    targets.slice(0, begin, end),
+                                    ignored,
+                                    divide_last ? 1 : 1 / terms,
+                                    dhidden ? dh.slice(0, begin, end) : Tensor(),
+                                    dw,
+                                    begin == 0};
       if (fused) {
-        loss += cross_entropy_detail::bfloat16_chunk(chunk, w);
+        loss += kernels().cross_entropy.run(chunk, w);
       } else {
-        const auto sum = plain_chunk(chunk, w);
+        const auto sum = reference::cross_entropy_chunk(chunk, w);
         device_loss = device_loss.defined() ? device_loss + sum : sum;
       }
     }

@@ -1,12 +1,12 @@
 #include "kernels/embedding.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/embedding.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 
 #include "kernels/gradient.h"
+#include "kernels/reference/reference.h"
 
 namespace gptkit {
 
@@ -19,7 +19,7 @@ class EmbeddingFunction : public torch::autograd::Function<EmbeddingFunction> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& weight,
                         const Tensor& ids) {
     context->save_for_backward({weight, ids});
-    return at::embedding(weight, ids);
+    return reference::embedding_lookup(weight, ids);
   }
 
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
@@ -50,7 +50,7 @@ Tensor embedding_lookup(const Tensor& weight, const Tensor& ids) {
   const bool plain = weight.is_cpu() && weight.scalar_type() == torch::kFloat32 &&
                      weight.is_contiguous() && ids.scalar_type() == torch::kInt64;
   if (!plain || !weight.requires_grad() || !torch::GradMode::is_enabled()) {
-    return at::embedding(weight, ids);
+    return reference::embedding_lookup(weight, ids);
   }
   return EmbeddingFunction::apply(weight, ids);
 }

@@ -60,7 +60,7 @@ torch::Tensor GPTImpl::run_blocks(torch::Tensor x, int64_t begin, int64_t end, c
   for (int64_t i = begin; i < end; ++i) {
     const auto block = blocks_->ptr<BlockImpl>(static_cast<size_t>(i));
     if (recompute_ && is_training() && !pass.cache) {
-      x = recompute(
+      x = checkpointed(
           [block, pass](const auto& in) {
             return block->forward(in, nullptr, pass.turn(), pass.packed());
           },

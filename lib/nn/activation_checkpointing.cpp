@@ -64,7 +64,7 @@ class AutocastAgain {
   torch::ScalarType type_;
 };
 
-class RecomputeFunction : public torch::autograd::Function<RecomputeFunction> {
+class CheckpointFunction : public torch::autograd::Function<CheckpointFunction> {
  public:
   /// `anchor` only makes the result require a gradient where x does not but the layer's parameters
   /// do.
@@ -98,7 +98,7 @@ class RecomputeFunction : public torch::autograd::Function<RecomputeFunction> {
 
 }  // namespace
 
-Tensor recompute(Layer layer, const Tensor& x) {
+Tensor checkpointed(Layer layer, const Tensor& x) {
   if (!torch::GradMode::is_enabled()) return layer(x);
   const auto device = x.device();
   auto kept = c10::make_intrusive<Kept>();
@@ -107,7 +107,7 @@ Tensor recompute(Layer layer, const Tensor& x) {
   kept->autocast = at::autocast::is_autocast_enabled(device.type());
   kept->type = at::autocast::get_autocast_dtype(device.type());
   const auto anchor = torch::empty({0}, x.options().dtype(torch::kFloat32)).requires_grad_();
-  return RecomputeFunction::apply(x, anchor, kept);
+  return CheckpointFunction::apply(x, anchor, kept);
 }
 
 }  // namespace gptkit

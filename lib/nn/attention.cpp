@@ -7,18 +7,16 @@
 #include <limits>
 #include <optional>
 
-#include "kernels/attention_bfloat16.h"
-#include "kernels/bfloat16_gemm.h"
+#include "kernels/attention.h"
 #include "kernels/rotary.h"
 
 namespace gptkit {
 
 namespace {
 
-/// Whether the bfloat16 kernels take it.
+/// Whether rotate_heads and packed_attention have variants that take it.
 bool fits_kernels(const torch::Tensor& qkv, int64_t head_dim, const Rotation* rotation) {
-  return qkv.is_cpu() && qkv.scalar_type() == torch::kBFloat16 && has_bfloat16_gemm() &&
-         fits_attention_bfloat16(head_dim) &&
+  return fits_packed_attention(qkv, head_dim) &&
          (!rotation || rotation->cos.scalar_type() == torch::kFloat32);
 }
 
@@ -42,8 +40,7 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
   const bool plain = !cache && (dropout_ == 0 || !is_training());
   if (plain && (rotation || G == H) && fits_kernels(qkv, D, rotation)) {
     const auto offsets = packing ? packing->offsets() : even_offsets(B, T);
-    const auto heads =
-        rotation ? rotate_heads_bfloat16(qkv, {H, G}, rotation->cos, rotation->sin) : qkv;
+    const auto heads = rotation ? rotate_heads(qkv, {H, G}, rotation->cos, rotation->sin) : qkv;
     return proj_(packed_attention(heads, offsets, H, causal_));
   }
   const auto parts = qkv.split_with_sizes({H * D, G * D, G * D}, -1);
@@ -69,8 +66,8 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, LayerCache* cache,
   }
   if (cache) std::tie(k, v) = cache->append(k, v);  // (B,G,S,D)
 
-  // A lone query sees every key, so it needs no mask; is_causal aligns the mask with the first
-  // key, which is wrong once S > T: later chunks get an explicit mask.
+  // A single query attends to every key, so it needs no mask. is_causal aligns the mask with the
+  // first key, which is wrong for S > T: later chunks get an explicit mask.
   const int64_t S = k.size(2);
   std::optional<torch::Tensor> mask;
   if (causal_ && T > 1 && S > T) {
@@ -95,9 +92,9 @@ torch::Tensor AttentionImpl::forward_at(const torch::Tensor& x, const Packing& p
     k = turned(k, *rotation);
   }
   const auto keys = packing.pad(k).transpose(1, 2), values = packing.pad(kv[1]).transpose(1, 2);
-  // One query a text is little work, here such that neither the other texts nor the padding change
-  // a bit of it: float64 sums, rounded once, do not depend on their order. Queries (B,G,H/G,1,D)
-  // meet the keys (B,G,1,T,D) that they share.
+  // One query per text is little work, so sums are float64 and rounded once: they do not depend on
+  // their order, and neither other texts nor padding change a bit of the result. Queries
+  // (B,G,H/G,1,D) are multiplied with the keys (B,G,1,T,D) that they share.
   const auto sum = [](const torch::Tensor& t, int64_t dim) {
     return t.sum(dim, /*keepdim=*/false, torch::kFloat64).to(torch::kFloat32);
   };

@@ -1,6 +1,6 @@
 #pragma once
-// Self-attention, causal or not, (arXiv:1706.03762) with one fused query-key-value product; fewer
-// key/value heads than query heads are shared by groups of them (arXiv:2305.13245).
+// Self-attention (arXiv:1706.03762), causal or bidirectional, with one fused query-key-value layer.
+// Groups of query heads may share a key/value head (arXiv:2305.13245).
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
@@ -18,18 +18,18 @@ class AttentionImpl : public torch::nn::Module {
  public:
   explicit AttentionImpl(const AttentionOptions& options);
 
-  /// x (B,T,C) -> (B,T,C). With a cache, appends T keys and values to it and attends over all S
-  /// of them; without one, S == T. A rotation, where there is one, turns queries and keys.
-  /// With a packing, x is (1,N,C), each of its sequences sees itself alone, and there is no cache.
+  /// x (B,T,C) -> (B,T,C). With a cache, appends T keys and values to it and attends to all S of
+  /// them; without one, S == T. A rotation, if given, turns queries and keys. With a packing, x is
+  /// (1,N,C), each sequence attends to itself alone, and there is no cache.
   torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
                         const Rotation* rotation = nullptr, const Packing* packing = nullptr);
 
-  /// The output at one row of each sequence alone: x (N,C), rows int64 (B) -> (B,C). No other query
-  /// is worked out.
+  /// The output of one row per sequence: x (N,C), rows int64 (B) -> (B,C). Other queries are not
+  /// computed.
   torch::Tensor forward_at(const torch::Tensor& x, const Packing& packing,
                            const torch::Tensor& rows, const Rotation* rotation = nullptr);
 
-  /// Whether a token sees only those before it or all of them.
+  /// Causal: a token attends to itself and the tokens before it; otherwise to all tokens.
   void set_causal(bool causal) { causal_ = causal; }
   bool causal() const { return causal_; }
 

@@ -2,9 +2,9 @@
 
 #include <ATen/ops/dropout.h>
 
-#include "kernels/attention_bfloat16.h"
+#include "kernels/attention.h"
 #include "kernels/gpt2_block.h"
-#include "kernels/linear.h"
+#include "kernels/matmul.h"
 
 namespace gptkit {
 
@@ -26,7 +26,7 @@ bool BlockImpl::is_gpt2() const {
 }
 
 torch::Tensor BlockImpl::attention_input(const torch::Tensor& x) {
-  return post_norm_ ? x : norm1_->before_product(x);
+  return post_norm_ ? x : norm1_->before_matmul(x);
 }
 
 torch::Tensor BlockImpl::add_attention(const torch::Tensor& x, const torch::Tensor& attended) {
@@ -35,7 +35,7 @@ torch::Tensor BlockImpl::add_attention(const torch::Tensor& x, const torch::Tens
 }
 
 torch::Tensor BlockImpl::feed_forward(const torch::Tensor& h) {
-  const auto input = post_norm_ ? h : norm2_->before_product(h);
+  const auto input = post_norm_ ? h : norm2_->before_matmul(h);
   const auto y = h + at::dropout(mlp_(input), dropout_, is_training());
   return post_norm_ ? norm2_(y) : y;
 }

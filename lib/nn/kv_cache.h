@@ -1,6 +1,6 @@
 #pragma once
-// Keys and values of the tokens already seen, so that each new token costs one pass of its own.
-// The memory is allocated once, for max_tokens.
+// Keys and values of the tokens so far: decoding computes only those of the new tokens. The memory is
+// allocated once, for max_tokens.
 
 #include <torch/types.h>
 
@@ -23,7 +23,7 @@ class LayerCache {
   int64_t max_tokens() const { return keys_.size(2); }
   /// Forgets all but the first `tokens`.
   void truncate(int64_t tokens);
-  /// Row i of the batch becomes a copy of what was row rows[i] (int64, same device).
+  /// Row i of the batch becomes a copy of the former row rows[i] (int64, same device).
   void reorder(const torch::Tensor& rows);
 
  private:

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "kernels/linear.h"
+#include "kernels/matmul.h"
 #include "kernels/quantized_matmul.h"
 
 namespace gptkit {

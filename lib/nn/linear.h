@@ -22,11 +22,12 @@ class LinearImpl : public torch::nn::Module {
 
   /// x (..., in) -> (..., out)
   torch::Tensor forward(const torch::Tensor& x);
-  /// A fused layer taken apart: the i-th input goes through the i-th `sizes[i]` output rows alone.
+  /// The parts of a fused layer: input i goes through the i-th group of output rows, sizes[i] of
+  /// them.
   std::vector<torch::Tensor> forward_parts(const std::vector<torch::Tensor>& inputs,
                                            const std::vector<int64_t>& sizes);
 
-  /// From here on adds the adapter's output; an empty one takes the last one out.
+  /// Adds the adapter's output from now on; an empty adapter removes the current one.
   void set_lora(const Lora& lora);
   const Lora& lora() const { return lora_; }
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "kernels/linear.h"
+#include "kernels/matmul.h"
 
 namespace gptkit {
 
@@ -55,10 +55,9 @@ torch::Tensor LoraImpl::forward_rows(const torch::Tensor& x, int64_t begin, int6
 }
 
 std::pair<torch::Tensor, torch::Tensor> LoraImpl::whole() const {
-  constexpr int64_t kStep = 32;
   int64_t rank = 0;
   for (const auto& part : parts_) rank += part.a.size(0);
-  const int64_t P = (rank + kStep - 1) / kStep * kStep;
+  const int64_t P = (rank + kMatmulStep - 1) / kMatmulStep * kMatmulStep;
   std::vector<torch::Tensor> a, b;
   int64_t column = 0, row = 0;
   const auto zeros = [&](int64_t rows, int64_t columns) {

@@ -1,6 +1,6 @@
 #pragma once
-// Low-rank adapters (LoRA, arXiv:2106.09685): beside a frozen weight W two thin matrices learn,
-// y = x W^T + (alpha / R) (x A^T) B^T. B starts at zero, so a fresh adapter changes nothing.
+// Low-rank adapters (LoRA, arXiv:2106.09685): the weight W is frozen and two thin matrices are
+// trained, y = x W^T + (alpha / R) (x A^T) B^T. B starts at zero, so a new adapter changes nothing.
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
@@ -34,7 +34,7 @@ void visit_fields(LoraConfig& c, Visitor&& visit) {
         "of query, key, value, proj, gate (Llama), up, down, head; none: every one");
 }
 
-/// The adapter of some rows of a layer's output: of a fused query-key-value layer each has its own.
+/// The adapter of some output rows: the parts of a fused query-key-value layer have one each.
 struct LoraPart {
   int64_t begin = 0, count = 0;  ///< output rows [begin, begin + count)
   torch::Tensor a;               ///< (R,in)
@@ -48,12 +48,12 @@ class LoraImpl : public torch::nn::Module {
   /// A layer (out,in); the parts lie in it in ascending order without overlap.
   LoraImpl(int64_t out, std::vector<LoraPart> parts, double dropout = 0);
 
-  /// x (...,in) -> what is added to the layer's output (...,out)
+  /// x (...,in) -> the term added to the layer's output (...,out)
   torch::Tensor forward(const torch::Tensor& x) { return forward_rows(x, 0, out_); }
   /// The same for output rows [begin, begin + count) alone.
   torch::Tensor forward_rows(const torch::Tensor& x, int64_t begin, int64_t count);
   /// All parts as one pair of matrices: a (P,in) and b (out,P), so that forward(x) = (x a^T) b^T
-  /// without dropout. P is a multiple of 32, as the kernels want it, with zeros in the rest.
+  /// without dropout. P is a multiple of kMatmulStep, with zeros in the rest.
   std::pair<torch::Tensor, torch::Tensor> whole() const;
   bool drops_out() const { return dropout_ > 0 && is_training(); }
 
@@ -69,7 +69,7 @@ class LoraImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Lora);
 
-/// A fresh part: A uniform(-1/sqrt(in), 1/sqrt(in)) as Hugging Face's PEFT draws it, B zero.
+/// A new part: A uniform(-1/sqrt(in), 1/sqrt(in)) as in Hugging Face's PEFT, B zero.
 LoraPart fresh_lora_part(int64_t begin, int64_t count, const torch::Tensor& weight,
                          const LoraConfig& config);
 

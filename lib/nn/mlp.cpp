@@ -1,10 +1,6 @@
 #include "nn/mlp.h"
 
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/silu.h>
-
-#include "kernels/gelu.h"
-#include "kernels/swiglu.h"
+#include "kernels/activation.h"
 
 namespace gptkit {
 
@@ -15,14 +11,8 @@ MlpImpl::MlpImpl(const MlpOptions& options) : gated_(options.kind == MlpKind::kS
 }
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& x) {
-  if (!gated_) {
-    const auto u = up_(x);  // (...,F)
-    return down_(fits_gelu_bfloat16(u) ? gelu_bfloat16(u) : at::gelu(u, "tanh"));
-  }
-  const auto gate_up = up_(x);  // (...,2F)
-  if (fits_swiglu_bfloat16(gate_up)) return down_(swiglu_bfloat16(gate_up));
-  const auto parts = gate_up.chunk(2, -1);
-  return down_(at::silu(parts[0]) * parts[1]);
+  const auto u = up_(x);  // (...,F), gated (...,2F)
+  return down_(gated_ ? swiglu(u) : gelu_tanh(u));
 }
 
 }  // namespace gptkit

@@ -1,10 +1,6 @@
 #include "nn/norm.h"
 
-#include <ATen/ops/layer_norm.h>
-#include <ATen/ops/rms_norm.h>
-
-#include "kernels/linear.h"
-#include "kernels/rms_norm.h"
+#include "kernels/norm.h"
 
 namespace gptkit {
 
@@ -15,16 +11,12 @@ NormImpl::NormImpl(const NormOptions& options) : epsilon_(options.epsilon) {
 }
 
 torch::Tensor NormImpl::forward(const torch::Tensor& x) {
-  const auto width = weight.sizes();
-  if (!bias.defined()) return at::rms_norm(x, width, weight, epsilon_);
-  return at::layer_norm(x, width, weight, bias, epsilon_);
+  if (!bias.defined()) return rms_norm(x, weight, epsilon_);
+  return layer_norm(x, weight, bias, epsilon_);
 }
 
-torch::Tensor NormImpl::before_product(const torch::Tensor& x) {
-  if (!bias.defined() && autocast_to_bfloat16() && fits_rms_norm_bfloat16(x, weight)) {
-    return rms_norm_bfloat16(x, weight, epsilon_);
-  }
-  return forward(x);
+torch::Tensor NormImpl::before_matmul(const torch::Tensor& x) {
+  return bias.defined() ? forward(x) : rms_norm_for_matmul(x, weight, epsilon_);
 }
 
 }  // namespace gptkit

@@ -1,7 +1,7 @@
 #pragma once
-// Sequences of different lengths one behind the other, with no padding between them, which other
-// libraries call varlen (the cu_seqlens of FlashAttention). All of a model but its attention takes
-// each row by itself, so padding would be worked out for nothing.
+// Sequences of different lengths, concatenated without padding; other libraries call this varlen (the
+// cu_seqlens of FlashAttention). Only attention looks at more than one row, so everything else in a
+// model runs on the rows as they are and computes nothing for padding.
 
 #include <torch/types.h>
 
@@ -12,7 +12,7 @@ namespace gptkit {
 
 class Packing {
  public:
-  /// A sequence a length; its tensors lie on `device`. Fails for a length below 1.
+  /// One sequence per length; the tensors are on `device`. Fails for a length below 1.
   Packing(const std::vector<int64_t>& lengths, torch::Device device);
 
   int64_t sequences() const { return std::ssize(offsets_) - 1; }  // B
@@ -26,12 +26,12 @@ class Packing {
   /// Each row's position in its sequence, int64 (N).
   const torch::Tensor& positions() const { return positions_; }
 
-  /// rows (N,...) -> (B,T,...) with zeros behind each sequence; shares memory where all are equally
-  /// long.
+  /// rows (N,...) -> (B,T,...) with zeros behind each sequence; shares memory when all lengths are
+  /// equal.
   torch::Tensor pad(const torch::Tensor& rows) const;
   /// padded (B,T',...) of any T' >= T -> (N,...)
   torch::Tensor unpad(const torch::Tensor& padded) const;
-  /// bool (B,1,1,T): which of the padded keys are tokens; nothing where all are.
+  /// bool (B,1,1,T): which of the padded keys are tokens; empty when all are.
   std::optional<torch::Tensor> mask() const;
 
  private:

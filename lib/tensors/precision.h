@@ -12,8 +12,8 @@ namespace gptkit {
 enum class Precision {
   kAuto,  ///< bfloat16 where the processor multiplies it in hardware, else float32
   kFloat32,
-  kBFloat16,  ///< products in bfloat16; parameters, sums and the optimizer stay float32
-  kFloat16,   ///< likewise with scaled losses; for CUDA devices without bfloat16
+  kBFloat16,  ///< matrix multiplications in bfloat16; parameters, sums and the optimizer in float32
+  kFloat16,   ///< float16, with scaled losses; for CUDA devices without bfloat16
 };
 constexpr auto enum_names(Precision) {
   return std::array{std::pair{"auto", Precision::kAuto}, std::pair{"float32", Precision::kFloat32},

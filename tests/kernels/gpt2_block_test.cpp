@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "kernels/reference/reference.h"
 #include "kernels_support.h"
 #include "models/init.h"
 #include "nn/block.h"
@@ -31,6 +32,40 @@ GPT model_of(bool qkv_bias) {
 torch::Tensor in_bfloat16(GPT& gpt, const torch::Tensor& ids) {
   const test::Bfloat16Autocast autocast;
   return gpt->hidden(ids);
+}
+
+using Gpt2BlockLevel = test::LevelTest;
+GPTKIT_EACH_LEVEL(Gpt2BlockLevel);
+
+TEST_P(Gpt2BlockLevel, EqualsTheReferenceInFloat64ForwardAndBackward) {
+  const int64_t C = 64, F = 128;
+  const auto weights = [](const std::vector<torch::Tensor>& t) {
+    return Gpt2BlockWeights{t[0], t[1], t[2], t[3], t[4],  t[5],
+                            t[6], t[7], t[8], t[9], t[10], t[11]};
+  };
+  std::vector<torch::Tensor> own, exact;
+  for (const auto& shape : std::vector<std::vector<int64_t>>{
+           {C}, {C}, {3 * C, C}, {3 * C}, {C, C}, {C}, {C}, {C}, {F, C}, {F}, {C, F}, {C}}) {
+    own.push_back((torch::randn(shape) * 0.1 + (shape.size() == 1 ? 0.5 : 0)).requires_grad_());
+    exact.push_back(test::in_float64(own.back()));
+  }
+  auto x = torch::randn({2, 33, C}).requires_grad_();
+  const auto exact_x = test::in_float64(x);
+  const std::vector<int64_t> offsets = {0, 20, 33, 66};
+  const auto want = reference::gpt2_block(exact_x, offsets, weights(exact), 4, 1e-5);
+  torch::Tensor got;
+  {
+    const test::Bfloat16Autocast autocast;
+    got = gpt2_block(x, offsets, weights(own), 4, 1e-5);
+  }
+  EXPECT_LE(error_of(got, want), 0.02);
+  const auto dy = torch::randn({2, 33, C});
+  want.backward(dy.to(torch::kFloat64));
+  got.backward(dy.to(got.scalar_type()));
+  EXPECT_LE(error_of(x.grad(), exact_x.grad()), 0.04);
+  for (size_t i = 0; i < own.size(); ++i) {
+    EXPECT_LE(error_of(own[i].grad(), exact[i].grad()), 0.04) << i;
+  }
 }
 
 using Gpt2Block = test::Bfloat16Test;

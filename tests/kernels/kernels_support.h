@@ -5,7 +5,9 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "kernels/bfloat16_gemm.h"
+#include <string>
+
+#include "kernels/dispatch.h"
 
 namespace gptkit::test {
 
@@ -35,13 +37,34 @@ inline torch::Tensor rounded(const torch::Tensor& x) {
   return x.to(torch::kBFloat16).to(torch::kFloat64);
 }
 
+/// What only our own bfloat16 variants promise.
 class Bfloat16Test : public testing::Test {
  protected:
   void SetUp() override {
-    if (!has_bfloat16_gemm()) GTEST_SKIP() << "no bfloat16 products on this processor";
+    if (!has_bfloat16_matmul()) GTEST_SKIP() << "no bfloat16 kernels at this level";
     torch::manual_seed(123);
   }
 };
+
+/// What every level promises: one test for each level that this machine can run.
+class LevelTest : public testing::TestWithParam<Isa> {
+ protected:
+  LevelTest() : scope_(GetParam()) { torch::manual_seed(123); }
+
+ private:
+  IsaScope scope_;
+};
+inline std::string level_name(const testing::TestParamInfo<Isa>& info) {
+  return std::string(name(info.param));
+}
+#define GPTKIT_EACH_LEVEL(Suite)                                                       \
+  INSTANTIATE_TEST_SUITE_P(Levels, Suite, testing::ValuesIn(gptkit::available_isas()), \
+                           gptkit::test::level_name)
+
+/// The same values in float64, ready for a gradient.
+inline torch::Tensor in_float64(const torch::Tensor& x) {
+  return x.detach().to(torch::kFloat64).requires_grad_();
+}
 
 /// bfloat16 has 8 bits: a result rounded once is this near.
 inline constexpr double kHalfUnit = 1.0 / 256;

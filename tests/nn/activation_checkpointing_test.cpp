@@ -46,7 +46,7 @@ Result run(const std::string& family, double dropout, bool recompute, bool bfloa
   return result;
 }
 
-TEST(Recompute, GivesTheSameBitsWithEveryFamilyPrecisionAndDropout) {
+TEST(ActivationCheckpointing, GivesTheSameBitsWithEveryFamilyPrecisionAndDropout) {
   for (const std::string family : {"gpt2", "llama"}) {
     for (const double dropout : {0.0, 0.3}) {
       for (const bool bfloat16 : {false, true}) {
@@ -70,11 +70,11 @@ TEST(Recompute, GivesTheSameBitsWithEveryFamilyPrecisionAndDropout) {
   }
 }
 
-TEST(Recompute, LeavesTheGeneratorWhereItWas) {
+TEST(ActivationCheckpointing, LeavesTheGeneratorWhereItWas) {
   torch::manual_seed(7);
   auto x = torch::randn({3}).requires_grad_();
   const auto layer = [](const torch::Tensor& in) { return in * torch::rand({3}); };
-  const auto y = recompute(layer, x);
+  const auto y = checkpointed(layer, x);
   const auto next = torch::rand({1});
   torch::manual_seed(7);
   torch::randn({3});

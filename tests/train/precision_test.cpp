@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "kernels/bfloat16_gemm.h"
+#include "kernels/dispatch.h"
 #include "kernels/fast_precision.h"
 #include "support/support.h"
 #include "train/loss_scale.h"
@@ -21,7 +21,7 @@ bool autocast_is_on() { return at::autocast::is_autocast_enabled(torch::kCPU); }
 
 TEST(Precision, AutoIsBfloat16WhereTheProcessorHasIt) {
   EXPECT_EQ(resolve_precision(Precision::kAuto, torch::kCPU),
-            has_bfloat16_gemm() ? Precision::kBFloat16 : Precision::kFloat32);
+            has_bfloat16_matmul() ? Precision::kBFloat16 : Precision::kFloat32);
   EXPECT_EQ(resolve_precision(Precision::kAuto, torch::kCUDA), Precision::kBFloat16);
   EXPECT_EQ(resolve_precision(Precision::kFloat32, torch::kCUDA), Precision::kFloat32);
 }

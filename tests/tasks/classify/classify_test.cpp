@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/bfloat16_gemm.h"
+#include "kernels/dispatch.h"
 #include "support/support.h"
 #include "tasks/tiny_classifier.h"
 
@@ -100,7 +100,7 @@ void expect_no_bit_depends_on_the_batch(const TinyClassifierOptions& options) {
 }
 
 TEST(ClassifyInBfloat16, NotABitDependsOnTheBatchOrTheOrderWhateverTheHeads) {
-  if (!has_bfloat16_gemm()) GTEST_SKIP() << "no bfloat16 products on this processor";
+  if (!has_bfloat16_matmul()) GTEST_SKIP() << "no bfloat16 kernels at this level";
   for (const auto family : {"gpt2", "llama"}) {
     for (const auto pooling : {Pooling::kLastToken, Pooling::kMean}) {
       for (const bool causal : {true, false}) {
