@@ -14,7 +14,8 @@ namespace gptkit {
 
 /// Reads the options. --help and --version (added here) print and leave the body of run_app with
 /// exit code 0; anything wrong is an Error that names the option and suggests the one meant.
-/// `details` are further lines for --version. Afterwards messages name config keys by the command's
+/// `details` gives further lines for --version and is called at each start, as it fails where the
+/// program cannot run. Afterwards messages name config keys by the command's
 /// options.
 void parse(CLI::App& app, int argc, char** argv, const std::function<std::string()>& details = {});
 

@@ -87,8 +87,8 @@ constexpr const char* kExitStatus =
     "input file\n.TP\n130, 143, 129\nstopped by SIGINT, SIGTERM or SIGHUP, after saving\n";
 constexpr const char* kEnvironment =
     ".SH ENVIRONMENT\n.TP\n.B GPTKIT_HOME\nfolder of models that are given by name "
-    "[$XDG_CACHE_HOME/gptkit, else ~/.cache/gptkit]\n.TP\n.B GPTKIT_ISA\nkernels to use at most: "
-    "reference, avx2, avx512, avx512bf16 or amx [what the processor has]\n.TP\n"
+    "[$XDG_CACHE_HOME/gptkit, else ~/.cache/gptkit]\n.TP\n.B GPTKIT_ISA\nlevel of the kernels: "
+    "reference, avx2, avx512, avx512bf16 or amx [the highest of the machine]\n.TP\n"
     ".B OMP_NUM_THREADS\nthreads to compute with [the physical cores]\n.TP\n.B NO_COLOR\nno "
     "colours\n";
 

@@ -153,6 +153,7 @@ void parse(CLI::App& app, int argc, char** argv, const std::function<std::string
   try {
     app.parse(argc, argv);
     check_values_given(app, arguments);
+    if (details) details();
     set_message_form(option_names(*chosen(app)));
   } catch (const CLI::CallForVersion&) {
     std::cout << app.get_name() << " (gptkit) " << version() << '\n'

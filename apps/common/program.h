@@ -24,7 +24,8 @@ namespace gptkit {
 struct About {
   const char* name;
   const char* help;
-  /// More lines for --version; null: none.
+  /// More lines for --version, null: none. Called at each start: fails for a machine or an
+  /// environment that the program cannot run in (a GPTKIT_ISA that the processor lacks).
   std::function<std::string()> details = {};
 };
 

@@ -72,6 +72,20 @@ TEST(Gptkit, VersionSaysWhatComputes) {
               testing::AllOf(StartsWith("generate (gptkit) 0.2.0\n"), HasSubstr("\nkernels ")));
 }
 
+TEST(Gptkit, AnEnvironmentVariableForcesTheLevelOfTheKernels) {
+  const auto with = [](const char* level) {
+    return run_program("generate", {"--version"}, {.environment = {{"GPTKIT_ISA", level}}});
+  };
+  const auto reference = with("reference");
+  EXPECT_EQ(reference.exit_code, 0) << reference.err;
+  EXPECT_THAT(reference.out, HasSubstr("kernels    reference of reference"));
+  EXPECT_THAT(reference.out, HasSubstr(": matmul reference, attention reference,"));
+  expect_failure(with("sse"), 2, "generate",
+                 "GPTKIT_ISA=sse is no level; expected one of reference");
+  expect_failure(run_program("generate", {"hello"}, {.environment = {{"GPTKIT_ISA", "sse"}}}), 2,
+                 "generate", "GPTKIT_ISA=sse is no level");
+}
+
 TEST(Gptkit, DoctorKnowsMachineAndBuild) {
   const auto text = run_program("gptkit", {"doctor"});
   EXPECT_EQ(text.exit_code, 0) << text.err;

@@ -21,6 +21,7 @@
 #include "base/files.h"
 #include "base/parallel.h"
 #include "base/strings.h"
+#include "kernels/dispatch.h"
 
 namespace gptkit {
 
@@ -97,7 +98,9 @@ std::string compiler() {
 #endif
 }
 
-std::string kernels() { return "LibTorch " + at::get_cpu_capability(); }
+std::string kernel_levels() {
+  return concat(describe_kernels(), "; LibTorch's own ", at::get_cpu_capability());
+}
 
 std::string system_name() {
   utsname system = {};
@@ -163,7 +166,7 @@ MachineFacts machine_facts() {
   return {.system = system_name(),
           .processor = processor(),
           .flags = processor_flags(),
-          .kernels = kernels(),
+          .kernels = kernel_levels(),
           .cores = physical_cores(),
           .threads = static_cast<int64_t>(std::thread::hardware_concurrency()),
           .memory_bytes = proc_bytes("MemTotal"),
@@ -239,7 +242,7 @@ std::string to_text(const DoctorReport& report) {
 
 std::string version_details() {
   return concat("LibTorch   ", TORCH_VERSION, "\nprocessor  ", processor(), "\nkernels    ",
-                kernels(), "\n");
+                kernel_levels(), "\n");
 }
 
 }  // namespace gptkit
