@@ -25,17 +25,21 @@ constexpr std::int64_t kTriggersPerClass = 50;
 constexpr std::int64_t kMaxFeatures = 300'000, kMaxWeights = 2'000'000;
 
 struct TrainingSet {
-  const std::vector<LabelledText>& texts;
+  std::span<const std::string> texts;
+  std::span<const std::int64_t> labels;
   std::int64_t n_classes;
   const std::vector<double>& class_weights;
 };
 
-void check(const std::vector<LabelledText>& train, std::int64_t n_classes) {
-  require(!train.empty(), "no labelled texts to train the baselines on");
-  require(n_classes >= 2, "baselines for ", n_classes, " classes; expected at least two");
-  for (const auto& row : train) {
-    require(row.label >= 0 && row.label < n_classes, "row ", row.row, " has the class ", row.label,
-            "; expected one from 0 to ", n_classes - 1);
+void check(const TrainingSet& train) {
+  require(!train.texts.empty(), "no labelled texts to train the baselines on");
+  require(train.n_classes >= 2, "baselines for ", train.n_classes,
+          " classes; expected at least two");
+  require(train.texts.size() == train.labels.size(), train.texts.size(), " texts have ",
+          train.labels.size(), " labels; expected one each");
+  for (std::size_t i = 0; i < train.labels.size(); ++i) {
+    require(train.labels[i] >= 0 && train.labels[i] < train.n_classes, "text ", i,
+            " has the class ", train.labels[i], "; expected one from 0 to ", train.n_classes - 1);
   }
 }
 
@@ -46,17 +50,16 @@ LogisticRegression fit(const TrainingSet& train, std::int64_t n_columns, const R
   data.rows.reserve(train.texts.size());
   for (const auto& text : train.texts) {
     stop_if_asked(kStopped);
-    data.rows.push_back(row_of(text.text));
-    data.labels.push_back(text.label);
+    data.rows.push_back(row_of(text));
   }
+  data.labels.assign(train.labels.begin(), train.labels.end());
   return LogisticRegression(
       data, {.c = kC, .class_weights = train.class_weights, .max_iterations = kMaxIterations});
 }
 
 Baseline ngram_baseline(std::string name, const TrainingSet& train, TfidfOptions options) {
   options.max_features = std::clamp<std::int64_t>(kMaxWeights / train.n_classes, 1, kMaxFeatures);
-  std::vector<std::string_view> texts;
-  for (const auto& row : train.texts) texts.push_back(row.text);
+  const std::vector<std::string_view> texts(train.texts.begin(), train.texts.end());
   const auto tfidf = std::make_shared<const Tfidf>(texts, options);
   const auto row_of = [tfidf](std::string_view text) { return tfidf->transform(text); };
   const auto model =
@@ -72,13 +75,14 @@ Baseline ngram_baseline(std::string name, const TrainingSet& train, TfidfOptions
 class StandardFeatures {
  public:
   StandardFeatures(const TrainingSet& train)
-      : features_(learn_trigger_words(train.texts, train.n_classes, kTriggersPerClass)),
+      : features_(
+            learn_trigger_words(train.texts, train.labels, train.n_classes, kTriggersPerClass)),
         mean_(static_cast<std::size_t>(features_.size())),
         deviation_(mean_) {
     std::vector<std::vector<double>> rows;
-    for (const auto& row : train.texts) {
+    for (const auto& text : train.texts) {
       stop_if_asked(kStopped);
-      rows.push_back(features_(row.text));
+      rows.push_back(features_(text));
     }
     const auto n = static_cast<double>(rows.size());
     for (std::size_t f = 0; f < mean_.size(); ++f) {
@@ -138,11 +142,11 @@ std::vector<std::vector<double>> Baseline::predict(const std::vector<std::string
   return probabilities;
 }
 
-std::vector<Baseline> train_baselines(const std::vector<LabelledText>& train,
-                                      std::int64_t n_classes,
+std::vector<Baseline> train_baselines(std::span<const std::string> texts,
+                                      std::span<const std::int64_t> labels, std::int64_t n_classes,
                                       const std::vector<double>& class_weights) {
-  check(train, n_classes);
-  const TrainingSet set{train, n_classes, class_weights};
+  const TrainingSet set{texts, labels, n_classes, class_weights};
+  check(set);
   return {
       timed([&] { return ngram_baseline("word_ngrams", set, {.max_n = 2}); }),
       timed([&] {

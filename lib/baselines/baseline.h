@@ -4,11 +4,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "data/tables/classification.h"
 
 namespace gptkit {
 
@@ -25,16 +24,16 @@ struct Baseline {
 /// Logistic regression on
 ///   word_ngrams       tf-idf of one word and of two words in a row,
 ///   character_ngrams  tf-idf of two to five characters in a row,
-///   hand_made         trigger words learnt from `train`, '!', links, length, capitals and digits,
-///                     each with mean 0 and deviation 1 over `train`.
-/// The same rows in the same order give the same models. `class_weights`: how much a row of each
-/// class counts; empty: 1. A class may have one row or none. Fails for no rows, fewer than two
-/// classes, or a label outside [0, n_classes).
+///   hand_made         trigger words learnt from `texts`, '!', links, length, capitals and digits,
+///                     each with mean 0 and deviation 1 over `texts`.
+/// `labels`: the class of each text. The same texts in the same order give the same models.
+/// `class_weights`: how much a text of each class counts; empty: 1. A class may have one text or
+/// none. Fails for no texts, fewer than two classes, or a label outside [0, n_classes).
 ///
 /// At most 300,000 n-grams are kept, those of most texts, and fewer for more than six classes: the
 /// weights stay below two million, L-BFGS with them below 400 MB.
-std::vector<Baseline> train_baselines(const std::vector<LabelledText>& train,
-                                      std::int64_t n_classes,
+std::vector<Baseline> train_baselines(std::span<const std::string> texts,
+                                      std::span<const std::int64_t> labels, std::int64_t n_classes,
                                       const std::vector<double>& class_weights = {});
 
 }  // namespace gptkit

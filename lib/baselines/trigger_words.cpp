@@ -31,20 +31,19 @@ struct WordCounts {
   std::vector<std::int64_t> texts_with;  // [word * n_classes + class]
 };
 
-WordCounts count_words(const std::vector<LabelledText>& texts, std::size_t n_classes) {
+WordCounts count_words(std::span<const std::string> texts, std::span<const std::int64_t> labels,
+                       std::size_t n_classes) {
   // A word of a single text gives nothing away. Memory is bounded for many classes too.
   const std::int64_t max_words =
       std::clamp<std::int64_t>(20'000'000 / static_cast<std::int64_t>(n_classes), 1, 100'000);
-  std::vector<std::string_view> views;
-  views.reserve(texts.size());
-  for (const auto& row : texts) views.push_back(row.text);
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
   const Tfidf words(
       views, {.unit = NGramUnit::kWord, .max_n = 1, .min_texts = 2, .max_features = max_words});
   WordCounts counts{words.ngrams(), {}};
   counts.texts_with.resize(counts.words.size() * n_classes);
-  for (const auto& row : texts) {
-    for (const auto& entry : words.count(row.text)) {
-      ++counts.texts_with[entry.column * n_classes + static_cast<std::size_t>(row.label)];
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (const auto& entry : words.count(texts[i])) {
+      ++counts.texts_with[entry.column * n_classes + static_cast<std::size_t>(labels[i])];
     }
   }
   return counts;
@@ -90,12 +89,14 @@ double share(std::int64_t part, std::int64_t whole) {
 
 }  // namespace
 
-std::vector<std::vector<TriggerWord>> learn_trigger_words(const std::vector<LabelledText>& texts,
+std::vector<std::vector<TriggerWord>> learn_trigger_words(std::span<const std::string> texts,
+                                                          std::span<const std::int64_t> labels,
                                                           std::int64_t n_classes,
                                                           std::int64_t per_class) {
   const auto classes = static_cast<std::size_t>(n_classes);
-  const auto counts = count_words(texts, classes);
-  const auto texts_of = class_counts(texts, n_classes);
+  const auto counts = count_words(texts, labels, classes);
+  std::vector<std::int64_t> texts_of(classes);
+  for (const auto label : labels) ++texts_of[static_cast<std::size_t>(label)];
   std::vector<std::vector<TriggerWord>> triggers(classes);
   for (std::size_t w = 0; w < counts.words.size(); ++w) {
     const auto with = counts.texts_with.begin() + static_cast<std::ptrdiff_t>(w * classes);

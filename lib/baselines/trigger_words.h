@@ -3,12 +3,11 @@
 // The words are learnt from the training texts, so the features are those of any task.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
-
-#include "data/tables/classification.h"
 
 namespace gptkit {
 
@@ -17,10 +16,12 @@ struct TriggerWord {
   double log_odds = 0;  // of a text of the class having it, less those of the other texts
 };
 
-/// For each class its words of largest log-odds, best first, at most `per_class` of them. With 1/2
-/// added to each count, and only words whose log-odds are two standard errors above 0: a rare word
-/// is found in one class alone by chance (Monroe and others 2008, doi:10.1093/pan/mpn018).
-std::vector<std::vector<TriggerWord>> learn_trigger_words(const std::vector<LabelledText>& texts,
+/// `labels`: the class of each text. For each class its words of largest log-odds, best first, at
+/// most `per_class` of them. With 1/2 added to each count, and only words whose log-odds are two
+/// standard errors above 0: a rare word is found in one class alone by chance (Monroe and others
+/// 2008, doi:10.1093/pan/mpn018).
+std::vector<std::vector<TriggerWord>> learn_trigger_words(std::span<const std::string> texts,
+                                                          std::span<const std::int64_t> labels,
                                                           std::int64_t n_classes,
                                                           std::int64_t per_class);
 

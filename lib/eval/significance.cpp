@@ -22,6 +22,11 @@ Interval wilson_interval(std::int64_t successes, std::int64_t trials) {
           successes == trials ? 1 : std::min(1.0, (middle + reach) / scale)};
 }
 
+std::optional<double> Share::value() const {
+  if (whole == 0) return std::nullopt;
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
 double mcnemar_exact(std::int64_t first_only, std::int64_t second_only) {
   require(first_only >= 0 && second_only >= 0, "McNemar's test of ", first_only, " and ",
           second_only, " rows; expected counts of at least 0");

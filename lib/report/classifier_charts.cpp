@@ -120,25 +120,25 @@ struct RankingCharts {
 RankingCharts positive_charts(const ClassifierReport& report) {
   RankingCharts charts;
   for (const auto& split : report.splits) {
-    const auto& one = split.figures.classes[static_cast<size_t>(*report.positive)];
+    const auto& one = split.metrics.classes[static_cast<size_t>(*report.positive)];
     charts.add(one, split.name, colour_of(split.name));
-    if (!split.figures.at_threshold || split.name == "train") continue;
-    charts.mark(*split.figures.at_threshold, "threshold on " + split.name, colour_of(split.name));
+    if (!split.metrics.at_threshold || split.name == "train") continue;
+    charts.mark(*split.metrics.at_threshold, "threshold on " + split.name, colour_of(split.name));
   }
   return charts;
 }
 
 RankingCharts class_charts(const ClassifierReport& report) {
-  const auto& figures = report.main().figures;
+  const auto& metrics = report.main().metrics;
   std::vector<size_t> order(report.labels.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::stable_sort(order, [&](size_t a, size_t b) {
-    return figures.report.classes[a].support > figures.report.classes[b].support;
+    return metrics.classification.classes[a].support > metrics.classification.classes[b].support;
   });
   order.resize(std::min(order.size(), kMostClassCurves));
   RankingCharts charts;
   for (size_t i = 0; i < order.size(); ++i) {
-    charts.add(figures.classes[order[i]], visible_text(report.labels[order[i]], kNameCharacters),
+    charts.add(metrics.classes[order[i]], visible_text(report.labels[order[i]], kNameCharacters),
                static_cast<int>(i) + 1);
   }
   return charts;
@@ -154,7 +154,7 @@ std::string reliability_chart(const ClassifierReport& report, const Calibration&
   ChartSeries dots{"rows of a bin with their 95 % interval", colour_of(report.main_split),
                    Style::kDots};
   dots.detail = concat("on average ", fixed(100 * calibration.error, 2), " points off the line");
-  const auto all = static_cast<double>(report.main().figures.report.rows);
+  const auto all = static_cast<double>(report.main().metrics.classification.rows);
   for (const auto& bin : calibration.bins) {
     if (bin.rows == 0) continue;
     chart.bars.push_back({bin.low, bin.high, static_cast<double>(bin.rows) / all});
@@ -180,7 +180,7 @@ std::string training_charts(const ClassifierReport& report) {
 
 std::string ranking_charts(const ClassifierReport& report) {
   const auto charts = report.positive ? positive_charts(report) : class_charts(report);
-  const auto auc = report.roc_auc(report.main().figures);
+  const auto auc = report.roc_auc(report.main().metrics);
   if (!auc) return "";
   return charts.html() + (*auc >= 0.95 ? charts.near_the_corner().html() : "");
 }
@@ -189,7 +189,7 @@ std::string reliability_charts(const ClassifierReport& report) {
   const auto& split = report.main();
   const bool after = split.calibrated.has_value();
   std::vector<std::string> figures = {reliability_chart(
-      report, split.figures.calibration, concat("On ", split.name, after ? ", as it is" : ""))};
+      report, split.metrics.calibration, concat("On ", split.name, after ? ", as it is" : ""))};
   if (after) {
     figures.push_back(reliability_chart(
         report, *split.calibrated,

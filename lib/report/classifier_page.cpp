@@ -35,7 +35,7 @@ std::string tile(const std::string& name, const std::string& value, const std::s
 }
 
 std::string threshold_tiles(const ClassifierReport& report) {
-  const auto& counts = report.main().figures.at_threshold;
+  const auto& counts = report.main().metrics.at_threshold;
   if (!counts) return "";
   const int64_t called = counts->true_positives + counts->false_positives;
   const int64_t all = counts->true_positives + counts->false_negatives;
@@ -47,15 +47,15 @@ std::string threshold_tiles(const ClassifierReport& report) {
 }
 
 std::string tiles_html(const ClassifierReport& report) {
-  const auto& figures = report.main().figures;
+  const auto& metrics = report.main().metrics;
   const auto of = report.positive ? "F1 of " + label_of(report, *report.positive) : "macro F1";
   return concat("<dl class=\"tiles\">\n",
-                tile("accuracy on " + report.main_split, percent(figures.report.accuracy),
-                     "95 %: " + percent(figures.report.accuracy_interval)),
-                tile(of, decimal(report.f1(figures)), "precision and recall in one"),
-                tile("ROC-AUC", decimal(report.roc_auc(figures)), "1 is perfect, 0.5 is chance"),
+                tile("accuracy on " + report.main_split, percent(metrics.classification.accuracy),
+                     "95 %: " + percent(metrics.classification.accuracy_interval)),
+                tile(of, decimal(report.f1(metrics)), "precision and recall in one"),
+                tile("ROC-AUC", decimal(report.roc_auc(metrics)), "1 is perfect, 0.5 is chance"),
                 threshold_tiles(report),
-                tile("calibration error", fixed(100 * figures.calibration.error, 1) + " points",
+                tile("calibration error", fixed(100 * metrics.calibration.error, 1) + " points",
                      "between confidence and truth"),
                 "</dl>\n");
 }
@@ -75,12 +75,12 @@ std::string lead_html(const ClassifierReport& report) {
   return concat("<p class=\"soft\">", html_name(report.model_name), parameters, " finetuned", time,
                 " to sort texts into ", report.labels.size(), " classes: ", labels,
                 ". Judged by the ", report.main_split,
-                " split: ", format_count(report.main().figures.report.rows), " rows",
+                " split: ", format_count(report.main().metrics.classification.rows), " rows",
                 report.main_split == "test" ? " held out from training and from every choice" : "",
                 ".</p>\n");
 }
 
-constexpr const char* kTerms = R"(<h2>What the figures mean</h2>
+constexpr const char* kTerms = R"(<h2>What the metrics mean</h2>
 <dl class="terms">
 <dt>95 % interval</dt><dd>What the share could be on other texts of the same kind, given how few
 rows were counted (Wilson). It says nothing about texts of another kind, nor about how much a
@@ -98,7 +98,7 @@ better, and a sure mistake costs most.</dd>
 width; the mean gap between its confidence and its accuracy, weighted by rows (ECE).</dd>
 <dt>Temperature</dt><dd>One number that the logits are divided by (arXiv:1706.04599). Above 1
 makes the classifier less sure of itself; it never changes which class is predicted. All other
-figures here are of the probabilities as the classifier gives them.</dd>
+metrics here are of the probabilities as the classifier gives them.</dd>
 <dt>McNemar's exact test</dt><dd>Compares two classifiers on the same texts by those that only one
 of them has right. p is how often chance alone would make a difference as large between equally
 good ones; below 0.05 counts as a difference here. Each p is of one comparison, not corrected for

@@ -7,16 +7,15 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "data/corpus/words.h"
 #include "report/classifier_checks.h"
 #include "report/verdict.h"
 #include "text/unicode.h"
+#include "text/words.h"
 
 namespace gptkit {
 
 namespace {
 
-constexpr double kCurveGap = 0.002;
 constexpr size_t kTextBytes = 2000;
 
 std::vector<int64_t> class_counts_of(const std::vector<int64_t>& truth, size_t n_class) {
@@ -36,59 +35,6 @@ std::optional<int64_t> positive_class(const ClassifierReportInput& input,
   if (input.labels.size() != 2) return std::nullopt;
   const auto counts = class_counts_of(training.truth, 2);
   return counts[0] < counts[1] ? 0 : 1;
-}
-
-Ranking ranking_of(int64_t label, const std::vector<int64_t>& truth,
-                   const ProbabilityRows& probabilities) {
-  std::vector<double> scores;
-  std::vector<bool> positive;
-  for (size_t row = 0; row < truth.size(); ++row) {
-    scores.push_back(probabilities[row][static_cast<size_t>(label)]);
-    positive.push_back(truth[row] == label);
-  }
-  return rank_by_score(scores, positive);
-}
-
-/// The mean of what is defined.
-std::optional<double> mean_of(const std::vector<OneVersusRest>& classes,
-                              std::optional<double> OneVersusRest::*figure) {
-  double sum = 0;
-  int64_t n = 0;
-  for (const auto& one : classes) {
-    if (!(one.*figure)) continue;
-    sum += *(one.*figure);
-    ++n;
-  }
-  return n > 0 ? std::optional(sum / static_cast<double>(n)) : std::nullopt;
-}
-
-/// What holds for a classifier on every split.
-struct Decision {
-  const std::vector<std::string>& labels;
-  std::optional<int64_t> positive;
-  std::optional<ThresholdChoice> threshold;
-};
-
-Figures figures_of(const std::vector<int64_t>& truth, const ProbabilityRows& probabilities,
-                   const Decision& decision) {
-  std::vector<int64_t> predicted;
-  for (const auto& row : probabilities) predicted.push_back(predicted_class(row));
-  Figures figures;
-  figures.report = classification_report(truth, predicted, decision.labels);
-  figures.calibration = calibration_of(probabilities, truth);
-  for (size_t c = 0; c < decision.labels.size(); ++c) {
-    const auto label = static_cast<int64_t>(c);
-    const auto ranking = ranking_of(label, truth, probabilities);
-    figures.classes.push_back({roc_auc(ranking), average_precision(ranking),
-                               roc_curve(ranking, kCurveGap),
-                               precision_recall_curve(ranking, kCurveGap)});
-    if (decision.threshold && decision.positive == label) {
-      figures.at_threshold = count_at(ranking, decision.threshold->threshold);
-    }
-  }
-  figures.roc_auc = mean_of(figures.classes, &OneVersusRest::roc_auc);
-  figures.average_precision = mean_of(figures.classes, &OneVersusRest::average_precision);
-  return figures;
 }
 
 std::string word_key(const std::string& text) {
@@ -145,7 +91,7 @@ int64_t repeated_texts(const SplitPredictions& split) {
   return static_cast<int64_t>(split.texts.size() - distinct.size());
 }
 
-void add_mistakes(SplitFigures& figures, const SplitPredictions& split, const Known* known,
+void add_mistakes(SplitReport& report, const SplitPredictions& split, const Known* known,
                   int64_t most) {
   std::vector<std::pair<double, size_t>> wrong;  // less sure rows sort behind
   for (size_t row = 0; row < split.truth.size(); ++row) {
@@ -154,22 +100,22 @@ void add_mistakes(SplitFigures& figures, const SplitPredictions& split, const Kn
     wrong.emplace_back(-split.probabilities[row][static_cast<size_t>(predicted)], row);
   }
   std::ranges::sort(wrong);
-  figures.n_mistake = static_cast<int64_t>(wrong.size());
+  report.n_mistake = static_cast<int64_t>(wrong.size());
   wrong.resize(std::min(wrong.size(), static_cast<size_t>(most)));
   for (const auto& [negated, row] : wrong) {
     const auto& text = split.texts[row];
-    figures.mistakes.push_back({split.rows[row], split.truth[row],
-                                predicted_class(split.probabilities[row]), -negated,
-                                first_bytes(text), static_cast<int64_t>(text.size()),
-                                known && split.name != "train" && known->has(text)});
+    report.mistakes.push_back({split.rows[row], split.truth[row],
+                               predicted_class(split.probabilities[row]), -negated,
+                               first_bytes(text), static_cast<int64_t>(text.size()),
+                               known && split.name != "train" && known->has(text)});
   }
 }
 
-SplitFigures split_figures(const SplitPredictions& split, const Decision& decision,
-                           const Known* known, int64_t max_mistakes) {
-  SplitFigures result;
+SplitReport split_report(const SplitPredictions& split, const DecisionRule& rule,
+                         const Known* known, int64_t max_mistakes) {
+  SplitReport result;
   result.name = split.name;
-  result.figures = figures_of(split.truth, split.probabilities, decision);
+  result.metrics = classifier_metrics(split.truth, split.probabilities, rule);
   if (known && split.name != "train") result.overlap = known->with(split);
   result.repeated = repeated_texts(split);
   result.truncated = split.truncated;
@@ -195,15 +141,15 @@ BaselinePredictions most_frequent_class(const SplitPredictions& train,
   return baseline;
 }
 
-void add_mcnemar(BaselineFigures& figures, const SplitPredictions& split,
+void add_mcnemar(BaselineReport& report, const SplitPredictions& split,
                  const ProbabilityRows& baseline) {
   for (size_t row = 0; row < split.truth.size(); ++row) {
     const bool model_right = predicted_class(split.probabilities[row]) == split.truth[row];
     const bool baseline_right = predicted_class(baseline[row]) == split.truth[row];
-    figures.model_only_right += model_right && !baseline_right;
-    figures.baseline_only_right += baseline_right && !model_right;
+    report.model_only_right += model_right && !baseline_right;
+    report.baseline_only_right += baseline_right && !model_right;
   }
-  figures.p_value = mcnemar_exact(figures.model_only_right, figures.baseline_only_right);
+  report.p_value = mcnemar_exact(report.model_only_right, report.baseline_only_right);
 }
 
 std::optional<ThresholdChoice> threshold_of(const SplitPredictions& validation,
@@ -211,7 +157,8 @@ std::optional<ThresholdChoice> threshold_of(const SplitPredictions& validation,
                                             std::optional<int64_t> positive,
                                             double wanted_precision) {
   if (!positive) return std::nullopt;
-  return choose_threshold(ranking_of(*positive, validation.truth, probabilities), wanted_precision);
+  return choose_threshold(ranking_of_class(*positive, validation.truth, probabilities),
+                          wanted_precision);
 }
 
 class Maker {
@@ -261,7 +208,7 @@ class Maker {
   }
 
   void add_split(const SplitPredictions& split, const Known* known) {
-    report_.splits.push_back(split_figures(
+    report_.splits.push_back(split_report(
         split, {input_.labels, report_.positive, report_.threshold}, known, input_.max_mistakes));
     if (report_.temperature && !report_.temperature->at_limit) {
       report_.splits.back().calibrated =
@@ -282,11 +229,11 @@ class Maker {
   }
 
   void add_baseline(const BaselinePredictions& baseline, bool constant) {
-    BaselineFigures figures;
-    figures.name = baseline.name;
-    figures.description = baseline.description;
-    figures.constant = constant;
-    figures.seconds = baseline.seconds;
+    BaselineReport made;
+    made.name = baseline.name;
+    made.description = baseline.description;
+    made.constant = constant;
+    made.seconds = baseline.seconds;
     for (const auto* split : splits_) check_baseline(baseline, *split);
     const auto given = [&](const SplitPredictions* split) -> const ProbabilityRows* {
       if (!split) return nullptr;
@@ -295,17 +242,16 @@ class Maker {
     };
     const auto* validation = find("validation");
     if (const auto* rows = given(validation)) {
-      figures.threshold =
-          threshold_of(*validation, *rows, report_.positive, input_.wanted_precision);
+      made.threshold = threshold_of(*validation, *rows, report_.positive, input_.wanted_precision);
     }
     for (const auto* split : splits_) {
       const auto* rows = given(split);
       if (!rows) continue;
-      figures.splits[split->name] =
-          figures_of(split->truth, *rows, {input_.labels, report_.positive, figures.threshold});
+      made.splits[split->name] = classifier_metrics(
+          split->truth, *rows, {input_.labels, report_.positive, made.threshold});
     }
-    add_mcnemar(figures, *splits_.back(), baseline.probabilities.at(report_.main_split));
-    report_.baselines.push_back(std::move(figures));
+    add_mcnemar(made, *splits_.back(), baseline.probabilities.at(report_.main_split));
+    report_.baselines.push_back(std::move(made));
   }
 
   const ClassifierReportInput& input_;
@@ -315,29 +261,24 @@ class Maker {
 
 }  // namespace
 
-std::optional<double> Share::value() const {
-  if (whole == 0) return std::nullopt;
-  return static_cast<double>(part) / static_cast<double>(whole);
-}
-
-const SplitFigures* ClassifierReport::split(const std::string& name) const {
-  const auto found = std::ranges::find(splits, name, &SplitFigures::name);
+const SplitReport* ClassifierReport::split(const std::string& name) const {
+  const auto found = std::ranges::find(splits, name, &SplitReport::name);
   return found == splits.end() ? nullptr : &*found;
 }
 
-std::optional<double> ClassifierReport::f1(const Figures& figures) const {
-  if (!positive) return figures.report.macro_f1;
-  const auto& of = figures.report.classes[static_cast<size_t>(*positive)];
+std::optional<double> ClassifierReport::f1(const ClassifierMetrics& metrics) const {
+  if (!positive) return metrics.classification.macro_f1;
+  const auto& of = metrics.classification.classes[static_cast<size_t>(*positive)];
   return of.support + of.predicted > 0 ? std::optional(of.f1) : std::nullopt;
 }
 
-std::optional<double> ClassifierReport::roc_auc(const Figures& figures) const {
-  return positive ? figures.classes[static_cast<size_t>(*positive)].roc_auc : figures.roc_auc;
+std::optional<double> ClassifierReport::roc_auc(const ClassifierMetrics& metrics) const {
+  return positive ? metrics.classes[static_cast<size_t>(*positive)].roc_auc : metrics.roc_auc;
 }
 
-std::optional<double> ClassifierReport::average_precision(const Figures& figures) const {
-  return positive ? figures.classes[static_cast<size_t>(*positive)].average_precision
-                  : figures.average_precision;
+std::optional<double> ClassifierReport::average_precision(const ClassifierMetrics& metrics) const {
+  return positive ? metrics.classes[static_cast<size_t>(*positive)].average_precision
+                  : metrics.average_precision;
 }
 
 ClassifierReport make_classifier_report(const ClassifierReportInput& input) {

@@ -1,11 +1,12 @@
 #pragma once
-// All by which people decide whether to trust a text classifier: figures per split with their
+// All by which people decide whether to trust a text classifier: metrics per split with their
 // uncertainty, a threshold, calibration, a comparison with simpler methods on the same rows, the
 // worst mistakes with their texts. Made once from predictions; shown as text, JSON and a page
 // (report/classifier_page.h).
 //
 // What is chosen (threshold, temperature) is chosen on the validation split alone and only applied
-// to the others. Figures that divide by nothing are absent: "undefined" for people, null in JSON.
+// to the others. ClassifierMetrics that divide by nothing are absent: "undefined" for people, null
+// in JSON.
 
 #include <cstdint>
 #include <map>
@@ -15,9 +16,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "eval/calibration.h"
-#include "eval/ranking.h"
-#include "report/classification_report.h"
+#include "eval/classifier_metrics.h"
 
 namespace gptkit {
 
@@ -60,28 +59,6 @@ struct ClassifierReportInput {
   int64_t parameters = 0, trained_parameters = 0;
 };
 
-/// A share of rows and its 95 % interval.
-struct Share {
-  int64_t part = 0, whole = 0;
-  std::optional<double> value() const;
-  Interval interval() const { return wilson_interval(part, whole); }
-};
-
-/// One class against all others.
-struct OneVersusRest {
-  std::optional<double> roc_auc, average_precision;
-  std::vector<CurvePoint> roc, precision_recall;  ///< thinned to steps of 0.002
-};
-
-/// A classifier's figures on one split.
-struct Figures {
-  ClassificationReport report;
-  Calibration calibration;
-  std::vector<OneVersusRest> classes;
-  std::optional<double> roc_auc, average_precision;  ///< means over the classes that have them
-  std::optional<BinaryCounts> at_threshold;
-};
-
 struct Mistake {
   int64_t row = 0, truth = 0, predicted = 0;
   double probability = 0;  ///< of the class predicted
@@ -98,9 +75,9 @@ struct Overlap {
   Share accuracy_on_rest;   ///< of the rows that are not in train even by words
 };
 
-struct SplitFigures {
+struct SplitReport {
   std::string name;
-  Figures figures;
+  ClassifierMetrics metrics;
   std::optional<Calibration> calibrated;  ///< at the fitted temperature
   std::optional<Overlap> overlap;         ///< absent for train, and without a train split
   int64_t repeated = 0;                   ///< rows whose text an earlier row of this split has
@@ -109,11 +86,11 @@ struct SplitFigures {
   int64_t n_mistake = 0;          ///< all of them
 };
 
-struct BaselineFigures {
+struct BaselineReport {
   std::string name, description;
   bool constant = false;  ///< the report's own: one answer, whatever the text
   double seconds = 0;     ///< of a constant one: 0
-  std::map<std::string, Figures> splits;
+  std::map<std::string, ClassifierMetrics> splits;
   std::optional<ThresholdChoice> threshold;  ///< its own, chosen as the classifier's is
   /// On the main split: rows that only one of the two has right, and McNemar's exact test of them.
   int64_t model_only_right = 0, baseline_only_right = 0;
@@ -130,28 +107,28 @@ struct Finding {
 struct ClassifierReport {
   std::string model_name;
   std::vector<std::string> labels;
-  std::vector<SplitFigures> splits;  ///< of train, validation, test those that have rows
-  std::string main_split;            ///< the one to judge by: test, else validation, else train
-  std::optional<int64_t> positive;   ///< class looked for
+  std::vector<SplitReport> splits;  ///< of train, validation, test those that have rows
+  std::string main_split;           ///< the one to judge by: test, else validation, else train
+  std::optional<int64_t> positive;  ///< class looked for
   double wanted_precision = 0;
   std::optional<ThresholdChoice> threshold;  ///< absent without a positive class or validation rows
   std::optional<TemperatureFit> temperature;  ///< absent without validation rows
   /// The first is the answer that needs no text, always the most frequent training class (where
   /// there is a train split); the given ones follow.
-  std::vector<BaselineFigures> baselines;
+  std::vector<BaselineReport> baselines;
   std::vector<Finding> verdict;
   std::vector<OrderedJson> metrics;
   std::vector<std::pair<std::string, std::string>> settings;
   int64_t max_tokens = 0, skipped_empty = 0, parameters = 0, trained_parameters = 0;
   double seconds = 0;
 
-  const SplitFigures* split(const std::string& name) const;  ///< nullptr when absent
-  const SplitFigures& main() const { return *split(main_split); }
+  const SplitReport* split(const std::string& name) const;  ///< nullptr when absent
+  const SplitReport& main() const { return *split(main_split); }
   bool is_positive(int64_t label) const { return positive && *positive == label; }
   /// F1, AUC and average precision of the positive class; without one, the means over classes.
-  std::optional<double> f1(const Figures& figures) const;
-  std::optional<double> roc_auc(const Figures& figures) const;
-  std::optional<double> average_precision(const Figures& figures) const;
+  std::optional<double> f1(const ClassifierMetrics& metrics) const;
+  std::optional<double> roc_auc(const ClassifierMetrics& metrics) const;
+  std::optional<double> average_precision(const ClassifierMetrics& metrics) const;
 };
 
 /// Fails, naming split and row, for vectors of unequal length, classes outside the labels and rows
@@ -159,12 +136,12 @@ struct ClassifierReport {
 /// Sorts each split once per class and baseline.
 ClassifierReport make_classifier_report(const ClassifierReportInput& input);
 
-/// {"train", "validation", "test": what to_json(ClassificationReport) gives and "roc_auc",
+/// {"train", "validation", "test": what to_json(ClassificationMetrics) gives and "roc_auc",
 /// "average_precision", "log_loss", "calibration_error", ...; "model", "verdict", "threshold",
-/// "temperature", "baselines", "training"}. Undefined figures are null.
+/// "temperature", "baselines", "training"}. Undefined metrics are null.
 OrderedJson to_json(const ClassifierReport& report);
 
-/// For a terminal: verdict, figures, baselines, mistakes.
+/// For a terminal: verdict, metrics, baselines, mistakes.
 std::string to_text(const ClassifierReport& report);
 
 }  // namespace gptkit

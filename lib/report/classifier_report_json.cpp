@@ -1,6 +1,7 @@
 // JSON of a classifier's report.
 
 #include "report/classifier_report.h"
+#include "report/metrics_report.h"
 
 namespace gptkit {
 
@@ -57,19 +58,19 @@ OrderedJson as_json(const std::vector<CurvePoint>& curve) {
   return json;
 }
 
-/// What to_json(ClassificationReport) gives, and the figures that need probabilities.
-OrderedJson figures_json(const ClassifierReport& report, const Figures& figures) {
-  OrderedJson json = to_json(figures.report);
-  json["roc_auc"] = or_null(report.roc_auc(figures));
-  json["average_precision"] = or_null(report.average_precision(figures));
-  json["log_loss"] = figures.calibration.log_loss;
-  json["calibration_error"] = figures.calibration.error;
+/// What to_json(ClassificationMetrics) gives, and the metrics that need probabilities.
+OrderedJson metrics_json(const ClassifierReport& report, const ClassifierMetrics& metrics) {
+  OrderedJson json = to_json(metrics.classification);
+  json["roc_auc"] = or_null(report.roc_auc(metrics));
+  json["average_precision"] = or_null(report.average_precision(metrics));
+  json["log_loss"] = metrics.calibration.log_loss;
+  json["calibration_error"] = metrics.calibration.error;
   for (size_t c = 0; c < report.labels.size(); ++c) {
     auto& one = json["classes"][report.labels[c]];
-    one["roc_auc"] = or_null(figures.classes[c].roc_auc);
-    one["average_precision"] = or_null(figures.classes[c].average_precision);
+    one["roc_auc"] = or_null(metrics.classes[c].roc_auc);
+    one["average_precision"] = or_null(metrics.classes[c].average_precision);
   }
-  if (figures.at_threshold) json["at_threshold"] = as_json(*figures.at_threshold);
+  if (metrics.at_threshold) json["at_threshold"] = as_json(*metrics.at_threshold);
   return json;
 }
 
@@ -83,7 +84,7 @@ OrderedJson as_json(const Overlap& overlap) {
           {"accuracy_not_in_train_interval", as_json(rest.interval())}};
 }
 
-OrderedJson mistakes_json(const ClassifierReport& report, const SplitFigures& split) {
+OrderedJson mistakes_json(const ClassifierReport& report, const SplitReport& split) {
   const auto label = [&](int64_t c) { return report.labels[static_cast<size_t>(c)]; };
   auto json = OrderedJson::array();
   for (const auto& mistake : split.mistakes) {
@@ -98,31 +99,31 @@ OrderedJson mistakes_json(const ClassifierReport& report, const SplitFigures& sp
   return json;
 }
 
-OrderedJson curves_json(const ClassifierReport& report, const Figures& figures) {
+OrderedJson curves_json(const ClassifierReport& report, const ClassifierMetrics& metrics) {
   OrderedJson json = OrderedJson::object();
   for (size_t c = 0; c < report.labels.size(); ++c) {
     // Of two classes, one curve is the other's mirror image.
     if (report.labels.size() == 2 && !report.is_positive(static_cast<int64_t>(c))) continue;
-    json[report.labels[c]] = {{"roc", as_json(figures.classes[c].roc)},
-                              {"precision_recall", as_json(figures.classes[c].precision_recall)}};
+    json[report.labels[c]] = {{"roc", as_json(metrics.classes[c].roc)},
+                              {"precision_recall", as_json(metrics.classes[c].precision_recall)}};
   }
   return json;
 }
 
-OrderedJson split_json(const ClassifierReport& report, const SplitFigures& split) {
-  OrderedJson json = figures_json(report, split.figures);
-  json["reliability"] = as_json(split.figures.calibration);
+OrderedJson split_json(const ClassifierReport& report, const SplitReport& split) {
+  OrderedJson json = metrics_json(report, split.metrics);
+  json["reliability"] = as_json(split.metrics.calibration);
   json["calibrated"] = split.calibrated ? as_json(*split.calibrated) : OrderedJson();
   json["overlap_with_train"] = split.overlap ? as_json(*split.overlap) : OrderedJson();
   json["repeated_texts"] = split.repeated;
   json["truncated_texts"] = split.truncated;
   json["n_mistakes"] = split.n_mistake;
   json["mistakes"] = mistakes_json(report, split);
-  json["curves"] = curves_json(report, split.figures);
+  json["curves"] = curves_json(report, split.metrics);
   return json;
 }
 
-OrderedJson baseline_json(const ClassifierReport& report, const BaselineFigures& baseline) {
+OrderedJson baseline_json(const ClassifierReport& report, const BaselineReport& baseline) {
   OrderedJson json = {
       {"name", baseline.name},
       {"description", baseline.description},
@@ -133,7 +134,7 @@ OrderedJson baseline_json(const ClassifierReport& report, const BaselineFigures&
   json["threshold"] = baseline.threshold ? as_json(*baseline.threshold) : OrderedJson();
   for (const auto& split : report.splits) {
     const auto found = baseline.splits.find(split.name);
-    if (found != baseline.splits.end()) json[split.name] = figures_json(report, found->second);
+    if (found != baseline.splits.end()) json[split.name] = metrics_json(report, found->second);
   }
   return json;
 }

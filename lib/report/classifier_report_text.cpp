@@ -58,9 +58,9 @@ std::string splits_text(const ClassifierReport& report) {
   table.add({"split", "rows", "accuracy", "95 % interval", positive ? "F1" : "macro F1", "ROC-AUC",
              "avg. prec.", "log loss", "calib. error"});
   for (const auto& split : report.splits) {
-    const auto& f = split.figures;
-    table.add({split.name, format_count(f.report.rows), percent(f.report.accuracy),
-               percent(f.report.accuracy_interval), decimal(report.f1(f)),
+    const auto& f = split.metrics;
+    table.add({split.name, format_count(f.classification.rows), percent(f.classification.accuracy),
+               percent(f.classification.accuracy_interval), decimal(report.f1(f)),
                decimal(report.roc_auc(f)), decimal(report.average_precision(f)),
                fixed(f.calibration.log_loss, 4), fixed(f.calibration.error, 4)});
   }
@@ -68,22 +68,22 @@ std::string splits_text(const ClassifierReport& report) {
 }
 
 std::string classes_text(const ClassifierReport& report) {
-  const auto& figures = report.main().figures;
+  const auto& metrics = report.main().metrics;
   TextTable table;
   table.add({report.main_split + " class", "rows", "precision", "recall", "F1", "ROC-AUC"});
   for (size_t c = 0; c < std::min(kMostClasses, report.labels.size()); ++c) {
-    const auto& one = figures.report.classes[c];
+    const auto& one = metrics.classification.classes[c];
     table.add({label_text(report, c), format_count(one.support),
                decimal_of(one.precision, one.predicted), decimal_of(one.recall, one.support),
                decimal_of(one.f1, one.support + one.predicted),
-               decimal(figures.classes[c].roc_auc)});
+               decimal(metrics.classes[c].roc_auc)});
   }
   if (report.labels.size() > kMostClasses) {
     table.add({concat("... and ", report.labels.size() - kMostClasses, " more")});
   }
-  table.add({"macro mean", "", decimal(figures.report.macro_precision),
-             decimal(figures.report.macro_recall), decimal(figures.report.macro_f1),
-             decimal(figures.roc_auc)});
+  table.add({"macro mean", "", decimal(metrics.classification.macro_precision),
+             decimal(metrics.classification.macro_recall), decimal(metrics.classification.macro_f1),
+             decimal(metrics.roc_auc)});
   return table.text();
 }
 
@@ -96,7 +96,7 @@ std::string confusion_text(const ClassifierReport& report) {
   table.add(head);
   for (size_t truth = 0; truth < n; ++truth) {
     std::vector<std::string> row = {label_text(report, truth)};
-    for (const int64_t count : report.main().figures.report.confusion[truth]) {
+    for (const int64_t count : report.main().metrics.classification.confusion[truth]) {
       row.push_back(format_count(count));
     }
     table.add(row);
@@ -110,7 +110,7 @@ std::string threshold_text(const ClassifierReport& report) {
   table.add({concat("from ", decimal(report.threshold->threshold), " on"), "precision", "recall",
              "F1", "wrongly flagged", "missed"});
   for (const auto& split : report.splits) {
-    const auto& counts = *split.figures.at_threshold;
+    const auto& counts = *split.metrics.at_threshold;
     table.add({split.name, percent(counts.precision()), percent(counts.recall()),
                decimal(counts.f1()), format_count(counts.false_positives),
                format_count(counts.false_negatives)});
@@ -124,12 +124,13 @@ std::string baselines_text(const ClassifierReport& report) {
   TextTable table;
   table.add({"on " + report.main_split, "accuracy", "95 % interval", "F1", "ROC-AUC", "time",
              "only it / only the model right", "McNemar"});
-  const auto row = [&](const std::string& name, const Figures& figures, const std::string& time,
-                       const std::string& only, const std::string& p) {
-    table.add({name, percent(figures.report.accuracy), percent(figures.report.accuracy_interval),
-               decimal(report.f1(figures)), decimal(report.roc_auc(figures)), time, only, p});
+  const auto row = [&](const std::string& name, const ClassifierMetrics& metrics,
+                       const std::string& time, const std::string& only, const std::string& p) {
+    table.add({name, percent(metrics.classification.accuracy),
+               percent(metrics.classification.accuracy_interval), decimal(report.f1(metrics)),
+               decimal(report.roc_auc(metrics)), time, only, p});
   };
-  row(visible_text(report.model_name, kNameCharacters), report.main().figures,
+  row(visible_text(report.model_name, kNameCharacters), report.main().metrics,
       duration_text(report.seconds), "", "");
   for (const auto& baseline : report.baselines) {
     row(visible_text(baseline.name, kNameCharacters), baseline.splits.at(report.main_split),

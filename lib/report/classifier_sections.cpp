@@ -41,7 +41,7 @@ std::string share_of(int64_t part, int64_t whole) {
   return percent(value) + small(value ? percent(wilson_interval(part, whole)) : "no rows");
 }
 
-std::string with_interval(const ClassificationReport& r) {
+std::string with_interval(const ClassificationMetrics& r) {
   return percent(r.accuracy) + small(percent(r.accuracy_interval));
 }
 
@@ -51,16 +51,16 @@ std::string of_what(const ClassifierReport& report) {
 }
 
 std::vector<std::string> baseline_cells(const ClassifierReport& report, const std::string& name,
-                                        const Figures& figures,
+                                        const ClassifierMetrics& metrics,
                                         const std::optional<ThresholdChoice>& threshold) {
   std::vector<std::string> cells = {name,
-                                    with_interval(figures.report),
-                                    decimal(report.f1(figures)),
-                                    decimal(report.roc_auc(figures)),
-                                    decimal(report.average_precision(figures)),
-                                    fixed(figures.calibration.log_loss, 4)};
+                                    with_interval(metrics.classification),
+                                    decimal(report.f1(metrics)),
+                                    decimal(report.roc_auc(metrics)),
+                                    decimal(report.average_precision(metrics)),
+                                    fixed(metrics.calibration.log_loss, 4)};
   if (report.threshold) {
-    const auto& counts = figures.at_threshold;
+    const auto& counts = metrics.at_threshold;
     cells.push_back(!counts ? ""
                             : percent(counts->precision()) +
                                   (threshold->reached ? "" : small("none as precise")));
@@ -73,7 +73,7 @@ struct Confusion {
   int64_t count, truth, predicted;
 };
 
-std::vector<Confusion> most_frequent_confusions(const ClassificationReport& report) {
+std::vector<Confusion> most_frequent_confusions(const ClassificationMetrics& report) {
   std::vector<Confusion> all;
   for (size_t truth = 0; truth < report.confusion.size(); ++truth) {
     for (size_t predicted = 0; predicted < report.confusion.size(); ++predicted) {
@@ -87,9 +87,9 @@ std::vector<Confusion> most_frequent_confusions(const ClassificationReport& repo
   return all;
 }
 
-std::string confusion_list(const ClassifierReport& report, const SplitFigures& split) {
+std::string confusion_list(const ClassifierReport& report, const SplitReport& split) {
   HtmlTable table({"truth", "called", "rows"});
-  for (const auto& confusion : most_frequent_confusions(split.figures.report)) {
+  for (const auto& confusion : most_frequent_confusions(split.metrics.classification)) {
     table.add({label_of(report, confusion.truth), label_of(report, confusion.predicted),
                format_count(confusion.count)});
   }
@@ -104,8 +104,8 @@ std::string matrix_cell(int64_t count, int64_t support, bool right) {
                 format_count(count), small(support > 0 ? percent(share) : ""), "</span>");
 }
 
-std::string confusion_matrix(const ClassifierReport& report, const SplitFigures& split) {
-  const auto& r = split.figures.report;
+std::string confusion_matrix(const ClassifierReport& report, const SplitReport& split) {
+  const auto& r = split.metrics.classification;
   const auto n = static_cast<int64_t>(report.labels.size());
   std::vector<std::string> head = {"truth \\ called"};
   for (const auto& label : report.labels) head.push_back(html_name(label, kHeadCharacters));
@@ -136,7 +136,7 @@ std::string mistake_html(const ClassifierReport& report, const Mistake& mistake)
                 cut && !shown.ends_with("\u2026") ? "\u2026" : "", "</p></li>\n");
 }
 
-std::string split_mistakes(const ClassifierReport& report, const SplitFigures& split) {
+std::string split_mistakes(const ClassifierReport& report, const SplitReport& split) {
   if (split.mistakes.empty()) {
     return concat("<h3>", split.name, ": ", split.n_mistake == 0 ? "none" : "not listed",
                   "</h3>\n");
@@ -151,7 +151,7 @@ std::string split_mistakes(const ClassifierReport& report, const SplitFigures& s
   return html + "</ol>\n";
 }
 
-std::string overlap_cells(const SplitFigures& split) {
+std::string overlap_cells(const SplitReport& split) {
   if (!split.overlap) return "&ndash;";
   return format_count(split.overlap->verbatim) +
          small(format_count(split.overlap->same_words) + " by words");
@@ -164,8 +164,8 @@ std::string splits_section(const ClassifierReport& report) {
                    "ROC-AUC" + of_what(report), "average precision" + of_what(report), "log loss",
                    "calibration error", "wrong"});
   for (const auto& split : report.splits) {
-    const auto& f = split.figures;
-    table.add({split.name, format_count(f.report.rows), with_interval(f.report),
+    const auto& f = split.metrics;
+    table.add({split.name, format_count(f.classification.rows), with_interval(f.classification),
                decimal(report.f1(f)), decimal(report.roc_auc(f)),
                decimal(report.average_precision(f)), fixed(f.calibration.log_loss, 4),
                fixed(100 * f.calibration.error, 2) + " points", format_count(split.n_mistake)});
@@ -189,7 +189,7 @@ std::string baselines_section(const ClassifierReport& report) {
   head.insert(head.end(), {"time", "only one right" + small("it / the model"), "McNemar"});
   HtmlTable table(head, "wide");
   auto own = baseline_cells(report, "<b>" + html_name(report.model_name) + "</b>",
-                            report.main().figures, report.threshold);
+                            report.main().metrics, report.threshold);
   own.insert(own.end(), {report.seconds > 0 ? duration_text(report.seconds) : "", "", ""});
   table.add(own);
   for (const auto& baseline : report.baselines) {
@@ -222,7 +222,7 @@ std::string threshold_section(const ClassifierReport& report) {
                    "false positive rate" + small("95 % interval"),
                    "share of " + positive_name(report)});
   for (const auto& split : report.splits) {
-    const auto& c = *split.figures.at_threshold;
+    const auto& c = *split.metrics.at_threshold;
     const int64_t positives = c.true_positives + c.false_negatives;
     table.add({split.name, share_of(c.true_positives, c.true_positives + c.false_positives),
                share_of(c.true_positives, positives), decimal(c.f1()),
@@ -252,7 +252,7 @@ std::string calibration_section(const ClassifierReport& report) {
   HtmlTable table(
       {"split", "calibration error", "with temperature", "log loss", "with temperature"});
   for (const auto& split : report.splits) {
-    const auto& before = split.figures.calibration;
+    const auto& before = split.metrics.calibration;
     const auto& after = split.calibrated;
     table.add({split.name, fixed(100 * before.error, 2) + " points",
                after ? fixed(100 * after->error, 2) + " points" : "&ndash;",
@@ -291,18 +291,18 @@ std::string confusion_section(const ClassifierReport& report) {
 }
 
 std::string classes_section(const ClassifierReport& report) {
-  const auto& f = report.main().figures;
+  const auto& f = report.main().metrics;
   HtmlTable table({"class", "rows", "precision", "recall", "F1", "ROC-AUC", "average precision"});
   for (size_t c = 0; c < classes_shown(report); ++c) {
-    const auto& one = f.report.classes[c];
+    const auto& one = f.classification.classes[c];
     table.add({html_name(one.label), format_count(one.support),
                decimal_of(one.precision, one.predicted), decimal_of(one.recall, one.support),
                decimal_of(one.f1, one.support + one.predicted), decimal(f.classes[c].roc_auc),
                decimal(f.classes[c].average_precision)});
   }
-  table.add({"macro mean", format_count(f.report.rows), decimal(f.report.macro_precision),
-             decimal(f.report.macro_recall), decimal(f.report.macro_f1), decimal(f.roc_auc),
-             decimal(f.average_precision)});
+  table.add({"macro mean", format_count(f.classification.rows),
+             decimal(f.classification.macro_precision), decimal(f.classification.macro_recall),
+             decimal(f.classification.macro_f1), decimal(f.roc_auc), decimal(f.average_precision)});
   return heading("Class by class on " + report.main_split) + table.html() + left_out(report);
 }
 
@@ -333,7 +333,7 @@ std::string data_section(const ClassifierReport& report) {
   }
   HtmlTable table(head);
   for (const auto& split : report.splits) {
-    const auto& r = split.figures.report;
+    const auto& r = split.metrics.classification;
     std::vector<std::string> cells = {split.name, format_count(r.rows),
                                       format_count(split.truncated), format_count(split.repeated),
                                       overlap_cells(split)};

@@ -8,7 +8,7 @@ namespace gptkit {
 
 class HtmlTable {
  public:
-  /// The first column is the rows' heading, to the left; the others are figures, to the right.
+  /// The first column is the rows' heading, to the left; the others are metrics, to the right.
   /// `css` is a class of the table, may be empty.
   explicit HtmlTable(std::vector<std::string> head, std::string css = "");
 

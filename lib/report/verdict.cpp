@@ -53,11 +53,11 @@ class Verdict {
     return "'" + visible_text(report_.labels[static_cast<size_t>(c)], kNameCharacters) + "'";
   }
   std::string positive() const { return label(*report_.positive); }
-  int64_t rows() const { return main_.figures.report.rows; }
-  double accuracy_of(const BaselineFigures& baseline) const {
+  int64_t rows() const { return main_.metrics.classification.rows; }
+  double accuracy_of(const BaselineReport& baseline) const {
     return baseline.splits.at(main_.name).report.accuracy;
   }
-  bool beaten(const BaselineFigures& baseline) const {
+  bool beaten(const BaselineReport& baseline) const {
     return baseline.model_only_right > baseline.baseline_only_right &&
            baseline.p_value < kSignificant;
   }
@@ -66,12 +66,12 @@ class Verdict {
     if (main_.name == "test") return;
     say(Kind::kDoubt, "There is no test split. ",
         main_.name == "train"
-            ? "All figures are of the rows it was trained on, and say little about new texts."
-            : "The figures are of the validation rows, by which threshold and temperature were "
+            ? "All metrics are of the rows it was trained on, and say little about new texts."
+            : "The metrics are of the validation rows, by which threshold and temperature were "
               "chosen and the training was watched: expect less of new texts.");
   }
 
-  void say_not_beaten(const BaselineFigures& baseline) {
+  void say_not_beaten(const BaselineReport& baseline) {
     const auto name = visible_text(baseline.name, kNameCharacters);
     const bool worse = baseline.baseline_only_right > baseline.model_only_right;
     const bool sure = baseline.p_value < kSignificant;
@@ -79,7 +79,7 @@ class Verdict {
                               : worse       ? concat(name_, " does not beat ", name)
                                             : concat(name_, " does not clearly beat ", name);
     say(Kind::kDoubt, claim, ": of the same ", format_count(rows()), " ", main_.name, " texts ",
-        name_, " has ", percent(main_.figures.report.accuracy), " right and ", name, " ",
+        name_, " has ", percent(main_.metrics.classification.accuracy), " right and ", name, " ",
         percent(accuracy_of(baseline)), ". ", plural(baseline.model_only_right, "text"),
         " only the former has right, ", format_count(baseline.baseline_only_right),
         " only the latter", sure ? "" : ", a difference that chance alone can make", " (",
@@ -90,9 +90,9 @@ class Verdict {
   }
 
   void say_accuracy() {
-    const auto& r = main_.figures.report;
+    const auto& r = main_.metrics.classification;
     const bool one_class = std::ranges::any_of(
-        r.classes, [&](const ClassFigures& figures) { return figures.support == r.rows; });
+        r.classes, [&](const ClassMetrics& metrics) { return metrics.support == r.rows; });
     std::string floor;
     bool above = true;
     for (const auto& baseline : report_.baselines) {
@@ -130,7 +130,7 @@ class Verdict {
           percent(choice.precision), ".");
     }
     if (main_.name == "validation") return;
-    const auto& counts = *main_.figures.at_threshold;
+    const auto& counts = *main_.metrics.at_threshold;
     const int64_t called = counts.true_positives + counts.false_positives;
     const auto precision = counts.precision();
     const bool kept = precision && *precision >= choice.wanted_precision;
@@ -149,7 +149,7 @@ class Verdict {
   }
 
   void say_calibration() {
-    const auto& before = main_.figures.calibration;
+    const auto& before = main_.metrics.calibration;
     std::string cure;
     if (main_.calibrated) {
       const bool helps = main_.calibrated->error < before.error;
@@ -185,8 +185,8 @@ class Verdict {
   void say_learned_by_heart() {
     const auto* train = report_.split("train");
     if (!train || main_.name == "train") return;
-    const auto& known = train->figures.report;
-    if (known.accuracy_interval.low <= main_.figures.report.accuracy_interval.high) return;
+    const auto& known = train->metrics.classification;
+    if (known.accuracy_interval.low <= main_.metrics.classification.accuracy_interval.high) return;
     say(Kind::kDoubt, "It is better on the rows it was trained on (", percent(known.accuracy),
         " right): part of what it learned is those rows.");
   }
@@ -194,8 +194,8 @@ class Verdict {
   void say_balance() {
     const auto* train = report_.split("train");
     if (!train || !report_.positive || main_.name == "train") return;
-    const auto share = [&](const SplitFigures& split) {
-      const auto& r = split.figures.report;
+    const auto share = [&](const SplitReport& split) {
+      const auto& r = split.metrics.classification;
       return static_cast<double>(r.classes[static_cast<size_t>(*report_.positive)].support) /
              static_cast<double>(r.rows);
     };
@@ -210,7 +210,7 @@ class Verdict {
     int64_t missing = 0;
     std::string first;
     for (size_t c = 0; c < report_.labels.size(); ++c) {
-      if (main_.figures.report.classes[c].support > 0) continue;
+      if (main_.metrics.classification.classes[c].support > 0) continue;
       if (missing++ == 0) first = label(static_cast<int64_t>(c));
     }
     if (missing == 0) return;
@@ -228,7 +228,7 @@ class Verdict {
   }
 
   const ClassifierReport& report_;
-  const SplitFigures& main_;
+  const SplitReport& main_;
   std::string name_;
   std::vector<Finding> findings_;
 };

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "data/classification.h"
 #include "support/support.h"
 
 namespace gptkit {
@@ -19,25 +20,38 @@ void expect_distribution(const std::vector<double>& probabilities, size_t n_clas
   EXPECT_NEAR(std::accumulate(probabilities.begin(), probabilities.end(), 0.0), 1, 1e-9);
 }
 
-std::vector<std::string> texts_of(const std::vector<LabelledText>& rows) {
+struct Labelled {
   std::vector<std::string> texts;
-  for (const auto& row : rows) texts.push_back(row.text);
-  return texts;
+  std::vector<int64_t> labels;
+};
+
+Labelled to_labelled(const std::vector<LabelledText>& rows) {
+  Labelled labelled;
+  for (const auto& row : rows) {
+    labelled.texts.push_back(row.text);
+    labelled.labels.push_back(row.label);
+  }
+  return labelled;
+}
+
+std::vector<Baseline> trained(const Labelled& rows, int64_t n_classes,
+                              const std::vector<double>& class_weights = {}) {
+  return train_baselines(rows.texts, rows.labels, n_classes, class_weights);
 }
 
 /// The share of rows whose likeliest class is theirs.
-double accuracy(const Baseline& baseline, const std::vector<LabelledText>& rows) {
+double accuracy(const Baseline& baseline, const Labelled& rows) {
   int64_t right = 0;
-  for (const auto& row : rows) {
-    const auto p = baseline.classify(row.text);
-    right += std::max_element(p.begin(), p.end()) - p.begin() == row.label;
+  for (size_t i = 0; i < rows.texts.size(); ++i) {
+    const auto p = baseline.classify(rows.texts[i]);
+    right += std::max_element(p.begin(), p.end()) - p.begin() == rows.labels[i];
   }
-  return static_cast<double>(right) / static_cast<double>(rows.size());
+  return static_cast<double>(right) / static_cast<double>(rows.texts.size());
 }
 
-const std::vector<LabelledText> kMessages = {
-    {"tea at four?", 0, 0},    {"see you at the station", 0, 1}, {"WIN a free phone NOW!!", 1, 2},
-    {"free cash, win!", 1, 3}, {"my train is late", 0, 4},       {"claim your free prize", 1, 5}};
+const Labelled kMessages = {{"tea at four?", "see you at the station", "WIN a free phone NOW!!",
+                             "free cash, win!", "my train is late", "claim your free prize"},
+                            {0, 0, 1, 1, 0, 1}};
 
 // The book's messages, split as in its chapter 6; scikit-learn's figures.
 TEST(Baselines, ReachScikitLearnsFiguresOnTheBooksMessages) {
@@ -49,26 +63,27 @@ TEST(Baselines, ReachScikitLearnsFiguresOnTheBooksMessages) {
   const auto data = load_classification(options);
   const std::string path = GPTKIT_SOURCE_DIR "/tests/golden/baselines.json";
   const auto golden = parse_json(read_file(path), path).at("messages");
-  const auto baselines = train_baselines(data.train, 2);
+  const auto baselines = trained(to_labelled(data.train), 2);
+  const auto tested = to_labelled(data.test);
   ASSERT_EQ(baselines.size(), 3u);
   for (const auto& baseline : baselines) {
     SCOPED_TRACE(baseline.name + ": " + baseline.description);
     if (!golden.contains(baseline.name)) continue;
     const auto& want = golden.at(baseline.name);
-    EXPECT_DOUBLE_EQ(accuracy(baseline, data.test), want.at("accuracy").get<double>());
+    EXPECT_DOUBLE_EQ(accuracy(baseline, tested), want.at("accuracy").get<double>());
     const auto spam = want.at("spam").get<std::vector<double>>();
-    const auto got = baseline.predict(texts_of(data.test));
+    const auto got = baseline.predict(tested.texts);
     double furthest = 0;
     for (size_t i = 0; i < spam.size(); ++i) {
       furthest = std::max(furthest, std::abs(got[i][1] - spam[i]));
     }
     EXPECT_LT(furthest, 1e-4);  // where our tolerance stops the fit
   }
-  EXPECT_GE(accuracy(baselines[2], data.test), 0.95);
+  EXPECT_GE(accuracy(baselines[2], tested), 0.95);
 }
 
 TEST(Baselines, AreTheSameEachTime) {
-  const auto first = train_baselines(kMessages, 2), second = train_baselines(kMessages, 2);
+  const auto first = trained(kMessages, 2), second = trained(kMessages, 2);
   const std::vector<std::string> texts = {"free tea", "WIN!", "nothing of this", ""};
   for (size_t i = 0; i < first.size(); ++i) {
     EXPECT_EQ(first[i].predict(texts), second[i].predict(texts)) << first[i].name;
@@ -83,9 +98,9 @@ TEST(Baselines, TakeAnyTextAndClassesOfOneRowOrNone) {
   const std::vector<std::string> hostile = {
       "",         "a",        "!",   std::string(100, '\0'),
       "\xFF\xFE", "\xF0\x9F", noise, std::string(1 << 20, 'x')};
-  for (const auto& text : hostile) rows.push_back({text, 0, std::ssize(rows)});
-  rows.push_back({"the only one", 2, std::ssize(rows)});
-  for (const auto& baseline : train_baselines(rows, 4)) {  // class 3 has no row
+  for (const auto& text : hostile) rows.texts.push_back(text), rows.labels.push_back(0);
+  rows.texts.push_back("the only one"), rows.labels.push_back(2);
+  for (const auto& baseline : trained(rows, 4)) {  // class 3 has no row
     SCOPED_TRACE(baseline.name);
     for (const auto& p : baseline.predict(hostile)) expect_distribution(p, 4);
     expect_distribution(baseline.classify("the only one"), 4);
@@ -93,17 +108,17 @@ TEST(Baselines, TakeAnyTextAndClassesOfOneRowOrNone) {
 }
 
 TEST(Baselines, LearnFromTextsWithoutAnyNGram) {
-  for (const auto& baseline : train_baselines({{"", 0, 0}, {"", 1, 1}, {"", 1, 2}}, 2)) {
+  for (const auto& baseline : trained({{"", "", ""}, {0, 1, 1}}, 2)) {
     EXPECT_NEAR(baseline.classify("hello")[1], 2.0 / 3, 1e-4) << baseline.name;
   }
 }
 
 TEST(Baselines, AClassWeightMovesTheProbabilities) {
-  const auto plain = train_baselines(kMessages, 2);
-  const auto weighted = train_baselines(kMessages, 2, {1, 5});
+  const auto plain = trained(kMessages, 2);
+  const auto weighted = trained(kMessages, 2, {1, 5});
   const auto sum_of_class_1 = [](const Baseline& baseline) {
     double sum = 0;
-    for (const auto& p : baseline.predict(texts_of(kMessages))) sum += p[1];
+    for (const auto& p : baseline.predict(kMessages.texts)) sum += p[1];
     return sum;
   };
   for (size_t i = 0; i < plain.size(); ++i) {
@@ -112,9 +127,10 @@ TEST(Baselines, AClassWeightMovesTheProbabilities) {
 }
 
 TEST(Baselines, RefuseWhatIsNotATrainingSet) {
-  expect_error([] { train_baselines({}, 2); }, "no labelled texts");
-  expect_error([] { train_baselines(kMessages, 1); }, "1 classes");
-  expect_error([] { train_baselines({{"a", 2, 7}}, 2); }, "row 7 has the class 2");
+  expect_error([] { trained({}, 2); }, "no labelled texts");
+  expect_error([] { trained(kMessages, 1); }, "1 classes");
+  expect_error([] { trained({{"a"}, {2}}, 2); }, "text 0 has the class 2");
+  expect_error([] { trained({{"a"}, {}}, 2); }, "1 texts have 0 labels");
 }
 
 }  // namespace

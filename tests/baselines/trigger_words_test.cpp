@@ -18,26 +18,30 @@ std::vector<std::string> words_of(const std::vector<TriggerWord>& triggers) {
 }
 
 /// 20 texts a class; "offer" and "meet" belong to one, "today" to both, "lucky" occurs twice.
-std::vector<LabelledText> texts() {
-  std::vector<LabelledText> rows;
+std::vector<std::vector<TriggerWord>> learn(int64_t per_class) {
+  std::vector<std::string> texts;
+  std::vector<int64_t> labels;
   for (int64_t i = 0; i < 20; ++i) {
-    rows.push_back({i < 16 ? "meet me today" : "today", 0, i});
-    rows.push_back({i < 2 ? "OFFER today lucky" : i < 18 ? "offer today, offer" : "meet", 1, i});
+    texts.push_back(i < 16 ? "meet me today" : "today");
+    texts.push_back(i < 2 ? "OFFER today lucky" : i < 18 ? "offer today, offer" : "meet");
+    labels.insert(labels.end(), {0, 1});
   }
-  return rows;
+  return learn_trigger_words(texts, labels, 2, per_class);
 }
 
 TEST(TriggerWords, AreWordsThatTellTheClassesApart) {
-  const auto triggers = learn_trigger_words(texts(), 2, 10);
+  const auto triggers = learn(10);
   EXPECT_THAT(words_of(triggers[0]), ElementsAre("me", "meet"));
   EXPECT_THAT(words_of(triggers[1]), ElementsAre("offer"));
   // 18 of 20 against 0 of 20, with halves
   EXPECT_NEAR(triggers[1][0].log_odds, std::log(18.5 / 2.5) - std::log(0.5 / 20.5), 1e-12);
-  EXPECT_THAT(words_of(learn_trigger_words(texts(), 2, 1)[0]), ElementsAre("me"));
+  EXPECT_THAT(words_of(learn(1)[0]), ElementsAre("me"));
 }
 
 TEST(TriggerWords, NoneAreFoundInTextsThatDoNotDiffer) {
-  const auto triggers = learn_trigger_words({{"aa bb", 0, 0}, {"aa bb", 1, 1}, {"", 1, 2}}, 3, 10);
+  const std::vector<std::string> texts = {"aa bb", "aa bb", ""};
+  const std::vector<int64_t> labels = {0, 1, 1};
+  const auto triggers = learn_trigger_words(texts, labels, 3, 10);
   EXPECT_THAT(triggers, ElementsAre(IsEmpty(), IsEmpty(), IsEmpty()));
 }
 

@@ -53,24 +53,24 @@ void expect_finite(const OrderedJson& json, const std::string& where = "") {
 
 TEST(ClassifierReport, FiguresOfThreeClassesAreThoseOfScikitLearn) {
   const auto report = make_classifier_report(three_classes());
-  const auto& figures = report.main().figures;
+  const auto& metrics = report.main().metrics;
   // precision_recall_fscore_support(t, P.argmax(1))
-  EXPECT_DOUBLE_EQ(figures.report.accuracy, 0.75);
+  EXPECT_DOUBLE_EQ(metrics.classification.accuracy, 0.75);
   const double want[3][3] = {{2.0 / 3, 1, 0.8}, {2.0 / 3, 2.0 / 3, 2.0 / 3}, {1, 2.0 / 3, 0.8}};
   for (size_t c = 0; c < 3; ++c) {
-    EXPECT_DOUBLE_EQ(figures.report.classes[c].precision, want[c][0]) << c;
-    EXPECT_DOUBLE_EQ(figures.report.classes[c].recall, want[c][1]) << c;
-    EXPECT_DOUBLE_EQ(figures.report.classes[c].f1, want[c][2]) << c;
+    EXPECT_DOUBLE_EQ(metrics.classification.classes[c].precision, want[c][0]) << c;
+    EXPECT_DOUBLE_EQ(metrics.classification.classes[c].recall, want[c][1]) << c;
+    EXPECT_DOUBLE_EQ(metrics.classification.classes[c].f1, want[c][2]) << c;
   }
-  EXPECT_DOUBLE_EQ(figures.report.macro_f1, 0.7555555555555556);
+  EXPECT_DOUBLE_EQ(metrics.classification.macro_f1, 0.7555555555555556);
   // roc_auc_score(t == c, P[:, c]), average_precision_score(t == c, P[:, c])
   const double auc[] = {1, 0.9, 1};
   const double ap[] = {1, 0.8055555555555556, 1};
   for (size_t c = 0; c < 3; ++c) {
-    EXPECT_DOUBLE_EQ(*figures.classes[c].roc_auc, auc[c]) << c;
-    EXPECT_DOUBLE_EQ(*figures.classes[c].average_precision, ap[c]) << c;
+    EXPECT_DOUBLE_EQ(*metrics.classes[c].roc_auc, auc[c]) << c;
+    EXPECT_DOUBLE_EQ(*metrics.classes[c].average_precision, ap[c]) << c;
   }
-  EXPECT_DOUBLE_EQ(*figures.roc_auc, 0.9666666666666667);  // roc_auc_score(t, P, multi_class="ovr")
+  EXPECT_DOUBLE_EQ(*metrics.roc_auc, 0.9666666666666667);  // roc_auc_score(t, P, multi_class="ovr")
   EXPECT_FALSE(report.positive);
   EXPECT_FALSE(report.threshold);
   EXPECT_FALSE(report.temperature);
@@ -109,7 +109,7 @@ TEST(ClassifierReport, TheThresholdIsChosenOnValidationAlone) {
   auto input = made_up_input();
   const auto report = make_classifier_report(input);
   ASSERT_TRUE(report.threshold && report.threshold->reached);
-  const auto& validation = *report.split("validation")->figures.at_threshold;
+  const auto& validation = *report.split("validation")->metrics.at_threshold;
   EXPECT_GE(*validation.precision(), 0.95);
   EXPECT_DOUBLE_EQ(*validation.recall(), report.threshold->recall);
 
@@ -117,7 +117,7 @@ TEST(ClassifierReport, TheThresholdIsChosenOnValidationAlone) {
   const auto other = make_classifier_report(input);
   EXPECT_EQ(other.threshold->threshold, report.threshold->threshold);
   EXPECT_EQ(other.temperature->temperature, report.temperature->temperature);
-  EXPECT_LT(*other.main().figures.at_threshold->precision(), 0.95);
+  EXPECT_LT(*other.main().metrics.at_threshold->precision(), 0.95);
   EXPECT_THAT(verdict(other), HasSubstr("less than wanted"));
 }
 
@@ -138,10 +138,10 @@ TEST(ClassifierReport, TheTemperatureHelpsWhereItWasFittedAndTakesNoMistakeAway)
   const auto report = make_classifier_report(input);
   EXPECT_GT(report.temperature->temperature, 1.5);
   const auto& split = *report.split("validation");
-  EXPECT_LE(split.calibrated->log_loss, split.figures.calibration.log_loss);
-  EXPECT_LT(split.calibrated->error, split.figures.calibration.error);
+  EXPECT_LE(split.calibrated->log_loss, split.metrics.calibration.log_loss);
+  EXPECT_LT(split.calibrated->error, split.metrics.calibration.error);
   int64_t before = 0, after = 0;
-  for (const auto& bin : split.figures.calibration.bins) before += bin.right;
+  for (const auto& bin : split.metrics.calibration.bins) before += bin.right;
   for (const auto& bin : split.calibrated->bins) after += bin.right;
   EXPECT_EQ(before, after);
 }
@@ -240,7 +240,7 @@ TEST(ClassifierReport, OneClassLeavesFiguresUndefined) {
     input.splits.push_back(split);
   }
   const auto report = make_classifier_report(input);
-  EXPECT_FALSE(report.roc_auc(report.main().figures));
+  EXPECT_FALSE(report.roc_auc(report.main().metrics));
   EXPECT_FALSE(report.threshold);
   const auto json = to_json(report);
   EXPECT_TRUE(json.at("test").at("roc_auc").is_null());
@@ -260,7 +260,7 @@ TEST(ClassifierReport, JsonKeepsTheKeysOfTheSimpleReport) {
   const auto json = to_json(report);
   for (const char* name : {"train", "validation", "test"}) {
     const auto& split = json.at(name);
-    const auto simple = to_json(report.split(name)->figures.report);
+    const auto simple = to_json(report.split(name)->metrics.classification);
     for (const auto& [key, value] : simple.items()) {
       if (key == "classes") continue;
       EXPECT_EQ(split.at(key), value) << key;

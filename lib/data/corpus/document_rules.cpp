@@ -6,8 +6,8 @@
 
 #include "base/config/config.h"
 #include "base/error.h"
-#include "data/corpus/words.h"
 #include "text/unicode.h"
+#include "text/words.h"
 
 namespace gptkit {
 

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "base/error.h"
-#include "data/corpus/words.h"
 #include "data/random_order.h"
+#include "text/words.h"
 
 namespace gptkit {
 

@@ -6,8 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "report/classification_report.h"
-#include "report/output_report.h"
+#include "report/metrics_report.h"
 
 namespace gptkit {
 
@@ -67,12 +66,14 @@ class SingleLabel final : public OfAnyKind {
     truth_.push_back(number_of(row.label, row));
     predicted_.push_back(prediction.label);
   }
-  std::string text() const override { return to_text(report()); }
-  OrderedJson json() const override { return to_json(report()); }
+  std::string text() const override { return to_text(metrics()); }
+  OrderedJson json() const override { return to_json(metrics()); }
 
  private:
   std::vector<int64_t> truth_, predicted_;
-  ClassificationReport report() const { return classification_report(truth_, predicted_, labels_); }
+  ClassificationMetrics metrics() const {
+    return classification_metrics(truth_, predicted_, labels_);
+  }
 };
 
 class MultiLabel final : public OfAnyKind {
@@ -83,12 +84,12 @@ class MultiLabel final : public OfAnyKind {
     truth_.push_back(labels_of(row));
     predicted_.push_back(prediction.labels);
   }
-  std::string text() const override { return to_text(report()); }
-  OrderedJson json() const override { return to_json(report()); }
+  std::string text() const override { return to_text(metrics()); }
+  OrderedJson json() const override { return to_json(metrics()); }
 
  private:
   std::vector<LabelSet> truth_, predicted_;
-  MultiLabelReport report() const { return multi_label_report(truth_, predicted_, labels_); }
+  MultiLabelMetrics metrics() const { return multi_label_metrics(truth_, predicted_, labels_); }
 
   LabelSet labels_of(const TableRow& row) const {
     const bool whole = std::find(labels_.begin(), labels_.end(), row.label) != labels_.end();
@@ -111,12 +112,12 @@ class Regression final : public OfAnyKind {
     truth_.push_back(values_of(row));
     predicted_.push_back(prediction.probabilities);
   }
-  std::string text() const override { return to_text(report()); }
-  OrderedJson json() const override { return to_json(report()); }
+  std::string text() const override { return to_text(metrics()); }
+  OrderedJson json() const override { return to_json(metrics()); }
 
  private:
   std::vector<std::vector<double>> truth_, predicted_;
-  RegressionReport report() const { return regression_report(truth_, predicted_); }
+  RegressionMetrics metrics() const { return regression_metrics(truth_, predicted_); }
 
   std::vector<double> values_of(const TableRow& row) const {
     const auto fields = fields_of(row.label, place(row));

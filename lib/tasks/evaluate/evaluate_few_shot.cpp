@@ -10,7 +10,7 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "data/random_order.h"
-#include "report/classification_report.h"
+#include "report/metrics_report.h"
 #include "tasks/evaluate/evaluate.h"
 #include "tensors/device.h"
 
@@ -69,12 +69,12 @@ OrderedJson evaluate_at(FewShotClassifier& classifier, const std::vector<Labelle
     truncated += prediction.truncated;
     progress.update(++done);
   }
-  const auto report = classification_report(truth, predicted, classifier.labels());
+  const auto metrics = classification_metrics(truth, predicted, classifier.labels());
   return {{"shots", shots},
-          {"accuracy", report.accuracy},
+          {"accuracy", metrics.accuracy},
           {"fewer_shots", fewer},
           {"truncated", truncated},
-          {"report", to_json(report)}};
+          {"report", to_json(metrics)}};
 }
 
 void validate(const FewShotEvaluationConfig& config) {

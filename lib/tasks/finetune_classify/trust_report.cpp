@@ -83,7 +83,8 @@ ClassifierReport make_trust_report(const TextClassifier& model, const Classifica
   if (config.baselines) {
     log_info("training the simpler methods that the classifier is compared with");
     for (const auto& baseline :
-         train_baselines(data.train, std::ssize(model.labels), options.class_weights)) {
+         train_baselines(about.splits.front().texts, about.splits.front().truth,
+                         std::ssize(model.labels), options.class_weights)) {
       about.baselines.push_back(predict(baseline, about.splits));
     }
   }

@@ -11,8 +11,9 @@
 #include "data/corpus/document_rules.h"
 #include "data/corpus/documents.h"
 #include "data/corpus/near_duplicates.h"
-#include "data/corpus/words.h"
+
 #include "data/data_support.h"
+#include "text/words.h"
 
 namespace gptkit {
 namespace {

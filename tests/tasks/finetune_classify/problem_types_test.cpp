@@ -6,7 +6,6 @@
 
 #include <sstream>
 
-#include "report/output_report.h"
 #include "support/support.h"
 #include "tasks/classify/classify.h"
 #include "tasks/classify/classify_evaluation.h"
@@ -147,24 +146,6 @@ TEST_F(ProblemTypes, AnExplanationAddsUpInTheLabelsOwnUnits) {
   const auto p = classify(model, {"the fox"}).front().probabilities;
   const auto why = explain(model, "the fox", 1);
   EXPECT_NEAR(why.log_odds, std::log(p[1] / (1 - p[1])), 1e-9);
-}
-
-// scikit-learn 1.7: precision_recall_fscore_support with average None, micro and macro.
-TEST(OutputReport, MultiLabelFiguresAreScikitLearns) {
-  const auto report =
-      multi_label_report({{0, 1}, {1}, {}, {0, 2}}, {{0}, {1}, {1}, {0, 1}}, {"a", "b", "c"});
-  EXPECT_DOUBLE_EQ(report.exact_match, 0.25);
-  EXPECT_DOUBLE_EQ(report.micro_precision, 3.0 / 5);
-  EXPECT_DOUBLE_EQ(report.micro_recall, 3.0 / 5);
-  EXPECT_DOUBLE_EQ(report.classes[1].precision, 1.0 / 3);
-  EXPECT_DOUBLE_EQ(report.classes[1].recall, 1.0 / 2);
-  EXPECT_DOUBLE_EQ(report.macro_recall, (1 + 0.5 + 0) / 3);
-}
-
-TEST(OutputReport, RegressionErrorsAreMeansOverAllValues) {
-  const auto report = regression_report({{1, 2}, {3, 4}}, {{1, 4}, {2, 4}});
-  EXPECT_DOUBLE_EQ(report.mean_squared_error, 5.0 / 4);
-  EXPECT_DOUBLE_EQ(report.mean_absolute_error, 3.0 / 4);
 }
 
 }  // namespace

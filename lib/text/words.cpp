@@ -1,4 +1,4 @@
-#include "data/corpus/words.h"
+#include "text/words.h"
 
 #include <algorithm>
 
