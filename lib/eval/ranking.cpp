@@ -117,16 +117,16 @@ std::vector<CurvePoint> precision_recall_curve(const Ranking& ranking, double ga
   return thinned(curve, gap);
 }
 
-std::optional<ThresholdChoice> choose_threshold(const Ranking& ranking, double wanted_precision) {
-  require(wanted_precision > 0 && wanted_precision <= 1, "wanted precision ", wanted_precision,
+std::optional<ThresholdChoice> choose_threshold(const Ranking& ranking, double target_precision) {
+  require(target_precision > 0 && target_precision <= 1, "wanted precision ", target_precision,
           " is out of range; expected more than 0 and at most 1");
   if (ranking.positives == 0) return std::nullopt;
   std::optional<ThresholdChoice> best;
   for (const auto& point : ranking.points) {
     const double precision = precision_of(point);
-    const ThresholdChoice choice{point.threshold, wanted_precision, precision,
+    const ThresholdChoice choice{point.threshold, target_precision, precision,
                                  *share(point.true_positives, ranking.positives),
-                                 precision >= wanted_precision};
+                                 precision >= target_precision};
     const bool better = !best || choice.reached > best->reached ||
                         (choice.reached && best->reached && choice.recall > best->recall) ||
                         (!choice.reached && !best->reached &&

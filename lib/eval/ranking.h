@@ -47,7 +47,7 @@ std::vector<CurvePoint> precision_recall_curve(const Ranking& ranking, double ga
 
 /// A row is called positive when its score is at least `threshold`.
 struct ThresholdChoice {
-  double threshold = 0, wanted_precision = 0;
+  double threshold = 0, target_precision = 0;
   double precision = 0, recall = 0;  ///< on the rows it was chosen on
   bool reached = false;  ///< false: nothing is as precise, this is the most precise there is
 };
@@ -55,7 +55,7 @@ struct ThresholdChoice {
 /// The largest recall with at least that precision, and of equal recalls the greater precision.
 /// When none reaches it, the greatest precision, and of those the largest recall. Absent without
 /// positive rows.
-std::optional<ThresholdChoice> choose_threshold(const Ranking& ranking, double wanted_precision);
+std::optional<ThresholdChoice> choose_threshold(const Ranking& ranking, double target_precision);
 
 struct BinaryCounts {
   std::int64_t true_positives = 0, false_positives = 0, false_negatives = 0, true_negatives = 0;

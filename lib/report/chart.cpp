@@ -291,14 +291,9 @@ class Drawing {
   std::string svg_, dots_;
 };
 
-/// The name is apart from the rest: one written from right to left would turn the figure round.
-std::string legend_item(const std::string& swatch, const std::string& name,
-                        const std::string& detail) {
-  return concat(
-      "<span class=\"key\"><svg viewBox=\"0 0 22 12\" width=\"22\" height=\"12\" "
-      "aria-hidden=\"true\">",
-      swatch, "</svg><span><bdi>", html_escape(name), "</bdi>", detail.empty() ? "" : ": ",
-      html_escape(detail), "</span></span>\n");
+std::string in_swatch(const std::string& mark) {
+  return concat("<svg viewBox=\"0 0 22 12\" width=\"22\" height=\"12\" aria-hidden=\"true\">", mark,
+                "</svg>");
 }
 
 std::string swatch_of(const ChartSeries& series) {
@@ -330,17 +325,17 @@ std::string to_svg(const Chart& chart) { return Drawing(chart, kInPage).in_page(
 
 std::string to_picture(const Chart& chart) { return Drawing(chart, kPicture).picture(); }
 
-std::string to_figure(const Chart& chart) {
-  std::string html = concat("<figure>\n<figcaption>", html_escape(chart.title), "</figcaption>\n",
-                            to_svg(chart), "<div class=\"legend\">");
-  for (const auto& series : chart.series)
-    html += legend_item(swatch_of(series), series.name, series.detail);
-  for (const auto& mark : chart.marks) {
-    html += legend_item(
-        concat("<circle class=\"mark s", mark.colour, "\" cx=\"11\" cy=\"6\" r=\"5\"/>"), mark.name,
-        "");
+std::vector<ChartLegendEntry> legend_of(const Chart& chart) {
+  std::vector<ChartLegendEntry> legend;
+  for (const auto& series : chart.series) {
+    legend.push_back({in_swatch(swatch_of(series)), series.name, series.detail});
   }
-  return html + "</div>\n</figure>\n";
+  for (const auto& mark : chart.marks) {
+    legend.push_back({in_swatch(concat("<circle class=\"mark s", mark.colour,
+                                       "\" cx=\"11\" cy=\"6\" r=\"5\"/>")),
+                      mark.name, ""});
+  }
+  return legend;
 }
 
 std::vector<ChartPoint> thin_points(const std::vector<ChartPoint>& points, size_t most) {

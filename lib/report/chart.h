@@ -72,14 +72,17 @@ struct Chart {
 /// its edge.
 std::string to_svg(const Chart& chart);
 
-/// <figure> with title, drawing and a legend of the series and marks, for a page.
-std::string to_figure(const Chart& chart);
+/// What the legend of a page says about a series or a mark; the swatch is SVG.
+struct ChartLegendEntry {
+  std::string swatch, name, detail;
+};
+std::vector<ChartLegendEntry> legend_of(const Chart& chart);
 
 /// A whole SVG file: the drawing with title, legend and colours of its own. Names must be short:
 /// the legend is one line.
 std::string to_picture(const Chart& chart);
 
-/// CSS for what to_svg() and to_figure() draw; the page defines --s0 to --s6, --soft and --rule.
+/// CSS for what to_svg() draws and for swatches; the page defines --s0 to --s6, --soft and --rule.
 extern const char* const kChartStyle;
 
 /// At most `most` points: neighbours are averaged.

@@ -6,9 +6,8 @@
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "report/chart.h"
+#include "report/figure.h"
 #include "report/format.h"
-#include "report/html_table.h"
 
 namespace gptkit {
 
@@ -21,12 +20,6 @@ using Style = ChartSeries::Style;
 /// A split looks the same in all charts.
 int colour_of(const std::string& split) {
   return split == "train" ? 0 : split == "validation" ? 1 : 2;
-}
-
-std::string figures_row(const std::vector<std::string>& figures) {
-  std::string html;
-  for (const auto& figure : figures) html += figure;
-  return html.empty() ? html : "<div class=\"charts\">\n" + html + "</div>\n";
 }
 
 std::vector<ChartPoint> metric_points(const ClassifierReport& report, const std::string& key) {
@@ -55,8 +48,8 @@ std::string best_of(const std::vector<ChartPoint>& points, bool least) {
                 format_count(std::llround(std::clamp(best->x, -1e15, 1e15))));
 }
 
-std::string metric_chart(const ClassifierReport& report, const std::string& title,
-                         const ChartAxis& y, const std::vector<MetricCurve>& curves) {
+Chart metric_chart(const ClassifierReport& report, const std::string& title, const ChartAxis& y,
+                   const std::vector<MetricCurve>& curves) {
   Chart chart{.title = title, .x = {.label = "step", .low = 0}, .y = y};
   for (const auto& curve : curves) {
     const auto points = metric_points(report, curve.key);
@@ -65,7 +58,7 @@ std::string metric_chart(const ClassifierReport& report, const std::string& titl
     if (curve.key.starts_with("val_")) detail += best_of(points, curve.key == "val_loss");
     chart.series.push_back({curve.name, curve.colour, curve.style, thin_points(points), detail});
   }
-  return chart.series.empty() ? "" : to_figure(chart);
+  return chart;
 }
 
 std::vector<ChartPoint> points_of(const std::vector<CurvePoint>& curve) {
@@ -103,7 +96,7 @@ struct RankingCharts {
     }
   }
 
-  std::string html() const { return figures_row({to_figure(roc), to_figure(precision_recall)}); }
+  std::vector<Chart> both() const { return {roc, precision_recall}; }
 
   RankingCharts near_the_corner() const {
     auto near = *this;
@@ -144,16 +137,16 @@ RankingCharts class_charts(const ClassifierReport& report) {
   return charts;
 }
 
-std::string reliability_chart(const ClassifierReport& report, const Calibration& calibration,
-                              const std::string& title) {
+Chart reliability_chart(const ClassifierReport& report, const Calibration& calibration,
+                        const std::string& title) {
   const bool two = report.labels.size() == 2;  // then the surer class has at least one half
   Chart chart{.title = title,
-              .x = {"how sure it says it is", two ? 0.5 : 0.0, 1, true},
-              .y = {"how often it is right", 0, 1, true},
+              .x = {"confidence", two ? 0.5 : 0.0, 1, true},
+              .y = {"accuracy", 0, 1, true},
               .diagonal = true};
-  ChartSeries dots{"rows of a bin with their 95 % interval", colour_of(report.main_split),
+  ChartSeries dots{"accuracy per bin with 95 % interval", colour_of(report.main_split),
                    Style::kDots};
-  dots.detail = concat("on average ", fixed(100 * calibration.error, 2), " points off the line");
+  dots.detail = concat("calibration error ", fixed(100 * calibration.error, 2), " points");
   const auto all = static_cast<double>(report.main().metrics.classification.rows);
   for (const auto& bin : calibration.bins) {
     if (bin.rows == 0) continue;
@@ -163,40 +156,42 @@ std::string reliability_chart(const ClassifierReport& report, const Calibration&
     dots.whiskers.push_back({interval.low, interval.high});
   }
   chart.series.push_back(dots);
-  return to_figure(chart);
+  return chart;
 }
 
 }  // namespace
 
-std::string training_charts(const ClassifierReport& report) {
-  return figures_row({metric_chart(report, "Loss", {.label = "cross entropy (nats)"},
-                                   {{"loss", "each step's batch", 0, Style::kThinLine},
-                                    {"train_loss", "training rows", 3, Style::kDottedLine},
-                                    {"val_loss", "validation", 1, Style::kDottedLine}}),
-                      metric_chart(report, "Accuracy", {.label = "right", .as_percent = true},
-                                   {{"train_accuracy", "training rows", 3, Style::kDottedLine},
-                                    {"val_accuracy", "validation", 1, Style::kDottedLine}})});
+Html training_charts(const ClassifierReport& report) {
+  return figures({metric_chart(report, "Loss", {.label = "cross entropy (nats)"},
+                               {{"loss", "batch of each step", 0, Style::kThinLine},
+                                {"train_loss", "training rows", 3, Style::kDottedLine},
+                                {"val_loss", "validation", 1, Style::kDottedLine}}),
+                  metric_chart(report, "Accuracy", {.label = "accuracy", .as_percent = true},
+                               {{"train_accuracy", "training rows", 3, Style::kDottedLine},
+                                {"val_accuracy", "validation", 1, Style::kDottedLine}})});
 }
 
-std::string ranking_charts(const ClassifierReport& report) {
-  const auto charts = report.positive ? positive_charts(report) : class_charts(report);
+Html ranking_charts(const ClassifierReport& report) {
   const auto auc = report.roc_auc(report.main().metrics);
-  if (!auc) return "";
-  return charts.html() + (*auc >= 0.95 ? charts.near_the_corner().html() : "");
+  if (!auc) return {};
+  const auto whole = report.positive ? positive_charts(report) : class_charts(report);
+  auto html = figures(whole.both());
+  if (*auc >= 0.95) html.markup += figures(whole.near_the_corner().both()).markup;
+  return html;
 }
 
-std::string reliability_charts(const ClassifierReport& report) {
+Html reliability_charts(const ClassifierReport& report) {
   const auto& split = report.main();
   const bool after = split.calibrated.has_value();
-  std::vector<std::string> figures = {reliability_chart(
-      report, split.metrics.calibration, concat("On ", split.name, after ? ", as it is" : ""))};
+  std::vector<Chart> charts = {
+      reliability_chart(report, split.metrics.calibration,
+                        concat("On ", split.name, after ? ", without temperature" : ""))};
   if (after) {
-    figures.push_back(reliability_chart(
-        report, *split.calibrated,
-        concat("On ", split.name, ", with temperature ", fixed(report.temperature->temperature, 2),
-               " fitted on validation")));
+    charts.push_back(reliability_chart(report, *split.calibrated,
+                                       concat("On ", split.name, ", with temperature ",
+                                              fixed(report.temperature->temperature, 2))));
   }
-  return figures_row(figures);
+  return figures(charts);
 }
 
 }  // namespace gptkit

@@ -155,10 +155,10 @@ void add_mcnemar(BaselineReport& report, const SplitPredictions& split,
 std::optional<ThresholdChoice> threshold_of(const SplitPredictions& validation,
                                             const ProbabilityRows& probabilities,
                                             std::optional<int64_t> positive,
-                                            double wanted_precision) {
+                                            double target_precision) {
   if (!positive) return std::nullopt;
   return choose_threshold(ranking_of_class(*positive, validation.truth, probabilities),
-                          wanted_precision);
+                          target_precision);
 }
 
 class Maker {
@@ -175,7 +175,7 @@ class Maker {
     if (validation) {
       report_.temperature = fit_temperature(validation->probabilities, validation->truth);
       report_.threshold = threshold_of(*validation, validation->probabilities, report_.positive,
-                                       input_.wanted_precision);
+                                       input_.target_precision);
     }
     std::optional<Known> known;
     if (train) known.emplace(*train);
@@ -197,7 +197,7 @@ class Maker {
   void copy_given() {
     report_.model_name = input_.model_name.empty() ? "the classifier" : input_.model_name;
     report_.labels = input_.labels;
-    report_.wanted_precision = input_.wanted_precision;
+    report_.target_precision = input_.target_precision;
     report_.metrics = input_.metrics;
     report_.settings = input_.settings;
     report_.max_tokens = input_.max_tokens;
@@ -242,7 +242,7 @@ class Maker {
     };
     const auto* validation = find("validation");
     if (const auto* rows = given(validation)) {
-      made.threshold = threshold_of(*validation, *rows, report_.positive, input_.wanted_precision);
+      made.threshold = threshold_of(*validation, *rows, report_.positive, input_.target_precision);
     }
     for (const auto* split : splits_) {
       const auto* rows = given(split);
@@ -260,6 +260,10 @@ class Maker {
 };
 
 }  // namespace
+
+std::string name_of(Finding::Kind kind) {
+  return kind == Finding::Kind::kGood ? "good" : kind == Finding::Kind::kDoubt ? "doubt" : "fact";
+}
 
 const SplitReport* ClassifierReport::split(const std::string& name) const {
   const auto found = std::ranges::find(splits, name, &SplitReport::name);

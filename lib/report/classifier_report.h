@@ -51,7 +51,7 @@ struct ClassifierReportInput {
   /// The class that is looked for. Empty: of two classes the rarer one in training (equal: the
   /// last), of more none.
   std::string positive_label = {};
-  double wanted_precision = 0.99;  ///< that the threshold keeps on validation
+  double target_precision = 0.99;  ///< that the threshold keeps on validation
   int64_t max_mistakes = 10;       ///< shown of each split
   int64_t max_tokens = 0;          ///< longer texts were cut; 0: not known
   int64_t skipped_empty = 0;       ///< rows of the files that had no text
@@ -104,13 +104,15 @@ struct Finding {
   std::string text;
 };
 
+std::string name_of(Finding::Kind kind);  ///< "fact", "good" or "doubt"
+
 struct ClassifierReport {
   std::string model_name;
   std::vector<std::string> labels;
   std::vector<SplitReport> splits;  ///< of train, validation, test those that have rows
   std::string main_split;           ///< the one to judge by: test, else validation, else train
   std::optional<int64_t> positive;  ///< class looked for
-  double wanted_precision = 0;
+  double target_precision = 0;
   std::optional<ThresholdChoice> threshold;  ///< absent without a positive class or validation rows
   std::optional<TemperatureFit> temperature;  ///< absent without validation rows
   /// The first is the answer that needs no text, always the most frequent training class (where

@@ -46,7 +46,7 @@ OrderedJson as_json(const Calibration& calibration) {
 
 OrderedJson as_json(const ThresholdChoice& choice) {
   return {{"value", choice.threshold},
-          {"wanted_precision", choice.wanted_precision},
+          {"target_precision", choice.target_precision},
           {"reached", choice.reached},
           {"validation_precision", choice.precision},
           {"validation_recall", choice.recall}};
@@ -139,10 +139,6 @@ OrderedJson baseline_json(const ClassifierReport& report, const BaselineReport& 
   return json;
 }
 
-const char* kind_name(Finding::Kind kind) {
-  return kind == Finding::Kind::kGood ? "good" : kind == Finding::Kind::kDoubt ? "doubt" : "fact";
-}
-
 OrderedJson training_json(const ClassifierReport& report) {
   OrderedJson json = {{"seconds", report.seconds},
                       {"parameters", report.parameters},
@@ -167,7 +163,7 @@ OrderedJson to_json(const ClassifierReport& report) {
                          : OrderedJson();
   json["verdict"] = OrderedJson::array();
   for (const auto& finding : report.verdict) {
-    json["verdict"].push_back({{"kind", kind_name(finding.kind)}, {"text", finding.text}});
+    json["verdict"].push_back({{"kind", name_of(finding.kind)}, {"text", finding.text}});
   }
   json["threshold"] = report.threshold ? as_json(*report.threshold) : OrderedJson();
   json["temperature"] = OrderedJson();

@@ -3,81 +3,57 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/html_escape.h"
 #include "base/strings.h"
 #include "report/classifier_charts.h"
 #include "report/format.h"
-#include "report/html_table.h"
 
 namespace gptkit {
 
 namespace {
 
-constexpr size_t kMatrixClasses = 15, kTableClasses = 100, kConfusions = 20, kHeadCharacters = 24;
-constexpr size_t kTextCharacters = 600, kSettingCharacters = 300;
+constexpr size_t kMatrixClasses = 15, kTableClasses = 100, kDataClasses = 8, kConfusions = 20;
+constexpr size_t kNameCharacters = 60, kHeadCharacters = 24, kTextCharacters = 600,
+                 kSettingCharacters = 300;
 
-std::string heading(const std::string& text) { return concat("<h2>", text, "</h2>\n"); }
-std::string note(const std::string& html) { return concat("<p class=\"note\">", html, "</p>\n"); }
-std::string small(const std::string& html) { return concat("<small>", html, "</small>"); }
+std::string points(double share) { return fixed(100 * share, 2); }
 
-std::string label_of(const ClassifierReport& report, int64_t c) {
-  return html_name(report.labels[static_cast<size_t>(c)]);
-}
-std::string positive_name(const ClassifierReport& report) {
-  return label_of(report, *report.positive);
-}
-size_t classes_shown(const ClassifierReport& report) {
-  return std::min(kTableClasses, report.labels.size());
-}
-/// A row that says how many classes a table leaves out.
-std::string left_out(const ClassifierReport& report) {
-  const size_t shown = classes_shown(report);
-  if (shown == report.labels.size()) return "";
-  return note(concat("And ", report.labels.size() - shown, " classes more."));
+std::string share_of(int64_t part, int64_t whole) { return percent(Share{part, whole}.value()); }
+std::string interval_of(int64_t part, int64_t whole) {
+  return whole > 0 ? percent(wilson_interval(part, whole)) : "no rows";
 }
 
-std::string share_of(int64_t part, int64_t whole) {
-  const auto value = Share{part, whole}.value();
-  return percent(value) + small(value ? percent(wilson_interval(part, whole)) : "no rows");
+/// What a row of the results and of the comparison have in common.
+PageValues metrics_row(const ClassifierReport& report, const std::string& name,
+                       const ClassifierMetrics& metrics) {
+  return {{"name", name},
+          {"accuracy", percent(metrics.classification.accuracy)},
+          {"interval", percent(metrics.classification.accuracy_interval)},
+          {"f1", decimal(report.f1(metrics))},
+          {"roc_auc", decimal(report.roc_auc(metrics))},
+          {"average_precision", decimal(report.average_precision(metrics))},
+          {"log_loss", fixed(metrics.calibration.log_loss, 4)}};
 }
 
-std::string with_interval(const ClassificationMetrics& r) {
-  return percent(r.accuracy) + small(percent(r.accuracy_interval));
-}
-
-/// What F1, AUC and average precision are of.
-std::string of_what(const ClassifierReport& report) {
-  return report.positive ? small("of " + positive_name(report)) : small("mean of classes");
-}
-
-std::vector<std::string> baseline_cells(const ClassifierReport& report, const std::string& name,
-                                        const ClassifierMetrics& metrics,
-                                        const std::optional<ThresholdChoice>& threshold) {
-  std::vector<std::string> cells = {name,
-                                    with_interval(metrics.classification),
-                                    decimal(report.f1(metrics)),
-                                    decimal(report.roc_auc(metrics)),
-                                    decimal(report.average_precision(metrics)),
-                                    fixed(metrics.calibration.log_loss, 4)};
-  if (report.threshold) {
-    const auto& counts = metrics.at_threshold;
-    cells.push_back(!counts ? ""
-                            : percent(counts->precision()) +
-                                  (threshold->reached ? "" : small("none as precise")));
-    cells.push_back(counts ? percent(counts->recall()) : "");
-  }
-  return cells;
+PageValues method_row(const ClassifierReport& report, const std::string& name,
+                      const ClassifierMetrics& metrics,
+                      const std::optional<ThresholdChoice>& threshold) {
+  auto row = metrics_row(report, name, metrics);
+  const auto& counts = metrics.at_threshold;
+  row.set("precision", counts ? percent(counts->precision()) : "");
+  row.set("recall", counts ? percent(counts->recall()) : "");
+  row.set("not_reached", threshold && !threshold->reached);
+  return row;
 }
 
 struct Confusion {
   int64_t count, truth, predicted;
 };
 
-std::vector<Confusion> most_frequent_confusions(const ClassificationMetrics& report) {
+std::vector<Confusion> most_frequent_confusions(const ClassificationMetrics& metrics) {
   std::vector<Confusion> all;
-  for (size_t truth = 0; truth < report.confusion.size(); ++truth) {
-    for (size_t predicted = 0; predicted < report.confusion.size(); ++predicted) {
-      const int64_t count = report.confusion[truth][predicted];
+  for (size_t truth = 0; truth < metrics.confusion.size(); ++truth) {
+    for (size_t predicted = 0; predicted < metrics.confusion.size(); ++predicted) {
+      const int64_t count = metrics.confusion[truth][predicted];
       if (truth == predicted || count == 0) continue;
       all.push_back({count, static_cast<int64_t>(truth), static_cast<int64_t>(predicted)});
     }
@@ -87,285 +63,279 @@ std::vector<Confusion> most_frequent_confusions(const ClassificationMetrics& rep
   return all;
 }
 
-std::string confusion_list(const ClassifierReport& report, const SplitReport& split) {
-  HtmlTable table({"truth", "called", "rows"});
-  for (const auto& confusion : most_frequent_confusions(split.metrics.classification)) {
-    table.add({label_of(report, confusion.truth), label_of(report, confusion.predicted),
-               format_count(confusion.count)});
+PageList confusion_pairs(const ClassifierReport& report, const SplitReport& split) {
+  PageList pairs;
+  for (const auto& pair : most_frequent_confusions(split.metrics.classification)) {
+    pairs.push_back({{"truth", label_of(report, pair.truth)},
+                     {"predicted", label_of(report, pair.predicted)},
+                     {"count", format_count(pair.count)}});
   }
-  return table.html();
+  return pairs;
 }
 
 /// The count on a tint as deep as its share of the row.
-std::string matrix_cell(int64_t count, int64_t support, bool right) {
+PageValues matrix_cell(int64_t count, int64_t support, bool right) {
   const double share = Share{count, support}.value().value_or(0);
-  return concat("<span style=\"display:block;margin:-5px -10px;padding:5px 10px;background:rgba(",
-                right ? "31,138,95," : "214,69,65,", fixed(0.5 * share, 3), ")\">",
-                format_count(count), small(support > 0 ? percent(share) : ""), "</span>");
+  return {{"kind", right ? "right" : "wrong"},
+          {"share", fixed(0.5 * share, 3)},
+          {"count", format_count(count)},
+          {"percent", support > 0 ? percent(share) : ""}};
 }
 
-std::string confusion_matrix(const ClassifierReport& report, const SplitReport& split) {
-  const auto& r = split.metrics.classification;
-  const auto n = static_cast<int64_t>(report.labels.size());
-  std::vector<std::string> head = {"truth \\ called"};
-  for (const auto& label : report.labels) head.push_back(html_name(label, kHeadCharacters));
-  HtmlTable table(head, "matrix");
-  for (int64_t truth = 0; truth < n; ++truth) {
-    std::vector<std::string> cells = {label_of(report, truth)};
-    for (int64_t predicted = 0; predicted < n; ++predicted) {
-      cells.push_back(
-          matrix_cell(r.confusion[static_cast<size_t>(truth)][static_cast<size_t>(predicted)],
-                      r.classes[static_cast<size_t>(truth)].support, truth == predicted));
+PageList matrix_rows(const ClassifierReport& report, const SplitReport& split) {
+  const auto& metrics = split.metrics.classification;
+  PageList rows;
+  for (size_t truth = 0; truth < report.labels.size(); ++truth) {
+    PageList cells;
+    for (size_t predicted = 0; predicted < report.labels.size(); ++predicted) {
+      cells.push_back(matrix_cell(metrics.confusion[truth][predicted],
+                                  metrics.classes[truth].support, truth == predicted));
     }
-    table.add(cells);
+    rows.push_back({{"label", label_of(report, static_cast<int64_t>(truth))}, {"cells", cells}});
   }
-  return table.html();
+  return rows;
 }
 
-std::string mistake_html(const ClassifierReport& report, const Mistake& mistake) {
-  const auto shown = visible_text(mistake.text, kTextCharacters);
-  const bool cut = mistake.text_bytes > static_cast<int64_t>(mistake.text.size());
-  return concat("<li><p>", label_of(report, mistake.truth), " called <b>",
-                label_of(report, mistake.predicted), "</b>, ", percent(mistake.probability),
-                " sure <span class=\"soft\">&middot; row ", mistake.row,
-                mistake.in_train ? " &middot; also a training text" : "",
-                cut || shown.ends_with("\u2026")
-                    ? concat(" &middot; ", format_count(mistake.text_bytes), " bytes, cut here")
-                    : "",
-                "</span></p><p class=\"text\" dir=\"auto\">", html_escape(shown),
-                cut && !shown.ends_with("\u2026") ? "\u2026" : "", "</p></li>\n");
-}
-
-std::string split_mistakes(const ClassifierReport& report, const SplitReport& split) {
-  if (split.mistakes.empty()) {
-    return concat("<h3>", split.name, ": ", split.n_mistake == 0 ? "none" : "not listed",
-                  "</h3>\n");
+PageList labels_of(const ClassifierReport& report, size_t n, size_t characters) {
+  PageList labels;
+  for (size_t c = 0; c < std::min(n, report.labels.size()); ++c) {
+    labels.push_back({{"label", label_of(report, static_cast<int64_t>(c), characters)}});
   }
-  const auto shown = static_cast<int64_t>(split.mistakes.size());
-  std::string html = concat("<h3>", split.name, ": ",
-                            shown == split.n_mistake ? "all " + format_count(shown)
-                                                     : concat("the ", shown, " surest of ",
-                                                              format_count(split.n_mistake)),
-                            "</h3>\n<ol class=\"mistakes\">\n");
-  for (const auto& mistake : split.mistakes) html += mistake_html(report, mistake);
-  return html + "</ol>\n";
+  return labels;
 }
 
-std::string overlap_cells(const SplitReport& split) {
-  if (!split.overlap) return "&ndash;";
-  return format_count(split.overlap->verbatim) +
-         small(format_count(split.overlap->same_words) + " by words");
+PageValues mistake_item(const ClassifierReport& report, const Mistake& mistake) {
+  auto text = visible_text(mistake.text, kTextCharacters);
+  const bool longer = mistake.text_bytes > static_cast<int64_t>(mistake.text.size());
+  if (longer && !text.ends_with("\u2026")) text += "\u2026";
+  return {{"truth", label_of(report, mistake.truth)},
+          {"predicted", label_of(report, mistake.predicted)},
+          {"probability", percent(mistake.probability)},
+          {"row", concat(mistake.row)},
+          {"in_train", mistake.in_train},
+          {"cut", text.ends_with("\u2026") ? format_count(mistake.text_bytes) : ""},
+          {"text", text}};
+}
+
+PageValues mistakes_of(const ClassifierReport& report, const SplitReport& split) {
+  PageList items;
+  for (const auto& mistake : split.mistakes) items.push_back(mistake_item(report, mistake));
+  const auto shown = std::ssize(items);
+  const auto which = split.n_mistake == 0       ? "none"
+                     : shown == 0               ? "not listed"
+                     : shown == split.n_mistake ? "all " + format_count(shown)
+                                                : concat("the ", shown, " most confident of ",
+                                                         format_count(split.n_mistake));
+  return {{"name", split.name},  {"details", split.name != report.main_split},
+          {"which", which},      {"errors", format_count(split.n_mistake)},
+          {"listed", shown > 0}, {"items", items}};
+}
+
+PageValues threshold_counts(const SplitReport& split) {
+  const auto& c = *split.metrics.at_threshold;
+  const int64_t positives = c.true_positives + c.false_negatives;
+  const int64_t flagged = c.true_positives + c.false_positives;
+  const int64_t negatives = c.false_positives + c.true_negatives;
+  return {{"name", split.name},
+          {"precision", share_of(c.true_positives, flagged)},
+          {"precision_interval", interval_of(c.true_positives, flagged)},
+          {"recall", share_of(c.true_positives, positives)},
+          {"recall_interval", interval_of(c.true_positives, positives)},
+          {"f1", decimal(c.f1())},
+          {"true_positives", format_count(c.true_positives)},
+          {"false_positives", format_count(c.false_positives)},
+          {"false_negatives", format_count(c.false_negatives)},
+          {"false_positive_rate", share_of(c.false_positives, negatives)},
+          {"false_positive_rate_interval", interval_of(c.false_positives, negatives)},
+          {"share", share_of(positives, c.rows())}};
+}
+
+PageValues data_row(const ClassifierReport& report, const SplitReport& split) {
+  const auto& metrics = split.metrics.classification;
+  PageList shares;
+  for (size_t c = 0; c < std::min(kDataClasses, report.labels.size()); ++c) {
+    const auto support = metrics.classes[c].support;
+    shares.push_back(
+        {{"count", format_count(support)}, {"percent", share_of(support, metrics.rows)}});
+  }
+  const auto overlap = split.overlap.value_or(Overlap{});
+  const auto& rest = overlap.accuracy_on_rest;
+  return {{"name", split.name},
+          {"rows", format_count(metrics.rows)},
+          {"cut", format_count(split.truncated)},
+          {"repeated", format_count(split.repeated)},
+          {"overlap", split.overlap.has_value()},
+          {"verbatim", format_count(overlap.verbatim)},
+          {"same_words", format_count(overlap.same_words)},
+          {"rest", share_of(rest.part, rest.whole)},
+          {"rest_interval", interval_of(rest.part, rest.whole)},
+          {"shares", shares}};
+}
+
+std::string meaning_of_temperature(double temperature) {
+  if (temperature > 1.05) return "the classifier is overconfident.";
+  if (temperature < 0.95) return "the classifier is underconfident.";
+  return "the classifier is well calibrated.";
 }
 
 }  // namespace
 
-std::string splits_section(const ClassifierReport& report) {
-  HtmlTable table({"split", "rows", "accuracy" + small("95 % interval"), "F1" + of_what(report),
-                   "ROC-AUC" + of_what(report), "average precision" + of_what(report), "log loss",
-                   "calibration error", "wrong"});
-  for (const auto& split : report.splits) {
-    const auto& f = split.metrics;
-    table.add({split.name, format_count(f.classification.rows), with_interval(f.classification),
-               decimal(report.f1(f)), decimal(report.roc_auc(f)),
-               decimal(report.average_precision(f)), fixed(f.calibration.log_loss, 4),
-               fixed(100 * f.calibration.error, 2) + " points", format_count(split.n_mistake)});
-  }
-  return heading("How good it is") + table.html() +
-         note("The class called is the one with the greatest probability.");
+std::string label_of(const ClassifierReport& report, int64_t label, size_t most) {
+  return visible_text(report.labels[static_cast<size_t>(label)], most);
 }
 
-std::string baselines_section(const ClassifierReport& report) {
-  if (report.baselines.empty()) return "";
-  std::vector<std::string> head = {"on the same " + report.main_split + " texts",
-                                   "accuracy" + small("95 % interval"),
-                                   "F1" + of_what(report),
-                                   "ROC-AUC",
-                                   "average precision",
-                                   "log loss"};
-  if (report.threshold) {
-    head.push_back("precision" + small("at its threshold"));
-    head.push_back("recall" + small("at its threshold"));
+void set_results(PageValues& page, const ClassifierReport& report) {
+  PageList splits;
+  for (const auto& split : report.splits) {
+    auto row = metrics_row(report, split.name, split.metrics);
+    row.set("rows", format_count(split.metrics.classification.rows));
+    row.set("calibration_error", points(split.metrics.calibration.error));
+    row.set("errors", format_count(split.n_mistake));
+    splits.push_back(row);
   }
-  head.insert(head.end(), {"time", "only one right" + small("it / the model"), "McNemar"});
-  HtmlTable table(head, "wide");
-  auto own = baseline_cells(report, "<b>" + html_name(report.model_name) + "</b>",
-                            report.main().metrics, report.threshold);
-  own.insert(own.end(), {report.seconds > 0 ? duration_text(report.seconds) : "", "", ""});
-  table.add(own);
+  page.set("splits", splits);
+}
+
+void set_comparison(PageValues& page, const ClassifierReport& report) {
+  page.set("comparison", PageList{});
+  if (report.baselines.empty()) return;
+  PageList methods;
+  auto own = method_row(report, visible_text(report.model_name, kNameCharacters),
+                        report.main().metrics, report.threshold);
+  own.set("description", "");
+  own.set("time", report.seconds > 0 ? duration_text(report.seconds) : "");
+  own.set("only_one", "");
+  own.set("p_value", "");
+  methods.push_back(own);
   for (const auto& baseline : report.baselines) {
-    auto cells = baseline_cells(
-        report,
-        html_name(baseline.name) + small(html_name(baseline.description, kSettingCharacters)),
-        baseline.splits.at(report.main_split), baseline.threshold);
-    cells.insert(cells.end(), {baseline.constant ? "" : duration_text(baseline.seconds),
-                               concat(format_count(baseline.baseline_only_right), " / ",
-                                      format_count(baseline.model_only_right)),
-                               p_value_text(baseline.p_value)});
-    table.add(cells);
+    auto row = method_row(report, visible_text(baseline.name, kNameCharacters),
+                          baseline.splits.at(report.main_split), baseline.threshold);
+    row.set("description", visible_text(baseline.description, kSettingCharacters));
+    row.set("time", baseline.constant ? "" : duration_text(baseline.seconds));
+    row.set("only_one", concat(format_count(baseline.baseline_only_right), " / ",
+                               format_count(baseline.model_only_right)));
+    row.set("p_value", p_value_text(baseline.p_value));
+    methods.push_back(row);
   }
-  std::string thresholds;
-  if (report.threshold) {
-    thresholds = concat("Each has its own threshold for ", positive_name(report),
-                        ", chosen on validation for ", short_percent(report.wanted_precision),
-                        " precision. ");
-  }
-  return heading("Against simpler methods") + table.html() +
-         note(thresholds + "Time is that of training and predicting; for the model, of training.");
+  page.set("comparison", PageList{{{"with_threshold", report.threshold.has_value()},
+                                   {"target_precision", short_percent(report.target_precision)},
+                                   {"methods", methods}}});
 }
 
-std::string threshold_section(const ClassifierReport& report) {
-  const auto charts = ranking_charts(report);
-  if (!report.threshold) return charts.empty() ? "" : heading("Ranking") + charts;
-  const auto& choice = *report.threshold;
-  HtmlTable table({"split", "precision" + small("95 % interval"), "recall" + small("95 % interval"),
-                   "F1", "flagged rightly", "flagged wrongly", "missed",
-                   "false positive rate" + small("95 % interval"),
-                   "share of " + positive_name(report)});
+void set_mistakes(PageValues& page, const ClassifierReport& report) {
+  PageList mistakes = {mistakes_of(report, report.main())};
   for (const auto& split : report.splits) {
-    const auto& c = *split.metrics.at_threshold;
-    const int64_t positives = c.true_positives + c.false_negatives;
-    table.add({split.name, share_of(c.true_positives, c.true_positives + c.false_positives),
-               share_of(c.true_positives, positives), decimal(c.f1()),
-               format_count(c.true_positives), format_count(c.false_positives),
-               format_count(c.false_negatives),
-               share_of(c.false_positives, c.false_positives + c.true_negatives),
-               percent(Share{positives, c.rows()}.value())});
+    if (split.name != report.main_split) mistakes.push_back(mistakes_of(report, split));
   }
-  const auto found =
-      choice.reached
-          ? concat("it is the one that finds most of them while at least ",
-                   short_percent(choice.wanted_precision), " of what is flagged is right")
-          : concat("none makes ", short_percent(choice.wanted_precision),
-                   " of what is flagged right, this one is the most precise");
-  return heading("A threshold for " + positive_name(report)) +
-         concat("<p>A text is flagged when its probability of ", positive_name(report),
-                " is at least <b>", decimal(choice.threshold),
-                "</b>. Chosen on validation: ", found, ".</p>\n") +
-         table.html() +
-         note(
-             "Precision depends on how frequent the class is: where it is rarer than in these "
-             "rows, more of what is flagged is wrong. The false positive rate stays.") +
-         charts;
+  page.set("mistakes", mistakes);
 }
 
-std::string calibration_section(const ClassifierReport& report) {
-  HtmlTable table(
-      {"split", "calibration error", "with temperature", "log loss", "with temperature"});
+void set_threshold(PageValues& page, const ClassifierReport& report) {
+  page.set("ranking_charts", ranking_charts(report));
+  page.set("threshold", PageList{});
+  if (!report.threshold) return;
+  PageList counts;
+  for (const auto& split : report.splits) counts.push_back(threshold_counts(split));
+  page.set("threshold",
+           PageList{{{"value", decimal(report.threshold->threshold)},
+                     {"reached", report.threshold->reached},
+                     {"target_precision", short_percent(report.threshold->target_precision)},
+                     {"counts", counts}}});
+}
+
+void set_calibration(PageValues& page, const ClassifierReport& report) {
+  PageList rows;
   for (const auto& split : report.splits) {
     const auto& before = split.metrics.calibration;
-    const auto& after = split.calibrated;
-    table.add({split.name, fixed(100 * before.error, 2) + " points",
-               after ? fixed(100 * after->error, 2) + " points" : "&ndash;",
-               fixed(before.log_loss, 4), after ? fixed(after->log_loss, 4) : "&ndash;"});
+    const auto after = split.calibrated.value_or(Calibration{});
+    rows.push_back({{"name", split.name},
+                    {"error", points(before.error)},
+                    {"log_loss", fixed(before.log_loss, 4)},
+                    {"calibrated", split.calibrated.has_value()},
+                    {"error_after", points(after.error)},
+                    {"log_loss_after", fixed(after.log_loss, 4)}});
   }
-  std::string temperature = "There are no validation rows to fit a temperature on.";
-  if (report.temperature && report.temperature->at_limit) {
-    temperature =
-        "No temperature is fitted: the validation rows ask for one out of bounds, as they do "
-        "when nearly all of them are classified right.";
-  } else if (report.temperature) {
-    const double t = report.temperature->temperature;
-    temperature = concat("The temperature fitted on validation is <b>", fixed(t, 3), "</b>: ",
-                         t > 1.05   ? "the classifier is surer of itself than it should be."
-                         : t < 0.95 ? "the classifier is less sure of itself than it could be."
-                                    : "hardly anything to mend.");
-  }
-  return heading("Do its probabilities mean what they say?") + "<p>" + temperature + "</p>\n" +
-         table.html() + reliability_charts(report) +
-         note(
-             "Grey bars: the share of rows with that confidence. On the dotted line, confidence "
-             "and accuracy agree.");
+  page.set("calibrations", rows);
+  page.set("reliability_charts", reliability_charts(report));
+  page.set("no_temperature",
+           report.temperature ? "No temperature is fitted: the best one for the validation rows is "
+                                "out of bounds. This happens when nearly all of them are correct."
+                              : "There are no validation rows to fit a temperature on.");
+  page.set("temperature", PageList{});
+  if (!report.temperature || report.temperature->at_limit) return;
+  const double temperature = report.temperature->temperature;
+  page.set("temperature", PageList{{{"value", fixed(temperature, 3)},
+                                    {"meaning", meaning_of_temperature(temperature)}}});
 }
 
-std::string confusion_section(const ClassifierReport& report) {
+void set_confusion(PageValues& page, const ClassifierReport& report) {
   const bool matrix = report.labels.size() <= kMatrixClasses;
-  std::string html = heading(matrix ? "What is taken for what" : "Most frequent confusions");
+  PageList splits;
+  for (const auto& split : report.splits) {
+    PageValues values = {{"name", split.name}};
+    if (matrix) {
+      values.set("columns", labels_of(report, kMatrixClasses, kHeadCharacters));
+      values.set("matrix_rows", matrix_rows(report, split));
+    } else {
+      values.set("pairs", confusion_pairs(report, split));
+    }
+    splits.push_back(values);
+  }
+  page.set("matrices", PageList{});
+  page.set("confusions", PageList{});
+  PageValues all = {{"of_splits", splits}};
   // Side by side while they are small.
-  html += report.labels.size() <= 3 ? "<div class=\"side\">\n" : "<div>\n";
-  for (const auto& split : report.splits) {
-    html += concat("<div><h3>", split.name, "</h3>\n",
-                   matrix ? confusion_matrix(report, split) : confusion_list(report, split),
-                   "</div>\n");
-  }
-  return html + "</div>\n" + note("Rows are the truth, columns what the classifier calls it.");
+  if (matrix) all.set("layout", report.labels.size() <= 3 ? "side" : "stack");
+  page.set(matrix ? "matrices" : "confusions", PageList{all});
 }
 
-std::string classes_section(const ClassifierReport& report) {
-  const auto& f = report.main().metrics;
-  HtmlTable table({"class", "rows", "precision", "recall", "F1", "ROC-AUC", "average precision"});
-  for (size_t c = 0; c < classes_shown(report); ++c) {
-    const auto& one = f.classification.classes[c];
-    table.add({html_name(one.label), format_count(one.support),
-               decimal_of(one.precision, one.predicted), decimal_of(one.recall, one.support),
-               decimal_of(one.f1, one.support + one.predicted), decimal(f.classes[c].roc_auc),
-               decimal(f.classes[c].average_precision)});
+void set_classes(PageValues& page, const ClassifierReport& report) {
+  const auto& metrics = report.main().metrics;
+  const auto& all = metrics.classification;
+  const size_t shown = std::min(kTableClasses, report.labels.size());
+  PageList classes;
+  for (size_t c = 0; c < shown; ++c) {
+    const auto& one = all.classes[c];
+    classes.push_back({{"label", label_of(report, static_cast<int64_t>(c))},
+                       {"rows", format_count(one.support)},
+                       {"precision", decimal_of(one.precision, one.predicted)},
+                       {"recall", decimal_of(one.recall, one.support)},
+                       {"f1", decimal_of(one.f1, one.support + one.predicted)},
+                       {"roc_auc", decimal(metrics.classes[c].roc_auc)},
+                       {"average_precision", decimal(metrics.classes[c].average_precision)}});
   }
-  table.add({"macro mean", format_count(f.classification.rows),
-             decimal(f.classification.macro_precision), decimal(f.classification.macro_recall),
-             decimal(f.classification.macro_f1), decimal(f.roc_auc), decimal(f.average_precision)});
-  return heading("Class by class on " + report.main_split) + table.html() + left_out(report);
+  classes.push_back({{"label", "macro mean"},
+                     {"rows", format_count(all.rows)},
+                     {"precision", decimal(all.macro_precision)},
+                     {"recall", decimal(all.macro_recall)},
+                     {"f1", decimal(all.macro_f1)},
+                     {"roc_auc", decimal(metrics.roc_auc)},
+                     {"average_precision", decimal(metrics.average_precision)}});
+  page.set("classes", classes);
+  const auto left_out = report.labels.size() - shown;
+  page.set("classes_left_out", left_out > 0 ? concat(left_out) : "");
 }
 
-std::string mistakes_section(const ClassifierReport& report) {
-  std::string html = heading("Its mistakes, the surest first");
-  html += note(
-      "Look at them: some are the classifier's, some may be wrong labels. Rows count "
-      "from 0 in their file, the heading apart.");
-  html += split_mistakes(report, report.main());
-  for (const auto& split : report.splits) {
-    if (split.name == report.main_split) continue;
-    html +=
-        concat("<details><summary>Mistakes on ", split.name, " (", format_count(split.n_mistake),
-               ")</summary>\n", split_mistakes(report, split), "</details>\n");
-  }
-  return html;
+void set_data(PageValues& page, const ClassifierReport& report) {
+  PageList rows;
+  for (const auto& split : report.splits) rows.push_back(data_row(report, split));
+  page.set("data", rows);
+  page.set("data_labels", labels_of(report, kDataClasses, kNameCharacters));
+  page.set("max_tokens", report.max_tokens > 0 ? format_count(report.max_tokens) : "");
+  page.set("skipped_empty", format_count(report.skipped_empty));
 }
 
-std::string data_section(const ClassifierReport& report) {
-  std::vector<std::string> head = {"split",
-                                   "rows",
-                                   "cut" + small("to max. tokens"),
-                                   "repeated" + small("within the split"),
-                                   "also in train" + small("letter for letter"),
-                                   "right of those not in train"};
-  for (size_t c = 0; c < std::min<size_t>(8, report.labels.size()); ++c) {
-    head.push_back(html_name(report.labels[c]));
+void set_training(PageValues& page, const ClassifierReport& report) {
+  PageList settings;
+  for (const auto& [key, value] : report.settings) {
+    settings.push_back({{"key", visible_text(key, kNameCharacters)},
+                        {"value", visible_text(value, kSettingCharacters)}});
   }
-  HtmlTable table(head);
-  for (const auto& split : report.splits) {
-    const auto& r = split.metrics.classification;
-    std::vector<std::string> cells = {split.name, format_count(r.rows),
-                                      format_count(split.truncated), format_count(split.repeated),
-                                      overlap_cells(split)};
-    const auto rest = split.overlap ? split.overlap->accuracy_on_rest : Share{};
-    cells.push_back(split.overlap ? share_of(rest.part, rest.whole) : "&ndash;");
-    for (size_t c = 0; c < std::min<size_t>(8, report.labels.size()); ++c) {
-      cells.push_back(format_count(r.classes[c].support) +
-                      small(percent(Share{r.classes[c].support, r.rows}.value())));
-    }
-    table.add(cells);
-  }
-  const auto cut = report.max_tokens > 0 ? concat("Longer texts are cut to ",
-                                                  format_count(report.max_tokens), " tokens. ")
-                                         : std::string();
-  return heading("The rows") + table.html() +
-         note(concat(cut, format_count(report.skipped_empty),
-                     " rows without text were left out. \"By words\" ignores the case of ASCII "
-                     "letters, blanks and punctuation."));
-}
-
-std::string training_section(const ClassifierReport& report) {
   const auto charts = training_charts(report);
-  if (charts.empty() && report.settings.empty()) return "";
-  std::string settings;
-  if (!report.settings.empty()) {
-    HtmlTable table({"setting", "value"}, "plain");
-    for (const auto& [key, value] : report.settings) {
-      table.add({html_name(key), html_name(value, kSettingCharacters)});
-    }
-    settings = "<h3>Settings</h3>\n" + table.html();
-  }
-  return heading("How it was trained") + charts + settings;
+  page.set("training", !charts.markup.empty() || !settings.empty());
+  page.set("training_charts", charts);
+  page.set("with_settings", !settings.empty());
+  page.set("settings", settings);
 }
 
 }  // namespace gptkit

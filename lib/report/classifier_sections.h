@@ -1,21 +1,26 @@
 #pragma once
-// The parts of a report's page (report/classifier_page.h), each an HTML fragment with its heading,
-// or nothing where there is nothing to say.
+// What stands in the sections of a classifier report's page (templates/classifier_report.html): a
+// value for each of their places. Labels and names from outside are made visible here and escaped
+// by the template.
 
 #include <string>
 
 #include "report/classifier_report.h"
+#include "report/page_template.h"
 
 namespace gptkit {
 
-std::string splits_section(const ClassifierReport& report);
-std::string baselines_section(const ClassifierReport& report);
-std::string threshold_section(const ClassifierReport& report);
-std::string calibration_section(const ClassifierReport& report);
-std::string confusion_section(const ClassifierReport& report);
-std::string classes_section(const ClassifierReport& report);
-std::string mistakes_section(const ClassifierReport& report);
-std::string data_section(const ClassifierReport& report);
-std::string training_section(const ClassifierReport& report);
+/// A label of the classifier, at most `most` characters of it.
+std::string label_of(const ClassifierReport& report, int64_t label, size_t most = 60);
+
+void set_results(PageValues& page, const ClassifierReport& report);
+void set_comparison(PageValues& page, const ClassifierReport& report);
+void set_mistakes(PageValues& page, const ClassifierReport& report);
+void set_threshold(PageValues& page, const ClassifierReport& report);
+void set_calibration(PageValues& page, const ClassifierReport& report);
+void set_confusion(PageValues& page, const ClassifierReport& report);
+void set_classes(PageValues& page, const ClassifierReport& report);
+void set_data(PageValues& page, const ClassifierReport& report);
+void set_training(PageValues& page, const ClassifierReport& report);
 
 }  // namespace gptkit

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/strings.h"
 #include "report/format.h"
 
 namespace gptkit {

@@ -125,7 +125,7 @@ class Verdict {
     if (!report_.threshold) return;
     const auto& choice = *report_.threshold;
     if (!choice.reached) {
-      say(Kind::kDoubt, "No threshold makes ", short_percent(choice.wanted_precision),
+      say(Kind::kDoubt, "No threshold makes ", short_percent(choice.target_precision),
           " of what is called ", positive(), " right on validation; the most precise one reaches ",
           percent(choice.precision), ".");
     }
@@ -133,17 +133,17 @@ class Verdict {
     const auto& counts = *main_.metrics.at_threshold;
     const int64_t called = counts.true_positives + counts.false_positives;
     const auto precision = counts.precision();
-    const bool kept = precision && *precision >= choice.wanted_precision;
+    const bool kept = precision && *precision >= choice.target_precision;
     const auto interval = wilson_interval(counts.true_positives, called);
     say(kept || !choice.reached ? Kind::kFact : Kind::kDoubt, "Called ", positive(),
         " from a probability of ", decimal(choice.threshold), " on (chosen on validation for ",
-        short_percent(choice.wanted_precision), " precision), ",
+        short_percent(choice.target_precision), " precision), ",
         plural(called, main_.name + " text"), called == 1 ? " is" : " are", " flagged and ",
         percent(precision), " of them rightly", kept ? "" : ", less than wanted",
         " (95 % interval ", percent(interval), "); ", format_count(counts.true_positives), " of ",
         format_count(counts.true_positives + counts.false_negatives), " ", positive(),
         " texts are found (", percent(counts.recall()), ").",
-        kept && interval.low < choice.wanted_precision
+        kept && interval.low < choice.target_precision
             ? " There are too few rows to be sure that the wanted precision holds."
             : "");
   }

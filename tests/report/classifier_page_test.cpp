@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <regex>
 
+#include "base/utf8.h"
 #include "report/report_support.h"
 #include "support/support.h"
-#include "text/unicode.h"
 
 namespace gptkit {
 namespace {
@@ -67,9 +67,9 @@ TEST(ReportHtml, IsOnePageWithAllItsParts) {
   expect_sound(html);
   for (const char* part :
        {"<!DOCTYPE html>", "prefers-color-scheme:dark", "@media print", "ul class=\"verdict\"",
-        "How good it is", "Against simpler methods", "A threshold for", "Precision and recall",
-        "threshold on test", "Do its probabilities mean", "What is taken for what",
-        "Its mistakes, the surest first", "cross entropy", "train.epochs", "124,439,808"}) {
+        "Results", "Comparison with simpler methods", "Threshold for", "Precision and recall",
+        "threshold on test", "Calibration", "Confusion matrix", "Mistakes, most confident first",
+        "cross entropy", "train.epochs", "124,439,808"}) {
     EXPECT_THAT(html, HasSubstr(part));
   }
   EXPECT_LT(html.size(), 200'000u);

@@ -123,7 +123,7 @@ TEST(ClassifierReport, TheThresholdIsChosenOnValidationAlone) {
 
 TEST(ClassifierReport, SaysWhenNoThresholdIsPreciseEnough) {
   auto input = made_up_input();
-  input.wanted_precision = 1;
+  input.target_precision = 1;
   // The surest spam of validation is ham.
   auto& validation = input.splits[1];
   validation.probabilities[0] = {0, 1};
@@ -316,7 +316,7 @@ TEST(ClassifierReport, RefusesInputThatDoesNotFit) {
         i.splits[2].probabilities[1] = {std::nan(""), 1};
       },
       "split test, row 1: nan is no probability");
-  refuse([](Input& i) { i.wanted_precision = 1.5; }, "wanted precision 1.5");
+  refuse([](Input& i) { i.target_precision = 1.5; }, "wanted precision 1.5");
   refuse([](Input& i) { i.baselines = {{.name = "b"}}; }, "baseline 'b', split test: no prob");
 }
 

@@ -50,7 +50,7 @@ inline ClassifierReportInput made_up_input() {
   input.labels = {"ham", "spam"};
   input.splits = {made_up_split("train", 2100, 1, 3), made_up_split("validation", 700, 2),
                   made_up_split("test", 700, 3)};
-  input.wanted_precision = 0.95;
+  input.target_precision = 0.95;
   return input;
 }
 

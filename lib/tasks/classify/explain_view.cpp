@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "text/unicode.h"
+#include "base/utf8.h"
+#include "report/page_template.h"
 
 namespace gptkit {
 
@@ -30,41 +31,6 @@ double strongest(const std::vector<ExplainedPiece>& pieces) {
 double strength(const ExplainedPiece& piece, double most) {
   return most > 0 ? std::abs(piece.contribution) / most : 0;
 }
-
-std::string escaped_html(std::string_view text) {
-  std::string html;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        html += "&amp;";
-        break;
-      case '<':
-        html += "&lt;";
-        break;
-      case '>':
-        html += "&gt;";
-        break;
-      case '"':
-        html += "&quot;";
-        break;
-      case '\'':
-        html += "&#39;";
-        break;
-      default:
-        // Browsers refuse control characters; white space is kept by the style sheet.
-        html += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? '?' : c;
-    }
-  }
-  return html;
-}
-
-constexpr std::string_view kPageStyle =
-    "body{font:16px/1.6 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;"
-    "background:#fff;color:#111}\n"
-    "p.text{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2em 0 1.2em}\n"
-    "p.head{margin:0;color:#555;font-size:14px}\n"
-    "p.head b{color:#111}\n"
-    "span{border-radius:3px}\n";
 
 constexpr std::string_view kHeadline = "<h1>What the classifier looked at</h1>\n";
 
@@ -156,42 +122,29 @@ std::string to_line(const std::vector<ExplainedPiece>& pieces) {
 
 ExplainPage::ExplainPage(const std::filesystem::path& path, const PageHead& head)
     : file_(checked(path)) {
-  const auto model = escaped_html(replace_invalid_utf8(head.model));
-  file_.write("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
   file_.write(
-      "<meta http-equiv=\"Content-Security-Policy\" "
-      "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width\">\n");
-  file_.write(concat("<title>", model, "</title>\n<style>\n", kPageStyle,
-                     "</style>\n</head>\n<body>\n", kHeadline));
-  file_.write(
-      concat("<p>", model, ", ", escaped_html(head.method),
-             ". <span style=\"background:rgba(0,160,60,.6)\">Green</span> speaks for the label, "
-             "<span style=\"background:rgba(220,30,30,.6)\">red</span> against it; the strongest "
-             "of each text is the deepest. Rest the pointer on a word for its contribution to the "
-             "label's log-odds.</p>\n"));
+      render("explanation_head.html", {{"model", head.model}, {"method", head.method}}).markup);
 }
 
 void ExplainPage::add(const std::string& label, double probability,
                       const std::vector<ExplainedPiece>& pieces, bool truncated) {
   const double most = strongest(pieces);
-  auto html =
-      concat("<p class=\"head\"><b>", escaped_html(replace_invalid_utf8(label)), "</b> ",
-             formatted("%.4f", probability), truncated ? ", cut to the classifier's length" : "",
-             "</p>\n<p class=\"text\">");
+  PageList shown;
   for (const auto& piece : pieces) {
-    html += formatted("<span title=\"%+.4f\"", piece.contribution);
-    html +=
-        formatted(" style=\"background:rgba(%s,%.2f)\">",
-                  piece.contribution > 0 ? "0,160,60" : "220,30,30", 0.8 * strength(piece, most));
-    html += escaped_html(piece.text) + "</span>";
+    shown.push_back({{"contribution", formatted("%+.4f", piece.contribution)},
+                     {"side", piece.contribution > 0 ? "for" : "against"},
+                     {"strength", formatted("%.2f", 0.8 * strength(piece, most))},
+                     {"text", piece.text}});
   }
-  file_.write(html + "</p>\n");
+  file_.write(render("explanation_text.html", {{"label", label},
+                                               {"probability", formatted("%.4f", probability)},
+                                               {"truncated", truncated},
+                                               {"pieces", shown}})
+                  .markup);
 }
 
 void ExplainPage::finish(const std::string& note) {
-  if (!note.empty()) file_.write("<p><b>" + escaped_html(note) + "</b></p>\n");
-  file_.write("</body>\n</html>\n");
+  file_.write(render("explanation_end.html", {{"note", note}}).markup);
   file_.commit();
 }
 

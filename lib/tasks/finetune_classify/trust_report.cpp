@@ -73,7 +73,7 @@ ClassifierReport make_trust_report(const TextClassifier& model, const Classifica
                                    const TrustReportOptions& options) {
   about.labels = model.labels;
   about.positive_label = config.positive;
-  about.wanted_precision = config.precision;
+  about.target_precision = config.precision;
   about.max_mistakes = config.mistakes;
   about.max_tokens = model.max_tokens;
   about.skipped_empty = data.skipped_empty;

@@ -11,7 +11,6 @@
 #include "data/corpus/document_rules.h"
 #include "data/corpus/documents.h"
 #include "data/corpus/near_duplicates.h"
-
 #include "data/data_support.h"
 #include "text/words.h"
 
