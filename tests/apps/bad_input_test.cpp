@@ -111,16 +111,18 @@ TEST_F(BadInput, TheFinetunersNameFileRowAndColumn) {
   file("short.tsv", "ham\ta\nspam\n");
   const auto train = [](const std::string& name) { return "data.train=" + name; };
   const Arguments messages = {"-s", train(quickstart("messages.tsv"))};
-  expect_refused("finetune-classify", {"-q", "-m", "pre/model", "--out", "none"},
-                 {{{}, "data.train: no labelled file"},
-                  {{"-s", train("one.tsv")}, "only the label 'ham' occurs"},
-                  {{"-s", train("quote.tsv")}, "quote.tsv:1"},
-                  {{"-s", train("short.tsv")}, "short.tsv:2"},
-                  {messages + Arguments{"-s", "data.label_column=no"}, "no column 'no'"},
-                  {messages + Arguments{"-s", "data.split=[0.5]"}, "data.split"},
-                  {messages + Arguments{"-s", "classifier.labels=[ham, ham]"}, "occurs twice"},
-                  {messages + Arguments{"-s", "classifier.max_tokens=33"}, "context of 32"},
-                  {messages + Arguments{"-s", "classifier.trainable=last_n"}, "has 1 blocks"}});
+  expect_refused(
+      "finetune-classify", {"-q", "-m", "pre/model", "--out", "none"},
+      {{{}, "data.train: no labelled file"},
+       {{"-s", train("one.tsv")}, "only the label 'ham' occurs"},
+       {{"-s", train("quote.tsv")}, "quote.tsv:1"},
+       {{"-s", train("short.tsv")}, "short.tsv:2"},
+       {messages + Arguments{"-s", "data.label_column=no"}, "no column 'no'"},
+       {messages + Arguments{"-s", "data.split=[0.5]"}, "write 'data.split: {train: 0.5}'"},
+       {messages + Arguments{"-s", "data.split.train=0.95"}, "the shares add up to"},
+       {messages + Arguments{"-s", "classifier.labels=[ham, ham]"}, "occurs twice"},
+       {messages + Arguments{"-s", "classifier.max_tokens=33"}, "context of 32"},
+       {messages + Arguments{"-s", "classifier.trainable=last_n"}, "has 1 blocks"}});
   file("empty.json", R"([{"instruction": "a", "input": "", "output": ""}])");
   file("number.json", R"([{"instruction": "a", "output": 5}])");
   expect_refused("finetune-instruct", {"-q", "-m", "pre/model", "--out", "none"},

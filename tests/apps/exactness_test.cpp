@@ -44,7 +44,7 @@ class Exactness : public TinyRun {
              "-s", "responses.max_new_tokens=2",
              "-s", "train.epochs=2",
              "-s", "train.max_steps=70",
-             "-s", "data.split=[0.3, 0.1]",
+             "-s", "data.split={train: 0.3, validation: 0.6, test: 0.1}",
              "-s", "sample.prompt=Name a colour",
              "-s", "sample.max_new_tokens=3"},
             {"model/model.safetensors", "samples.txt", "responses.json"}};

@@ -354,9 +354,9 @@ void chapter5_sampling(Table& table) {
 void chapter6(Table& table, const Tokenizer& gpt2, const fs::path& messages) {
   ClassificationOptions options;
   options.train = {messages};
-  options.table.label_column = "0";
-  options.table.text_column = "1";
-  options.table.header = TableHeader::kNone;
+  options.columns.label_column = "0";
+  options.columns.text_column = "1";
+  options.columns.header = TableHeader::kNone;
   options.labels = {"ham", "spam"};
   options.balance = Balance::kSmallest;
   const auto data = load_classification(options);

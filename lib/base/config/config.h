@@ -11,7 +11,8 @@
 // list field accepts one value as a list of one. A section with `static constexpr const char*
 // kShorthand = "field"` accepts a scalar (or list) for itself and puts it into that field (`model:
 // gpt2`). A section with `static constexpr std::array kRenamedKeys = {RenamedKey{"old", "new"}}`
-// refuses the old key and names the new one.
+// refuses the old key and names the new one. A section that was a list in an earlier version has
+// `static constexpr std::array<std::string_view, N> kFormerList`: the keys of the list's items now.
 //
 // Bytes that are not UTF-8 (a file's name in Latin-1) stand in YAML as the characters U+10FF00 +
 // byte, so that a saved config is UTF-8 and gives the same path back.

@@ -46,6 +46,10 @@ void check_known(const ConfigNode& map, const std::string& section,
 ConfigNode with_new_keys(const ConfigNode& map, const std::string& section,
                          std::span<const RenamedKey> renamed);
 
+/// The list as a section with these keys. Fails, naming them, unless it is from a stored config.
+ConfigNode with_named_items(const ConfigNode& list, const std::string& section,
+                            std::span<const std::string_view> names);
+
 inline std::string join_key(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
@@ -83,6 +87,11 @@ concept HasShorthand = requires {
 template <class Section>
 concept HasRenamedKeys = requires {
   Section::kRenamedKeys;
+};
+
+template <class Section>
+concept HasFormerList = requires {
+  Section::kFormerList;
 };
 
 template <class Section>
@@ -248,6 +257,12 @@ void bind_config(Section& config, const ConfigNode& node, const std::string& pre
   const auto bind_bare = [&](const ConfigNode& bare) {
     if constexpr (config_detail::HasShorthand<Section>) {
       bind_member(Section::kShorthand, bare);
+    } else if constexpr (config_detail::HasFormerList<Section>) {
+      if (bare.kind != ConfigNode::Kind::kList) {
+        config_detail::fail_section(bare, prefix, config_detail::field_names(config));
+      }
+      const auto named = config_detail::with_named_items(bare, prefix, Section::kFormerList);
+      for (const auto& [name, member] : named.members) bind_member(name, member);
     } else {
       config_detail::fail_section(bare, prefix, config_detail::field_names(config));
     }

@@ -323,6 +323,22 @@ void check_known(const ConfigNode& map, const std::string& section,
   }
 }
 
+ConfigNode with_named_items(const ConfigNode& list, const std::string& section,
+                            std::span<const std::string_view> names) {
+  ConfigNode map;
+  map.origin = list.origin;
+  map.folder = list.folder;
+  map.stored = list.stored;
+  std::string written;
+  for (std::size_t i = 0; i < std::min(names.size(), list.items.size()); ++i) {
+    map.members.push_back({std::string(names[i]), list.items[i]});
+    written += concat(i > 0 ? ", " : "", names[i], ": ", printable(list.items[i].scalar, 40));
+  }
+  require(list.stored, list.origin, ": '", section, "' now names its parts; write '", section,
+          ": {", written, "}'");
+  return map;
+}
+
 ConfigNode with_new_keys(const ConfigNode& map, const std::string& section,
                          std::span<const RenamedKey> renamed) {
   ConfigNode old = map, current = map;

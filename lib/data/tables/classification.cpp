@@ -21,10 +21,10 @@ struct SourceRow {
 };
 
 std::vector<SourceRow> read_tables(const std::vector<std::filesystem::path>& files,
-                                   const TableOptions& options, std::int64_t& skipped_empty) {
+                                   const TableColumns& columns, std::int64_t& skipped_empty) {
   std::vector<SourceRow> rows;
   for (const auto& file : files) {
-    for (auto& row : read_labelled_table(file, options)) {
+    for (auto& row : read_labelled_table(file, columns)) {
       if (row.text.empty()) {
         ++skipped_empty;
       } else {
@@ -81,31 +81,29 @@ std::vector<LabelledText> picked(const std::vector<LabelledText>& rows,
   return result;
 }
 
-/// Shuffles as pandas' sample(frac=1), then cuts at int(n * fraction). `why` tells why the rows are
-/// so few.
+/// Shuffles as pandas' sample(frac=1), then cuts at int(n * share). `why` tells why the rows are so
+/// few.
 void split_shuffled(const ClassificationOptions& options, const std::string& why,
                     ClassificationData& data) {
+  validate(options.split);
   const auto n = std::ssize(data.train);
   const auto all = picked(data.train, numpy_permutation(options.seed, n));
-  const auto part = [&](double fraction) {
-    return static_cast<std::int64_t>(static_cast<double>(n) * fraction);
+  const auto part = [&](double share) {
+    return static_cast<std::int64_t>(static_cast<double>(n) * share);
   };
-  const auto train_end = all.begin() + part(options.train_fraction);
-  const auto validation_end = train_end + part(options.validation_fraction);
+  const auto& split = options.split;
+  const double train =
+      split.train.value_or(1 - split.validation.value_or(0) - split.test.value_or(0));
+  const double validation = split.validation.value_or(1 - train - split.test.value_or(0));
+  const auto train_end = all.begin() + part(train);
+  const auto validation_end = train_end + part(validation);
   data.train.assign(all.begin(), train_end);
   data.validation.assign(train_end, validation_end);
   data.test.assign(validation_end, all.end());
-  require(!data.train.empty() && !data.validation.empty(), n, " labelled rows split ",
-          options.train_fraction, " / ", options.validation_fraction, " leave ", data.train.size(),
-          " for training and ", data.validation.size(), " for validation", why,
-          "; give more rows, other fractions or files of their own");
-}
-
-void check_fractions(const ClassificationOptions& options) {
-  const double train = options.train_fraction, validation = options.validation_fraction;
-  require(train > 0 && train < 1 && validation > 0 && train + validation <= 1 + 1e-9,
-          "split fractions ", train, " (train) and ", validation,
-          " (validation) must be above 0 and together at most 1");
+  require(!data.train.empty() && !data.validation.empty(), n, " labelled rows split ", train, " / ",
+          validation, " leave ", data.train.size(), " for training and ", data.validation.size(),
+          " for validation", why,
+          "; give more rows, other shares (data.split) or files of their own");
 }
 
 }  // namespace
@@ -164,7 +162,7 @@ ClassificationData load_classification(const ClassificationOptions& options) {
   require(!options.train.empty(), "no labelled training file is given");
   const auto where = options.train.front().string();
   ClassificationData data;
-  auto rows = read_tables(options.train, options.table, data.skipped_empty);
+  auto rows = read_tables(options.train, options.columns, data.skipped_empty);
   data.rows = std::ssize(rows);
   data.labels = options.labels.empty() ? sorted_labels(rows) : options.labels;
   check_labels(data.labels, where);
@@ -189,10 +187,9 @@ ClassificationData load_classification(const ClassificationOptions& options) {
     data.train = balance_to_smallest(data.train, classes, options.seed);
   }
   const auto read_part = [&](const std::vector<std::filesystem::path>& files) {
-    return to_classes(read_tables(files, options.table, data.skipped_empty), data.labels);
+    return to_classes(read_tables(files, options.columns, data.skipped_empty), data.labels);
   };
   if (options.validation.empty()) {
-    check_fractions(options);
     split_shuffled(options, why, data);
     require_every_class("training");
   } else {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "data/loader.h"
+#include "data/tables/split.h"
 #include "data/tables/table.h"
 #include "text/tokenizer.h"
 #include "text/truncate.h"
@@ -28,15 +29,16 @@ constexpr auto enum_names(Balance) {
   }};
 }
 
-/// The test rows are what the two fractions leave of train, when neither part has files of its own.
+/// Without validation files the rows of train are split. Test files replace the test rows of the
+/// split.
 struct ClassificationOptions {
   std::vector<std::filesystem::path> train = {};       // labelled files
-  std::vector<std::filesystem::path> validation = {};  // empty: a fraction of train
+  std::vector<std::filesystem::path> validation = {};  // empty: a share of train
   std::vector<std::filesystem::path> test = {};
-  TableOptions table = {};
+  TableColumns columns = {};
   std::vector<std::string> labels = {};  // class 0, 1, ...; empty: those of train, sorted
   Balance balance = Balance::kNone;      // of the train files
-  double train_fraction = 0.7, validation_fraction = 0.1;
+  SplitShares split = ClassificationSplit();
   std::uint32_t seed = 123;  // NumPy's, of sampling and shuffling
 };
 
@@ -99,6 +101,9 @@ class ClassificationDataset : public Dataset {
   std::int64_t padded_length(std::int64_t example) const override {
     return pad_to_batch_ ? length(example) : max_length_;
   }
+
+  /// Of every example, as the model sees it.
+  const std::vector<std::vector<TokenId>>& ids() const { return ids_; }
 
   std::int64_t max_length() const { return max_length_; }
   double mean_length() const;                            // tokens

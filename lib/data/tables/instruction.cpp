@@ -22,12 +22,14 @@ std::vector<InstructionRow> read_files(const std::vector<std::filesystem::path>&
 }
 
 void split_in_order(const InstructionOptions& options, InstructionData& data) {
-  const double train = options.train_fraction, test = options.test_fraction;
-  require(train > 0 && train < 1 && test >= 0 && train + test < 1, "split fractions ", train,
-          " (train) and ", test, " (test) must leave a part for validation");
+  validate(options.split);
+  const auto& split = options.split;
+  const double train =
+      split.train.value_or(1 - split.validation.value_or(0) - split.test.value_or(0));
+  const double test = split.test.value_or(1 - train - split.validation.value_or(0));
   auto all = std::move(data.train);
-  const auto part = [&](double fraction) {
-    return static_cast<std::int64_t>(static_cast<double>(all.size()) * fraction);
+  const auto part = [&](double share) {
+    return static_cast<std::int64_t>(static_cast<double>(all.size()) * share);
   };
   const auto train_end = all.begin() + part(train), test_end = train_end + part(test);
   data.train.assign(all.begin(), train_end);

@@ -8,6 +8,7 @@
 
 #include "data/loader.h"
 #include "data/tables/instruction_rows.h"
+#include "data/tables/split.h"
 #include "text/tokenizer.h"
 
 namespace gptkit {
@@ -17,7 +18,7 @@ struct InstructionOptions {
   std::vector<std::filesystem::path> train = {};
   std::vector<std::filesystem::path> validation = {};
   std::vector<std::filesystem::path> test = {};
-  double train_fraction = 0.85, test_fraction = 0.1;
+  SplitShares split = InstructionSplit();
   bool strict = false;  // refuse what would be left out: keys that are not read, broken rows
 };
 
@@ -26,8 +27,8 @@ struct InstructionData {
   InstructionCounts skipped;
 };
 
-/// In file order: int(n * train_fraction) rows to train, int(n * test_fraction) to test, the rest
-/// to validation. Fails naming file and row for what is not a row, and when train or validation
+/// In file order: int(n * train share) rows to train, int(n * test share) to test, the rest to
+/// validation. Fails naming file and row for what is not a row, and when train or validation
 /// would be empty.
 InstructionData load_instructions(const InstructionOptions& options);
 

@@ -141,17 +141,17 @@ bool is_name(const std::string& column) { return !column.empty() && !as_index(co
 
 }  // namespace
 
-TableColumns find_columns(const std::vector<std::string>& first, const TableOptions& options,
-                          const std::string& where) {
-  const bool by_name =
-      is_name(options.text_column) || is_name(options.label_column) || is_name(options.pair_column);
-  TableColumns columns;
-  columns.header = options.header == TableHeader::kFirstRow ||
-                   (options.header == TableHeader::kAuto &&
-                    (by_name || (options.text_column.empty() && options.label_column.empty() &&
+ColumnPlaces find_columns(const std::vector<std::string>& first, const TableColumns& settings,
+                          bool labelled, const std::string& where) {
+  const bool by_name = is_name(settings.text_column) || is_name(settings.label_column) ||
+                       is_name(settings.pair_column);
+  ColumnPlaces columns;
+  columns.header = settings.header == TableHeader::kFirstRow ||
+                   (settings.header == TableHeader::kAuto &&
+                    (by_name || (settings.text_column.empty() && settings.label_column.empty() &&
                                  has_usual_header(first))));
-  require(columns.header || !by_name, where, ": columns '", options.label_column, "' and '",
-          options.text_column,
+  require(columns.header || !by_name, where, ": columns '", settings.label_column, "' and '",
+          settings.text_column,
           "' are names but the table is read without a header row; number "
           "them from 0 or set header: first_row");
   const auto locate = [&](const std::string& wanted, const char* usual_name, std::size_t fallback) {
@@ -167,22 +167,22 @@ TableColumns find_columns(const std::vector<std::string>& first, const TableOpti
             listed_names(first));
     return *found;
   };
-  const bool only_column = !options.labelled && first.size() == 1;
+  const bool only_column = !labelled && first.size() == 1;
   // Of two columns the text is the one that is not called "label".
-  const bool label_is_second = columns.header && options.label_column.empty() &&
+  const bool label_is_second = columns.header && settings.label_column.empty() &&
                                find_name(first, "label", true) == std::size_t{1};
-  columns.text = locate(options.text_column, "text", only_column || label_is_second ? 0 : 1);
-  if (!options.pair_column.empty()) {
-    columns.pair = locate(options.pair_column, "", 0);
+  columns.text = locate(settings.text_column, "text", only_column || label_is_second ? 0 : 1);
+  if (!settings.pair_column.empty()) {
+    columns.pair = locate(settings.pair_column, "", 0);
     require(columns.pair != columns.text, where, ": the text and its pair are both column ",
             columns.text, "; set text_column and pair_column");
   }
-  if (!options.labelled) {
-    columns.judged = as_index(options.label_column).value_or(0);
+  if (!labelled) {
+    columns.judged = as_index(settings.label_column).value_or(0);
     return columns;
   }
   columns.label =
-      locate(options.label_column, "label", columns.text == 0 && columns.header ? 1 : 0);
+      locate(settings.label_column, "label", columns.text == 0 && columns.header ? 1 : 0);
   require(columns.label != columns.text, where, ": the label and the text are both column ",
           columns.text, "; set text_column and label_column");
   require(columns.label != columns.pair, where, ": the label and the pair are both column ",

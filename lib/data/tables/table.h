@@ -33,17 +33,28 @@ constexpr auto enum_names(TableHeader) {
 /// The separator between the two texts of a row.
 inline constexpr char kPairSeparator = '\n';
 
-/// How to read a table's columns. A column is a name, or a 0-based number when no header row is
-/// read. Empty names: the columns "text" and "label" where the file has them (in any case), else
-/// the label first and the text second, as in SMSSpamCollection; a table of one column is texts.
-struct TableOptions {
+/// The settings of a table's columns, wherever a labelled table is read. A column is a name, or a
+/// 0-based number when no header row is read. Empty names: the columns "text" and "label" where the
+/// file has them (in any case), else the label first and the text second, as in SMSSpamCollection;
+/// a table of one column is texts.
+struct TableColumns {
   std::string text_column = {}, label_column = {};
   std::string pair_column = {};  // a second text, read behind the first and a line break; or none
   // auto: a header when a column is named, not numbered; or by what is in it (table_header.h)
   TableHeader header = TableHeader::kAuto;
-  bool quotes = true;    // false: a double quote is a character like any other
-  bool labelled = true;  // false: the texts alone; a label need not be there
+  std::optional<bool> quotes = true;  // optional, so that programs have --no-quotes, too
 };
+
+template <class Visitor>
+void visit_fields(TableColumns& c, Visitor&& visit) {
+  visit("text_column", c.text_column,
+        "name or number; empty: text, else the second column, or the only one");
+  visit("label_column", c.label_column, "name or number; empty: label, else the first column");
+  visit("pair_column", c.pair_column, "a second text, appended to the first; empty: none");
+  visit("header", c.header,
+        "auto, none (false) or first_row (true); auto finds one by its names or its label");
+  visit("quotes", c.quotes, "double quotes enclose fields, as in CSV");
+}
 
 struct TableRow {
   std::string label = {}, text = {};
@@ -56,7 +67,7 @@ struct TableRow {
 /// never closes, NUL bytes, damaged UTF-8, no rows. Keeps every row but those with half of a
 /// UTF-16 pair, which a warning counts: see table_reader.h for one at a time.
 std::vector<TableRow> read_labelled_table(const std::filesystem::path& path,
-                                          const TableOptions& options);
+                                          const TableColumns& columns);
 
 /// A row of delimited text. One that could not be read has a problem instead of fields.
 struct DelimitedRecord {
@@ -102,7 +113,7 @@ std::vector<DelimitedRecord> parse_delimited(std::string_view text, char delimit
                                              const std::string& where);
 
 /// Which columns hold the label and the text, and whether the first record is a header.
-struct TableColumns {
+struct ColumnPlaces {
   std::optional<std::size_t> label = {};  // nothing when texts alone are wanted
   std::size_t text = 1;
   std::optional<std::size_t> pair = {};
@@ -110,9 +121,9 @@ struct TableColumns {
   bool header = false;
 };
 
-/// Looks the columns up in a table's first record. Fails, with `where` before, for one that is not
-/// there.
-TableColumns find_columns(const std::vector<std::string>& first, const TableOptions& options,
-                          const std::string& where);
+/// Looks the columns up in a table's first record. `labelled` false: the texts alone; a label need
+/// not be there. Fails, with `where` before, for a column that is not there.
+ColumnPlaces find_columns(const std::vector<std::string>& first, const TableColumns& settings,
+                          bool labelled, const std::string& where);
 
 }  // namespace gptkit

@@ -73,7 +73,7 @@ void TableReader::open() {
   line_ = 1;
   if (options_.format == TableFormat::kTsv || options_.format == TableFormat::kCsv) {
     delimited_.emplace(*source_, options_.format == TableFormat::kCsv ? ',' : '\t',
-                       options_.columns.quotes, options_.max_row_bytes);
+                       options_.columns.quotes.value_or(true), options_.max_row_bytes);
   }
   const auto begin = source_->rest();
   refuse_lfs_pointer(begin, source_->name());
@@ -142,12 +142,12 @@ void TableReader::find_columns_of(const std::vector<std::string>& first) {
                      ": the first row has one column, with a ';' in it; columns of a "
                      ".csv file are separated by commas"));
   }
-  columns_ = find_columns(first, options_.columns, source_->name());
+  columns_ = find_columns(first, options_.columns, options_.labelled, source_->name());
   if (options_.columns.header != TableHeader::kAuto || columns_->header) return;
   if (!first_row_is_header(first)) return;
   auto with_header = options_.columns;
   with_header.header = TableHeader::kFirstRow;
-  columns_ = find_columns(first, with_header, source_->name());
+  columns_ = find_columns(first, with_header, options_.labelled, source_->name());
 }
 
 /// Whether the label of the first row, whose names are not the usual ones, is that of no other row.
@@ -162,7 +162,7 @@ bool TableReader::first_row_is_header(const std::vector<std::string>& first) {
   const auto again = source_->from_the_beginning();
   if (again) {
     DelimitedReader reader(*again, options_.format == TableFormat::kCsv ? ',' : '\t',
-                           options_.columns.quotes, options_.max_row_bytes);
+                           options_.columns.quotes.value_or(true), options_.max_row_bytes);
     reader.next();
     for (bool more = true; more;) {
       const auto record = reader.next();
@@ -247,7 +247,7 @@ std::optional<TableEntry> TableReader::next_line() {
 void TableReader::fill_from(const Json& object, TableEntry& entry) const {
   require(object.is_object(), "no JSON object");
   const auto& columns = options_.columns;
-  if (columns.labelled)
+  if (options_.labelled)
     entry.row.label = member_text(object, key_or(columns.label_column, "label"));
   entry.row.text = member_text(object, key_or(columns.text_column, "text"));
   if (columns.pair_column.empty()) return;
@@ -303,9 +303,9 @@ std::optional<TableEntry> TableReader::next_of_json() {
 }
 
 std::vector<TableRow> read_labelled_table(const std::filesystem::path& path,
-                                          const TableOptions& options) {
+                                          const TableColumns& columns) {
   const auto named = format_of(path);
-  TableReader reader(path, {.columns = options,
+  TableReader reader(path, {.columns = columns,
                             .format = named == TableFormat::kLines ? TableFormat::kTsv : named});
   std::vector<TableRow> rows;
   std::int64_t broken = 0;

@@ -41,7 +41,8 @@ constexpr auto enum_names(TableFormat) {
 TableFormat format_of(const std::filesystem::path& path);
 
 struct TableReaderOptions {
-  TableOptions columns = {};
+  TableColumns columns = {};
+  bool labelled = true;  // false: the texts alone; a label need not be there
   TableFormat format = TableFormat::kAuto;
   std::size_t max_row_bytes = std::size_t{16} << 20;
 };
@@ -78,7 +79,7 @@ class TableReader {
   TableReaderOptions options_;
   std::unique_ptr<ByteSource> source_;
   std::optional<DelimitedReader> delimited_;
-  std::optional<TableColumns> columns_;
+  std::optional<ColumnPlaces> columns_;
   std::deque<DelimitedRecord> ahead_;  // of a pipe: read to judge the first one
   std::string json_;
   std::optional<std::vector<JsonRow>> json_rows_;  // of json_

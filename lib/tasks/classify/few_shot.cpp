@@ -172,7 +172,7 @@ Prediction FewShotClassifier::predict(const std::string& text, std::optional<int
 
 FewShotClassifier make_few_shot_classifier(const std::string& model, const std::string& device,
                                            const FewShotConfig& config, int64_t shots,
-                                           const TableOptions& columns, bool strict) {
+                                           const TableColumns& columns, bool strict) {
   LabelledRows shown{split_labels(config.labels), {}};
   if (!shown.labels.empty()) validate_labels(shown.labels);
   require(config.seed >= 0, Key{"seed"}, ": ", config.seed, " is out of range; expected 0 or more");
@@ -180,9 +180,7 @@ FewShotClassifier make_few_shot_classifier(const std::string& model, const std::
   require(shots == 0 || !config.examples.empty(), Key{"shots"}, ": ", shots,
           " examples need a labelled file; name one with ", Key{"examples"});
   if (!config.examples.empty()) {
-    auto table = columns;
-    table.labelled = true;
-    const auto rows = read_labelled_rows(config.examples, table, shown.labels, strict);
+    const auto rows = read_labelled_rows(config.examples, columns, shown.labels, strict);
     shown.labels = rows.labels;
     shown.rows = draw_examples(rows, shots, static_cast<uint64_t>(config.seed));
     if (shots == 0)

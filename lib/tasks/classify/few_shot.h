@@ -91,6 +91,6 @@ class FewShotClassifier {
 /// The whole way from a configuration: model (on its device), labels, `shots` drawn examples.
 FewShotClassifier make_few_shot_classifier(const std::string& model, const std::string& device,
                                            const FewShotConfig& config, int64_t shots,
-                                           const TableOptions& columns, bool strict);
+                                           const TableColumns& columns, bool strict);
 
 }  // namespace gptkit

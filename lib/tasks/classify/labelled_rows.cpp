@@ -35,11 +35,11 @@ std::vector<std::string> split_labels(std::string_view given) {
   return labels;
 }
 
-LabelledRows read_labelled_rows(const std::filesystem::path& path, const TableOptions& options,
+LabelledRows read_labelled_rows(const std::filesystem::path& path, const TableColumns& columns,
                                 const std::vector<std::string>& labels, bool strict) {
   const auto named = format_of(path);
   const auto format = named == TableFormat::kLines ? TableFormat::kTsv : named;
-  RowStream stream(TableReader(path, {.columns = options, .format = format}), {.strict = strict});
+  RowStream stream(TableReader(path, {.columns = columns, .format = format}), {.strict = strict});
   std::vector<TableRow> rows;
   for (auto some = stream.next(); !some.empty(); some = stream.next()) {
     std::move(some.begin(), some.end(), std::back_inserter(rows));

@@ -24,7 +24,7 @@ struct LabelledRows {
 };
 /// The rows with text of a labelled file. Without `labels` those of the file, sorted. Rows that
 /// cannot be read are named and skipped, or with `strict` an error; so is always another label.
-LabelledRows read_labelled_rows(const std::filesystem::path& path, const TableOptions& options,
+LabelledRows read_labelled_rows(const std::filesystem::path& path, const TableColumns& columns,
                                 const std::vector<std::string>& labels, bool strict);
 
 /// `count` examples, evenly from the labels: rounds of one each, in an order drawn anew for each

@@ -1,6 +1,7 @@
 #pragma once
 // What the evaluate program does.
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -39,15 +40,15 @@ OrderedJson run_perplexity(const PerplexityConfig& config,
 
 /// How well a language model labels texts when it is shown k examples, for several k.
 struct FewShotEvaluationConfig {
+  static constexpr std::array kRenamedKeys = {RenamedKey{"raw_quotes", "quotes"}};
+
   NameOrPath model;
   FewShotConfig few_shot;  // its fields are the program's own
   std::filesystem::path test;
   std::string shots = "0,1,3,5";
   int64_t rows = 0;
   bool strict = false;
-  std::string text_column, label_column, pair_column;
-  TableHeader header = TableHeader::kAuto;
-  bool raw_quotes = false;
+  TableColumns columns;  // its fields are the program's own
   std::string device = "auto";
 };
 
@@ -59,11 +60,7 @@ void visit_fields(FewShotEvaluationConfig& c, Visitor&& visit) {
   visit("shots", c.shots, "numbers of examples in the prompt, a column each: 0,1,3,5");
   visit("rows", c.rows, "so many of the test rows, drawn with the seed; 0: all");
   visit("strict", c.strict, "a row that cannot be read ends the program; else it is skipped");
-  visit("text_column", c.text_column, "name or number; empty: text, else the second");
-  visit("label_column", c.label_column, "name or number; empty: label, else the first");
-  visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
-  visit("header", c.header, "auto (as in training), none (false) or first_row (true)");
-  visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
+  visit_fields(c.columns, visit);
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }
 

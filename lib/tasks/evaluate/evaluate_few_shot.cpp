@@ -93,16 +93,11 @@ OrderedJson run_few_shot_evaluation(const FewShotEvaluationConfig& config, int t
   const auto shots = parse_shots(config.shots);
   const auto most = *std::max_element(shots.begin(), shots.end());
   set_threads(threads);
-  const TableOptions columns{.text_column = config.text_column,
-                             .label_column = config.label_column,
-                             .pair_column = config.pair_column,
-                             .header = config.header,
-                             .quotes = !config.raw_quotes};
   auto classifier = make_few_shot_classifier(config.model.text, config.device, config.few_shot,
-                                             most, columns, config.strict);
+                                             most, config.columns, config.strict);
   const auto& labels = classifier.labels();
   const auto rows =
-      choose_rows(read_labelled_rows(config.test, columns, labels, config.strict).rows,
+      choose_rows(read_labelled_rows(config.test, config.columns, labels, config.strict).rows,
                   classifier.examples(), config);
   OrderedJson result = {{"rows", rows.size()},
                         {"labels", labels},

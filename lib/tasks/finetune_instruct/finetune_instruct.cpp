@@ -164,11 +164,7 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
   origins = load_config(config, inputs);
   validate(config.train);
   validate_for_one(config.sample.generation, "sample");
-  const auto& split = config.data.split;
-  require(split.size() >= 2 && split.size() <= 3 && split[0] > 0 && split[1] >= 0 &&
-              split[0] + split[1] <= 1,
-          "data.split: expected two shares, for training and testing, together at most 1 (the rest "
-          "validates)");
+  validate(config.data.split);
   require(config.instruct.max_tokens >= 0, "instruct.max_tokens: ", config.instruct.max_tokens,
           " is out of range; expected 0 (the model's context) or more");
   require(config.instruct.dropout >= 0 && config.instruct.dropout < 1,
@@ -253,8 +249,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   const auto data = load_instructions({.train = config.data.train,
                                        .validation = config.data.validation,
                                        .test = config.data.test,
-                                       .train_fraction = config.data.split.at(0),
-                                       .test_fraction = config.data.split.at(1),
+                                       .split = config.data.split,
                                        .strict = config.data.strict});
   const int64_t context = model.gpt->config().context_length;
   const int64_t limit = config.instruct.max_tokens > 0 ? config.instruct.max_tokens : context;

@@ -14,7 +14,7 @@ namespace gptkit {
 
 struct InstructDataConfig {
   std::vector<std::filesystem::path> train, validation, test;
-  std::vector<double> split = {0.85, 0.1};
+  InstructionSplit split;
   bool strict = false;
 };
 
@@ -23,7 +23,7 @@ void visit_fields(InstructDataConfig& c, Visitor&& visit) {
   visit("train", c.train, "JSON: Alpaca rows, messages or ShareGPT's conversations");
   visit("validation", c.validation, "files; none: the last part of train");
   visit("test", c.test, "files; none: the middle part of train");
-  visit("split", c.split, "shares of train for training and testing; the rest validates");
+  visit("split", c.split, "shares of train for each split, when validation has no files");
   visit("strict", c.strict, "refuse keys that are not read and rows that would be left out");
 }
 

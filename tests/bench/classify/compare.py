@@ -164,7 +164,7 @@ def trainings(folder, args, table):
                "--set", f"model={folder}/base", "--set", f"data.train={args.data}/SMSSpamCollection.tsv"]
     ways = {"gptkit, padded to 120": ["train.precision=auto"],
             "gptkit, last real token": ["train.precision=auto", "classifier.pooling=last_token",
-                                        "classifier.frozen_trunk_dtype=bfloat16"]}
+                                        "classifier.frozen_backbone_dtype=bfloat16"]}
     for number in range(args.rounds):
         book = python(BOOK.format(book=f"{args.book}/ch06/01_main-chapter-code", folder=f"{folder}/base",
                                   data=args.data, whole=args.whole and number == 0))
@@ -203,7 +203,7 @@ def uses(folder, model, args, table):
             name = f"gptkit classify, {precision}"
             names.append(name)
             out, seconds, peak = run([f"{args.bin}/classify", "-q", "--model", model, "-i", texts, "--header", "none",
-                                      "--raw-quotes", "--evaluate", "--json", "--precision", precision])
+                                      "--no-quotes", "--evaluate", "--json", "--precision", precision])
             table.add(name, rate=args.texts / seconds, peak=peak, accuracy=json.loads(out)["accuracy"])
     book, peer = table(names[0], "rate"), table(names[1], "rate")
     print(f"{'using it':34}{'texts/s':>9}{'book':>7}{'transf.':>9}{'peak MB':>9}{'accuracy':>10}")

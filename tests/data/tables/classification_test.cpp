@@ -103,8 +103,10 @@ TEST(Classification, RefusesLabelsThatMakeNoSense) {
   refuse(table({"a", "b"}, 9), {.labels = {"a", "b", "a"}}, "a label occurs twice");
   refuse(table({"a", "b"}, 1), {}, "leave 1 for training and 0 for validation");
   refuse(table({"a"}, 40) + "b\tonly one\n", {.seed = 2}, "no training row has the label 'b'");
-  refuse(table({"a", "b"}, 9), {.train_fraction = 0.9, .validation_fraction = 0.2},
-         "together at most 1");
+  ClassificationOptions too_much;
+  too_much.split.train = 0.9;
+  too_much.split.validation = 0.2;
+  refuse(table({"a", "b"}, 9), too_much, "add up to 1.1");
 }
 
 TEST(Classification, TooFewBalancedRowsAreExplained) {

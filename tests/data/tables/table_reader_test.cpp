@@ -15,8 +15,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr TableOptions kTexts{.labelled = false};
-
 /// "label|text" of each row, "! problem" in place of one that cannot be read.
 std::vector<std::string> entries(TableReader& reader) {
   std::vector<std::string> all;
@@ -39,7 +37,7 @@ class TableReading : public testing::Test {
 };
 
 TEST_F(TableReading, EveryFormatGivesItsRowsInOrder) {
-  const TableReaderOptions texts{.columns = kTexts};
+  const TableReaderOptions texts{.labelled = false};
   EXPECT_THAT(read("a.tsv", "ham\tHi, you\nspam\tWin\n"), ElementsAre("ham|Hi, you", "spam|Win"));
   EXPECT_THAT(read("a.csv", "Label,Text\nham,\"a\nb, \"\"c\"\"\"\n"),
               ElementsAre("ham|a\nb, \"c\""));
@@ -55,11 +53,11 @@ TEST_F(TableReading, LabelsWithBlanksAndUnicodeArePlainText) {
 }
 
 TEST_F(TableReading, ATableWithoutLabelsIsFineWhenNoneAreWanted) {
-  const TableReaderOptions texts{.columns = kTexts};
+  const TableReaderOptions texts{.labelled = false};
   EXPECT_THAT(read("a.csv", "\"one, two\"\nthree\n", texts), ElementsAre("|one, two", "|three"));
   EXPECT_THAT(read("a.csv", "id,text\n1,x\n", texts), ElementsAre("|x"));
   EXPECT_THAT(
-      read("a.csv", "id,body\n1,x\n", {.columns = {.text_column = "body", .labelled = false}}),
+      read("a.csv", "id,body\n1,x\n", {.columns = {.text_column = "body"}, .labelled = false}),
       ElementsAre("|x"));
   EXPECT_THAT(read("a.tsv", "ham\tx\n", texts), ElementsAre("|x"));
 }
@@ -98,11 +96,11 @@ TEST_F(TableReading, ABadRowIsToldByItsNumberAndTheOthersAreRead) {
               ElementsAre(HasSubstr("a.tsv:1: row 0: byte 1 of the text is NUL"),
                           HasSubstr("a.tsv:2: row 1: byte 0 of the text is not UTF-8"), "c|z"));
   EXPECT_THAT(read("a.jsonl", "{\"text\": 1}\n{\"label\": 1}\n[]\n{\n{\"text\": []}\n",
-                   {.columns = kTexts}),
+                   {.labelled = false}),
               ElementsAre("|1", HasSubstr("a.jsonl:2: row 1: no key 'text'"),
                           HasSubstr(":3: row 2: no JSON object"), HasSubstr(":4: row 3: JSON"),
                           HasSubstr("'text' is not a string, number or boolean")));
-  EXPECT_THAT(read("a.json", R"([{"text": "x"}, 5, {"text": "y"}])", {.columns = kTexts}),
+  EXPECT_THAT(read("a.json", R"([{"text": "x"}, 5, {"text": "y"}])", {.labelled = false}),
               ElementsAre("|x", HasSubstr("a.json: row 1: no JSON object"), "|y"));
 }
 
@@ -124,7 +122,7 @@ TEST_F(TableReading, AQuoteThatNeverClosesCostsItsOwnLineAlone) {
 
 TEST_F(TableReading, ALineThatIsTooLongIsPassedOver) {
   const std::string line(300'000, 'x');
-  const TableReaderOptions options{.columns = kTexts, .max_row_bytes = 1000};
+  const TableReaderOptions options{.labelled = false, .max_row_bytes = 1000};
   EXPECT_THAT(
       read("a.txt", "a\n" + line + "\nb\n", options),
       ElementsAre("|a", HasSubstr("a.txt:2: row 1: the line is longer than 1000 bytes"), "|b"));
@@ -152,7 +150,7 @@ TEST_F(TableReading, WhatMakesTheWholeTableUnreadableIsAnError) {
                           const TableReaderOptions& options, const std::string& part) {
     expect_error([&] { read(name, content, options); }, part);
   };
-  refuse("a.csv", "id,body\n1,x\n", {.columns = {.text_column = "text", .labelled = false}},
+  refuse("a.csv", "id,body\n1,x\n", {.columns = {.text_column = "text"}, .labelled = false},
          "no column 'text'; the header row has 'id', 'body'");
   refuse("a.json", "{}", {}, "expected a JSON array");
   refuse("a.txt", std::string_view("\xFF\xFE\0\0a\0\0\0", 8), {}, "this is UTF-32");
@@ -165,7 +163,7 @@ TEST_F(TableReading, AFirstRowWithALabelOfItsOwnIsAHeader) {
   for (const char* label : {"ham", "spam", "ham", "spam", "ham", "ham"}) {
     rows += std::string(label) + ",a text\n";
   }
-  const TableReaderOptions texts{.columns = kTexts};
+  const TableReaderOptions texts{.labelled = false};
   testing::internal::CaptureStderr();
   EXPECT_EQ(read("a.csv", rows).size(), 6U);
   EXPECT_EQ(read("a.csv", rows, texts).size(), 6U) << "the same rows without labels";
@@ -212,7 +210,7 @@ TEST_F(TableReading, APipeIsJudgedByWhatHasCome) {
     EXPECT_EQ(::pipe(ends.data()), 0);
     EXPECT_EQ(::write(ends[1], content.data(), content.size()), std::ssize(content));
     ::close(ends[1]);
-    TableReader reader(ends[0], "standard input", {.columns = kTexts, .format = format});
+    TableReader reader(ends[0], "standard input", {.labelled = false, .format = format});
     auto all = entries(reader);
     ::close(ends[0]);
     return all;
@@ -242,7 +240,7 @@ TEST_F(TableReading, AFieldOverSeveralLinesIsSaidWithItsRow) {
 
 TEST_F(TableReading, OtherSeparatorsAndNamesThatRepeatAreSaid) {
   testing::internal::CaptureStderr();
-  EXPECT_THAT(read("a.csv", "ham;x\nspam;y\n", {.columns = kTexts}),
+  EXPECT_THAT(read("a.csv", "ham;x\nspam;y\n", {.labelled = false}),
               ElementsAre("|ham;x", "|spam;y"));
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
               HasSubstr("a.csv: the first row has one column, with a ';' in it"));
@@ -252,7 +250,7 @@ TEST_F(TableReading, OtherSeparatorsAndNamesThatRepeatAreSaid) {
 }
 
 TEST_F(TableReading, JsonIsReadInEveryShape) {
-  const TableReaderOptions texts{.columns = kTexts};
+  const TableReaderOptions texts{.labelled = false};
   for (const char* name : {"a.json", "a.jsonl"}) {
     EXPECT_THAT(read(name, "[{\"text\":\"x\"},\n{\"text\":\"y\"}]", texts),
                 ElementsAre("|x", "|y"));
@@ -273,7 +271,7 @@ TEST_F(TableReading, AnEmptyInputHasNoRows) {
 TEST_F(TableReading, RowsOfAPipeAreReadAsTheyCome) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
-  TableReader reader(ends[0], "standard input", {.columns = kTexts});
+  TableReader reader(ends[0], "standard input", {.labelled = false});
   EXPECT_FALSE(reader.row_is_ready());
   ASSERT_EQ(::write(ends[1], "one\ntwo\nth", 10), 10);
   EXPECT_TRUE(reader.row_is_ready());
@@ -290,9 +288,9 @@ TEST_F(TableReading, RowsOfAPipeAreReadAsTheyCome) {
 
 TEST(TableReader, ReadsTheSameRowsOfTheRealMessagesAsTheWholeReader) {
   GPTKIT_REAL_DATA_OR_SKIP(data);
-  const TableOptions options{.quotes = false};
-  const auto want = read_labelled_table(data / "SMSSpamCollection.tsv", options);
-  TableReader reader(data / "SMSSpamCollection.tsv", {.columns = options});
+  const TableColumns columns{.quotes = false};
+  const auto want = read_labelled_table(data / "SMSSpamCollection.tsv", columns);
+  TableReader reader(data / "SMSSpamCollection.tsv", {.columns = columns});
   for (const auto& row : want) {
     const auto entry = reader.next();
     ASSERT_TRUE(entry && entry->problem.empty());

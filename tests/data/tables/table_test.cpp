@@ -54,7 +54,7 @@ TEST(Table, RecordsKnowTheirLines) {
   EXPECT_EQ(records[1].line, 4);
 }
 
-std::vector<std::string> labels_and_texts(const fs::path& path, const TableOptions& options) {
+std::vector<std::string> labels_and_texts(const fs::path& path, const TableColumns& options) {
   std::vector<std::string> all;
   for (const auto& row : read_labelled_table(path, options))
     all.push_back(row.label + "|" + row.text);
@@ -115,7 +115,7 @@ TEST(Table, HalfACharacterCostsItsRowAlone) {
 TEST(Table, RefusesWhatItCannotRead) {
   const ScratchFolder folder;
   const auto refuse = [&](const std::string& name, std::string_view content,
-                          const TableOptions& options, const std::string& part) {
+                          const TableColumns& options, const std::string& part) {
     test::write(folder / name, content);
     expect_error([&] { read_labelled_table(folder / name, options); }, part);
   };

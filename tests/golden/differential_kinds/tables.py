@@ -197,7 +197,7 @@ class Tables(Kind):
             raise Invalid(f"pandas reads {read} of {case['rows']}")
 
     def options(self, case):
-        options = ["--raw-quotes"] if "raw_quotes" in case else []
+        options = ["--no-quotes"] if "raw_quotes" in case else []
         if "named_columns" in case or ("header" in case and case.get("format", "tsv").startswith("json")):
             label, text = self.columns(case)
             header = case["header"]
