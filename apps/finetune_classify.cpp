@@ -4,10 +4,15 @@
 #include "tasks/finetune_classify/finetune_classify.h"
 
 #include <iostream>
+#include <vector>
 
 #include "common/memory.h"
 #include "common/training.h"
+<<<<<<< HEAD
 #include "tasks/doctor/doctor.h"
+=======
+#include "tasks/finetune_classify/folds.h"
+>>>>>>> 8290672 (Cut finetune-classify and classify by subject)
 #include "tasks/finetune_classify/sweep.h"
 
 namespace {
@@ -74,6 +79,7 @@ int main(int argc, char** argv) {
                    "a YAML file of rows {name, set: [key=value, ...]}: finetune once for each and "
                    "compare them in <out>/sweep.md and sweep.json")
         ->type_name("FILE");
+<<<<<<< HEAD
   };
   return run_training_program(
       {.about = {"finetune-classify", kHelp, version_details},
@@ -83,4 +89,46 @@ int main(int argc, char** argv) {
                   const auto& options) { train_classifier(request, options, sweep); },
        .more_options = add_sweep},
       argc, argv);
+=======
+    gptkit::parse(app, argc, argv);
+
+    const auto request = gptkit::to_request(app, options, "model");
+    if (options.common.print_config) {
+      gptkit::ConfigOrigins origins;
+      const auto config = gptkit::load_finetune_classify_config(request.inputs, origins);
+      std::cout << gptkit::config_to_yaml(config, &origins);
+      return;
+    }
+    const auto rows = std::filesystem::path(options.out) / "sweep.yaml";
+    if (options.resume && sweep.empty() && std::filesystem::exists(rows)) sweep = rows.string();
+    if (!sweep.empty()) {
+      gptkit::require(options.processes == 1, "--nproc and --sweep: choose one of them");
+      const auto results = gptkit::run_classify_sweep(request, sweep);
+      std::cout << (options.common.json ? gptkit::dump_json(gptkit::to_json(results)) + "\n"
+                                        : gptkit::to_markdown(results));
+      return;
+    }
+    gptkit::launch_if_asked("finetune-classify", options, argv);
+    const auto summary = gptkit::run_finetune_classify(request);
+    gptkit::print_run(summary.run, summary.train, options.common.json,
+                      {{"report", summary.report}});
+    if (options.common.json) return;
+    if (!summary.folds.empty()) {
+      std::vector<double> accuracies;
+      for (const auto& fold : summary.folds) accuracies.push_back(fold.accuracy);
+      const auto accuracy = gptkit::spread_of(accuracies);
+      std::cout << "accuracy over " << accuracies.size() << " folds  " << accuracy.mean << " ("
+                << accuracy.smallest << " to " << accuracy.largest << ")\n"
+                << "report   " << (summary.run / "report.json").string() << '\n';
+      return;
+    }
+    for (const char* split : {"train", "validation", "test"}) {
+      const auto found = summary.splits.find(split);
+      if (found == summary.splits.end()) continue;
+      std::cout << split << " accuracy  " << found->second.accuracy << " on " << found->second.rows
+                << " texts\n";
+    }
+    std::cout << "report   " << (summary.run / "report.html").string() << '\n';
+  });
+>>>>>>> 8290672 (Cut finetune-classify and classify by subject)
 }

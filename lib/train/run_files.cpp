@@ -70,7 +70,7 @@ const std::vector<RunFile>& run_files() {
       {".lock", Part::kInternal, kAll, "held while a process works in the folder"},
       {".launch", Part::kInternal, kAll, "which launch of several processes the run belongs to"},
       {".run.log", Part::kInternal, kAll, "messages of a run that has not replaced another yet"},
-      {"trunk-#.tmp", Part::kInternal, kClassify, "activations of frozen blocks"},
+      {"backbone-#.tmp", Part::kInternal, kClassify, "activations of frozen blocks"},
   };
   return files;
 }

@@ -267,8 +267,8 @@ TEST_P(CudaFamily, AFinetunedClassifierIsTheCpus) {
                            "report.baselines=false"};
   const std::vector<Settings> variants = {
       {"lora.rank=2", "lora.last_blocks=1"},
-      {"lora.rank=2", "classifier.frozen_trunk=off", "classifier.pooling=mean"},
-      {"classifier.trainable=last_block", "classifier.frozen_trunk_dtype=bfloat16"},
+      {"lora.rank=2", "classifier.frozen_backbone=off", "classifier.pooling=mean"},
+      {"classifier.trainable=last_block", "classifier.frozen_backbone_dtype=bfloat16"},
       {"classifier.trainable=all", "train.activation_checkpointing=true",
        "classifier.pooling=last_position"}};
   for (size_t i = 0; i < variants.size(); ++i) {

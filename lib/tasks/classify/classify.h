@@ -66,17 +66,19 @@ constexpr auto enum_names(Color) {
   }};
 }
 
+inline constexpr double kDefaultThreshold = 0.5;
+
 /// What the classify program was asked for.
 struct ClassifyConfig {
+  static constexpr std::array kRenamedKeys = {RenamedKey{"raw_quotes", "quotes"}};
+
   NameOrPath model;
   std::filesystem::path input;
   TableFormat format = TableFormat::kAuto;
   bool evaluate = false, strict = false;
-  std::string text_column, label_column, pair_column;
-  TableHeader header = TableHeader::kAuto;
-  bool raw_quotes = false;
+  TableColumns columns;  // its fields are the program's own
   std::string positive;
-  double threshold = 0.5;
+  double threshold = kDefaultThreshold;
   std::vector<std::string> thresholds;
   bool explain = false;
   ExplainMethod explain_method = ExplainMethod::kLeaveOneOut;
@@ -91,34 +93,33 @@ struct ClassifyConfig {
 
 template <class Visitor>
 void visit_fields(ClassifyConfig& c, Visitor&& visit) {
-  visit("model", c.model, "a classifier's folder; with `labels` or `examples` a language model");
-  visit("input", c.input, ".tsv, .csv, .jsonl, .json, or any other file: a text a line");
-  visit("format", c.format, "of the input: auto (by its name), lines, tsv, csv, jsonl or json");
-  visit("evaluate", c.evaluate, "compare with the input's labels: accuracy, precision, recall, F1");
-  visit("strict", c.strict, "a row that cannot be read ends the program; else it is skipped");
-  visit("text_column", c.text_column,
-        "name or number; empty: text, else the second, else the only");
-  visit("label_column", c.label_column, "with `evaluate`; empty: label, else the first");
-  visit("pair_column", c.pair_column, "a second text, read behind the first; empty: none");
-  visit("header", c.header, "auto (as in training), none (false) or first_row (true)");
-  visit("raw_quotes", c.raw_quotes, "double quotes are ordinary characters");
-  visit("positive", c.positive, "of two labels the one that `threshold` is about");
+  visit("model", c.model,
+        "folder of a classifier, or of a language model with `labels` or `examples`");
+  visit("input", c.input, ".tsv, .csv, .jsonl or .json; any other file: one text per line");
+  visit("format", c.format,
+        "format of the input: auto (from its name), lines, tsv, csv, jsonl or json");
+  visit("evaluate", c.evaluate,
+        "compare with the labels of the input: accuracy, precision, recall, F1");
+  visit("strict", c.strict, "a row that cannot be read is an error; otherwise it is skipped");
+  visit_fields(c.columns, visit);
+  visit("positive", c.positive, "the positive label of two; `threshold` applies to it");
   visit("threshold", c.threshold,
-        "the positive label from this probability on; of a multi-label model every label");
+        "lowest probability of the positive label, or of every label of a multi-label model");
   visit("thresholds", c.thresholds,
-        "of a multi-label model: LABEL=PROBABILITY, for a label with a threshold of its own");
+        "LABEL=PROBABILITY: another threshold for one label of a multi-label model");
   visit("explain", c.explain,
-        "what each token adds to the label's log-odds; n + 1 runs for n tokens");
+        "contribution of each token to the log-odds of the label; n + 1 runs for n tokens");
   visit("explain_method", c.explain_method,
-        "leave_one_out (exact), or gradient (times input: cheap, a guess)");
-  visit("html", c.html, "write the explained texts, coloured, to this page");
+        "leave_one_out (exact) or gradient (gradient times input: fast, approximate)");
+  visit("html", c.html, "write the explanations to this HTML page");
   visit("color", c.color, "colour explanations: auto (on a terminal), always or never");
   visit_fields(c.few_shot, visit);
-  visit("shots", c.shots, "examples in the language model's prompt, drawn evenly from the labels");
-  visit("batch_size", c.batch_size, "texts at once, at most; changes nothing but speed");
+  visit("shots", c.shots,
+        "number of examples in the prompt of the language model, drawn evenly from the labels");
+  visit("batch_size", c.batch_size, "maximum number of texts per batch; affects speed only");
   visit("precision", c.precision,
-        "float32 (explanations always), bfloat16 (twice as fast or more) or auto: what the "
-        "processor has");
+        "float32 (always for explanations), bfloat16 (faster), or auto: bfloat16 if the processor "
+        "supports it");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }
 

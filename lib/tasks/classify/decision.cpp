@@ -41,7 +41,7 @@ void set_threshold(const std::string& setting, const std::vector<std::string>& l
 Decision::Decision(const ClassifyConfig& config, const std::vector<std::string>& labels,
                    ProblemType type)
     : type_(type), least_(labels.size(), config.threshold) {
-  const bool plain = config.threshold == ClassifyConfig{}.threshold;
+  const bool plain = config.threshold == kDefaultThreshold;
   require(type != ProblemType::kRegression ||
               (plain && config.positive.empty() && config.thresholds.empty()),
           Key{"positive"}, " and ", Key{"threshold"},

@@ -55,13 +55,14 @@ torch::Tensor ClassifyTask::embedded(const Batch& batch, const Packing& packing)
   return classifier_->gpt()->trunk(packed(batch.inputs, batch, packing), packing, 0);
 }
 
-torch::Tensor ClassifyTask::logits(const Batch& batch, const FrozenTrunk* trunk) {
+torch::Tensor ClassifyTask::logits(const Batch& batch, const FrozenBackbone* backbone) {
   const PrecisionScope scope(
       resolve_precision(options_.config.precision, classifier_->gpt()->device()),
       classifier_->gpt()->device());
   const auto packing = classifier_->packing(batch.columns, batch.lengths);
-  const auto x = trunk ? (*trunk)(batch) : embedded(batch, packing);  // (N,C)
-  return classifier_->after_trunk(x, packing, trunk ? trunk->blocks() : 0).to(torch::kFloat32);
+  const auto x = backbone ? (*backbone)(batch) : embedded(batch, packing);  // (N,C)
+  return classifier_->after_trunk(x, packing, backbone ? backbone->blocks() : 0)
+      .to(torch::kFloat32);
 }
 
 torch::Tensor ClassifyTask::labels(const Batch& batch) {
@@ -78,7 +79,7 @@ torch::Tensor ClassifyTask::class_loss(const Batch& batch, const torch::Tensor& 
 
 torch::Tensor ClassifyTask::loss(const Batch& batch) {
   if (options_.language_model_loss > 0) return loss_with_language_model(batch);
-  return class_loss(batch, logits(batch, options_.train_trunk));
+  return class_loss(batch, logits(batch, options_.train_backbone));
 }
 
 torch::Tensor ClassifyTask::loss_with_language_model(const Batch& batch) {
@@ -86,9 +87,10 @@ torch::Tensor ClassifyTask::loss_with_language_model(const Batch& batch) {
   const PrecisionScope scope(resolve_precision(options_.config.precision, gpt->device()),
                              gpt->device());
   const auto packing = classifier_->packing(batch.columns, batch.lengths);
-  const auto* trunk = options_.train_trunk;
-  const auto x = trunk ? (*trunk)(batch) : embedded(batch, packing);
-  const auto hidden = gpt->hidden_after_trunk(x, packing, trunk ? trunk->blocks() : 0);  // (N,C)
+  const auto* backbone = options_.train_backbone;
+  const auto x = backbone ? (*backbone)(batch) : embedded(batch, packing);
+  const auto hidden =
+      gpt->hidden_after_trunk(x, packing, backbone ? backbone->blocks() : 0);  // (N,C)
   const auto y = classifier_->from_hidden(hidden, packing).to(torch::kFloat32);
 
   // Divided by the tokens of as many average texts: as in the class loss, the same however a step
@@ -111,29 +113,31 @@ Metrics ClassifyTask::over_both(const std::string& name, const Figure& figure) {
   const bool all = options.batches == 0;
   if (all) options.batches = batches_in(*validation_, options.loader.batch_size);
   const double train = mean_over_batches(
-      train_, options, [&](const Batch& b) { return figure(b, options_.train_trunk); });
+      train_, options, [&](const Batch& b) { return figure(b, options_.train_backbone); });
   options.loader.shuffle = options.loader.drop_last = false;
   options.loader.group_by_length = all;
   options.name = "val_" + name;
-  const double validation = mean_over_batches(
-      validation_, options, [&](const Batch& b) { return figure(b, options_.validation_trunk); });
+  const double validation = mean_over_batches(validation_, options, [&](const Batch& b) {
+    return figure(b, options_.validation_backbone);
+  });
   return {{"train_" + name, train}, {"val_" + name, validation}};
 }
 
 Metrics ClassifyTask::evaluate() {
-  return over_both("loss", [&](const Batch& batch, const FrozenTrunk* trunk) -> MeanTerms {
+  return over_both("loss", [&](const Batch& batch, const FrozenBackbone* backbone) -> MeanTerms {
     const auto rows = static_cast<double>(batch.rows);
-    return {rows * class_loss(batch, logits(batch, trunk)).item<double>(), rows};
+    return {rows * class_loss(batch, logits(batch, backbone)).item<double>(), rows};
   });
 }
 
 Metrics ClassifyTask::end_epoch(int64_t) {
-  return over_both("accuracy", [&](const Batch& batch, const FrozenTrunk* trunk) -> MeanTerms {
-    const auto y = logits(batch, trunk);
-    require_finite_results(y, "");
-    const auto right = y.argmax(-1).eq(labels(batch));
-    return {right.sum().item<double>(), static_cast<double>(batch.rows)};
-  });
+  return over_both("accuracy",
+                   [&](const Batch& batch, const FrozenBackbone* backbone) -> MeanTerms {
+                     const auto y = logits(batch, backbone);
+                     require_finite_results(y, "");
+                     const auto right = y.argmax(-1).eq(labels(batch));
+                     return {right.sum().item<double>(), static_cast<double>(batch.rows)};
+                   });
 }
 
 PlotOptions ClassifyTask::plot() const {

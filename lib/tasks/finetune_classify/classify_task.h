@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "models/heads/classifier.h"
-#include "tasks/finetune_classify/frozen_trunk.h"
+#include "tasks/finetune_classify/frozen_backbone.h"
 #include "train/config.h"
 #include "train/training_task.h"
 
@@ -20,8 +20,8 @@ struct ClassifyTaskOptions {
   /// What predicting each text's next token counts beside the class while training; 0: nothing.
   double language_model_loss = 0;
   /// Of the training and the validation texts; null: the whole model runs in every step.
-  const FrozenTrunk* train_trunk = nullptr;
-  const FrozenTrunk* validation_trunk = nullptr;
+  const FrozenBackbone* train_backbone = nullptr;
+  const FrozenBackbone* validation_backbone = nullptr;
 };
 
 class ClassifyTask : public TrainingTask {
@@ -45,7 +45,7 @@ class ClassifyTask : public TrainingTask {
 
  private:
   torch::Tensor embedded(const Batch& batch, const Packing& packing);
-  torch::Tensor logits(const Batch& batch, const FrozenTrunk* trunk);
+  torch::Tensor logits(const Batch& batch, const FrozenBackbone* backbone);
   torch::Tensor class_loss(const Batch& batch, const torch::Tensor& logits);
   torch::Tensor loss_with_language_model(const Batch& batch);
   torch::Tensor labels(const Batch& batch);

@@ -3,18 +3,22 @@
 #include <cctype>
 #include <chrono>
 #include <cstdio>
-#include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "report/format.h"
 #include "tasks/finetune_classify/finetune_classify.h"
+#include "tasks/finetune_classify/folds.h"
 
 namespace gptkit {
 
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kSplits[] = {"train", "validation", "test"};
 
 SweepConfig load_sweep(const fs::path& file) {
   SweepConfig sweep;
@@ -45,47 +49,85 @@ std::string folder_name(size_t number, const std::string& name) {
   return text;
 }
 
-OrderedJson run_row(const TaskRequest& request, const SweepRow& row, const std::string& origin) {
+void take_metrics(const FinetuneClassifySummary& summary, SweepRowResult& result) {
+  result.trainable_parameters = summary.trainable_parameters;
+  for (const auto& [split, metrics] : summary.splits) result.accuracy[split] = metrics.accuracy;
+  if (summary.folds.empty()) return;
+  std::vector<double> accuracies;
+  for (const auto& fold : summary.folds) accuracies.push_back(fold.accuracy);
+  result.accuracy["test"] = spread_of(accuracies).mean;
+}
+
+SweepRowResult run_row(const TaskRequest& request, const SweepRow& row, const std::string& origin) {
   auto wanted = request;
   for (const auto& setting : row.set) {
     const auto equals = setting.find('=');
     wanted.inputs.overrides.push_back(
         {setting.substr(0, equals), setting.substr(equals + 1), origin});
   }
-  OrderedJson result = {{"name", row.name}, {"set", row.set}};
+  SweepRowResult result{.name = row.name, .set = row.set};
   try {
     const auto began = std::chrono::steady_clock::now();
-    const auto summary = run_finetune_classify(wanted);
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - began;
-    result["trainable_parameters"] = summary.trainable_parameters;
-    for (const char* split : {"train", "validation", "test"}) {
-      if (summary.report.contains(split)) result[split] = summary.report[split]["accuracy"];
-    }
-    if (summary.report.contains("folds")) result["test"] = summary.report["accuracy"]["mean"];
-    result["seconds"] = spent.count();
+    take_metrics(run_finetune_classify(wanted), result);
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   } catch (const Error& error) {
     log_warning("row '", row.name, "': ", error.what());
-    result["error"] = error.what();
+    result.error = error.what();
   }
   return result;
 }
 
-/// A finished row of an earlier run with the same settings.
-std::optional<OrderedJson> finished(const OrderedJson& before, const SweepRow& row) {
-  for (const auto& result : before) {
-    if (result.value("name", "") == row.name && result.contains("seconds") &&
-        result.value("set", OrderedJson()) == OrderedJson(row.set)) {
-      return result;
+OrderedJson to_json(const SweepRowResult& row) {
+  OrderedJson json = {{"name", row.name}, {"set", row.set}};
+  if (!row.error.empty()) {
+    json["error"] = row.error;
+    return json;
+  }
+  json["trainable_parameters"] = row.trainable_parameters;
+  for (const char* split : kSplits) {
+    if (const auto found = row.accuracy.find(split); found != row.accuracy.end()) {
+      json[split] = found->second;
     }
   }
-  return std::nullopt;
+  json["seconds"] = row.seconds;
+  return json;
 }
 
-std::string cell(const OrderedJson& row, const char* key, const char* format, double factor) {
-  if (!row.contains(key)) return "";
-  char text[40];
-  std::snprintf(text, sizeof text, format, row.at(key).get<double>() * factor);
-  return text;
+/// The rows of an earlier run that were trained.
+std::vector<SweepRowResult> finished_rows(const fs::path& file) {
+  const auto json = parse_json_ordered(read_file(file), file.string());
+  require(json.is_array(), file.string(), ": expected a list; remove it to start anew");
+  std::vector<SweepRowResult> rows;
+  try {
+    for (const auto& one : json) {
+      if (!one.contains("seconds")) continue;
+      SweepRowResult row{.name = one.at("name").get<std::string>(),
+                         .set = one.at("set").get<std::vector<std::string>>()};
+      row.trainable_parameters = one.at("trainable_parameters").get<int64_t>();
+      for (const char* split : kSplits) {
+        if (one.contains(split)) row.accuracy[split] = one.at(split).get<double>();
+      }
+      row.seconds = one.at("seconds").get<double>();
+      rows.push_back(std::move(row));
+    }
+  } catch (const OrderedJson::exception&) {
+    fail(file.string(), ": expected the rows of a sweep; remove it to start anew");
+  }
+  return rows;
+}
+
+/// The result of a finished row with the same settings.
+const SweepRowResult* find_row(const std::vector<SweepRowResult>& rows, const SweepRow& wanted) {
+  for (const auto& row : rows) {
+    if (row.name == wanted.name && row.set == wanted.set) return &row;
+  }
+  return nullptr;
+}
+
+std::string percent_cell(const SweepRowResult& row, const char* split) {
+  const auto found = row.accuracy.find(split);
+  return found == row.accuracy.end() ? "" : fixed(100 * found->second, 2);
 }
 
 /// Bars would end a cell of the table.
@@ -96,26 +138,30 @@ std::string plain(std::string text) {
   return text;
 }
 
-std::string to_markdown(const OrderedJson& rows) {
+}  // namespace
+
+OrderedJson to_json(const std::vector<SweepRowResult>& rows) {
+  auto json = OrderedJson::array();
+  for (const auto& row : rows) json.push_back(to_json(row));
+  return json;
+}
+
+std::string to_markdown(const std::vector<SweepRowResult>& rows) {
   std::string text =
       "| row | learn | train % | validation % | test % | seconds "
       "|\n|---|---:|---:|---:|---:|---:|\n";
   for (const auto& row : rows) {
-    const bool failed = row.contains("error");
-    text += "| " + plain(row.at("name").get<std::string>());
-    if (failed) text += ": " + plain(row.at("error").get<std::string>());
-    text += " | " + cell(row, "trainable_parameters", "%.0f", 1);
-    for (const char* split : {"train", "validation", "test"}) {
-      text += " | " + cell(row, split, "%.2f", 100);
-    }
-    text += " | " + cell(row, "seconds", "%.1f", 1) + " |\n";
+    const bool failed = !row.error.empty();
+    text += "| " + plain(row.name);
+    if (failed) text += ": " + plain(row.error);
+    text += " | " + (failed ? "" : std::to_string(row.trainable_parameters));
+    for (const char* split : kSplits) text += " | " + percent_cell(row, split);
+    text += " | " + (failed ? "" : fixed(row.seconds, 1)) + " |\n";
   }
   return text;
 }
 
-}  // namespace
-
-SweepResult run_classify_sweep(const TaskRequest& wanted, const fs::path& file) {
+std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& wanted, const fs::path& file) {
   const auto sweep = load_sweep(file);
   auto request = wanted;
   if (request.out.empty()) request.out = fs::path("runs") / file.stem();
@@ -123,18 +169,15 @@ SweepResult run_classify_sweep(const TaskRequest& wanted, const fs::path& file) 
   ConfigOrigins origins;
   const auto base = load_finetune_classify_config(request.inputs, origins);
   const auto json_file = request.out / "sweep.json";
-  OrderedJson before = OrderedJson::array();
-  if (request.mode == RunMode::kResume && is_there(json_file)) {
-    before = parse_json_ordered(read_file(json_file), json_file.string());
-    require(before.is_array(), json_file.string(), ": expected a list; remove it to start anew");
-  }
+  std::vector<SweepRowResult> before;
+  if (request.mode == RunMode::kResume && is_there(json_file)) before = finished_rows(json_file);
   auto inputs = base.data.train;
   inputs.push_back(file);
   const RunFolder run(request.out, request.mode, run_context(request, inputs));
   run.write_config(config_to_yaml(base), restated_config<FinetuneClassifyConfig>);
   run.when_begun([&] { write_file_atomic(run.path() / "sweep.yaml", config_to_yaml(sweep)); });
 
-  SweepResult result{.rows = OrderedJson::array(), .markdown = {}};
+  std::vector<SweepRowResult> rows;
   for (size_t i = 0; i < sweep.rows.size(); ++i) {
     const auto& row = sweep.rows[i];
     log_info("row ", i + 1, " of ", sweep.rows.size(), ": ", row.name);
@@ -142,17 +185,16 @@ SweepResult run_classify_sweep(const TaskRequest& wanted, const fs::path& file) 
     one.out = request.out / folder_name(i + 1, row.name);
     one.mode = run.mode_of(one.out);
     one.outer = &run;
-    const auto earlier = finished(before, row);
-    result.rows.push_back(earlier ? *earlier : run_row(one, row, file.string()));
-    result.markdown = to_markdown(result.rows);
+    const auto* earlier = find_row(before, row);
+    rows.push_back(earlier ? *earlier : run_row(one, row, file.string()));
     if (run.replaces_a_run()) continue;  // no row has begun yet
     run.begin();
-    write_file_atomic(json_file, dump_json(result.rows, 2) + "\n");
-    write_file_atomic(request.out / "sweep.md", result.markdown);
+    write_file_atomic(json_file, dump_json(to_json(rows), 2) + "\n");
+    write_file_atomic(request.out / "sweep.md", to_markdown(rows));
   }
   require(!run.replaces_a_run(), request.out.string(),
-          ": not replaced, for no row could be trained: ", result.rows.front().value("error", ""));
-  return result;
+          ": not replaced, for no row could be trained: ", rows.front().error);
+  return rows;
 }
 
 }  // namespace gptkit

@@ -1,7 +1,9 @@
 #pragma once
 // The same finetuning with several settings, side by side in one table (an ablation study).
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,16 +31,26 @@ void visit_fields(SweepConfig& c, Visitor&& visit) {
   visit("rows", c.rows, "the runs, in order");
 }
 
-struct SweepResult {
-  OrderedJson rows;      ///< of each row its settings, accuracies, seconds, or why it failed
-  std::string markdown;  ///< the same as a table
+/// What a row gave.
+struct SweepRowResult {
+  std::string name;
+  std::vector<std::string> set;
+  std::string error = {};  ///< why the row failed; empty: it did not, and the following is known
+  int64_t trainable_parameters = 0;
+  std::map<std::string, double> accuracy = {};  ///< by split; with data.folds the mean as "test"
+  double seconds = 0;
 };
+
+OrderedJson to_json(const std::vector<SweepRowResult>& rows);
+/// A table of the rows.
+std::string to_markdown(const std::vector<SweepRowResult>& rows);
 
 /// Finetunes a classifier for each row of the file: the request's config with the row's settings
 /// over it, in <out>/01-<name> ... The rows are kept in <out>/sweep.yaml. A row that fails (a model
 /// that is not here, say) says so in the table and the next one follows. Writes <out>/sweep.json
 /// and sweep.md after each row; with RunMode::kResume finished rows are kept and an interrupted one
 /// goes on.
-SweepResult run_classify_sweep(const TaskRequest& request, const std::filesystem::path& file);
+std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& request,
+                                               const std::filesystem::path& file);
 
 }  // namespace gptkit

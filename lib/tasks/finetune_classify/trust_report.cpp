@@ -16,35 +16,25 @@ namespace gptkit {
 
 namespace {
 
-SplitPredictions predict(const TextClassifier& model, const std::string& name,
-                         const std::vector<LabelledText>& rows, const TrustReportOptions& options) {
-  constexpr size_t kChunk = 256;
+/// Rows and labels, without probabilities.
+SplitPredictions rows_of_split(const std::string& name, const std::vector<LabelledText>& rows,
+                               const ClassificationDataset& set) {
   SplitPredictions split{.name = name};
   for (const auto& row : rows) {
     split.texts.push_back(row.text);
     split.rows.push_back(row.row);
     split.truth.push_back(row.label);
   }
-  if (const auto known = options.known.find(name); known != options.known.end()) {
-    for (const auto& row : known->second.logits.softmax(-1).unbind()) {
-      const auto* p = row.const_data_ptr<double>();
-      split.probabilities.emplace_back(p, p + row.size(0));
-    }
-    split.truncated = known->second.truncated;
-    return split;
-  }
-  Progress progress("classifying " + name, std::ssize(rows), "texts");
-  for (size_t begin = 0; begin < rows.size(); begin += kChunk) {
-    const size_t end = std::min(rows.size(), begin + kChunk);
-    const std::vector<std::string> texts(split.texts.begin() + static_cast<std::ptrdiff_t>(begin),
-                                         split.texts.begin() + static_cast<std::ptrdiff_t>(end));
-    for (auto& prediction : classify(model, texts, {.precision = options.precision})) {
-      split.probabilities.push_back(std::move(prediction.probabilities));
-      split.truncated += prediction.truncated;
-    }
-    progress.update(static_cast<int64_t>(end));
-  }
+  split.truncated = set.truncated();
   return split;
+}
+
+/// logits (N,n_class), float64 on the CPU.
+void add_probabilities(const torch::Tensor& logits, SplitPredictions& split) {
+  for (const auto& row : logits.softmax(-1).unbind()) {
+    const auto* p = row.const_data_ptr<double>();
+    split.probabilities.emplace_back(p, p + row.size(0));
+  }
 }
 
 BaselinePredictions predict(const Baseline& baseline, const std::vector<SplitPredictions>& splits) {
@@ -59,7 +49,8 @@ BaselinePredictions predict(const Baseline& baseline, const std::vector<SplitPre
 }  // namespace
 
 void validate(const TrustReportConfig& config, const std::vector<std::string>& labels) {
-  require(config.precision > 0 && config.precision <= 1, "report.precision: ", config.precision,
+  require(config.target_precision > 0 && config.target_precision <= 1,
+          "report.target_precision: ", config.target_precision,
           " is out of range; expected more than 0 and at most 1");
   require(config.mistakes >= 0 && config.mistakes <= 1000, "report.mistakes: ", config.mistakes,
           " is out of range; expected 0 to 1000");
@@ -68,27 +59,46 @@ void validate(const TrustReportConfig& config, const std::vector<std::string>& l
           "report.positive: '", config.positive, "' is none of the data's labels");
 }
 
-ClassifierReport make_trust_report(const TextClassifier& model, const ClassificationData& data,
-                                   const TrustReportConfig& config, ClassifierReportInput about,
-                                   const TrustReportOptions& options) {
-  about.labels = model.labels;
-  about.positive_label = config.positive;
-  about.target_precision = config.precision;
-  about.max_mistakes = config.mistakes;
-  about.max_tokens = model.max_tokens;
-  about.skipped_empty = data.skipped_empty;
-  about.splits.push_back(predict(model, "train", data.train, options));
-  about.splits.push_back(predict(model, "validation", data.validation, options));
-  if (!data.test.empty()) about.splits.push_back(predict(model, "test", data.test, options));
+SplitPredictions predictions_of(const std::string& name, const std::vector<LabelledText>& rows,
+                                const ClassificationDataset& set, const torch::Tensor& logits) {
+  auto split = rows_of_split(name, rows, set);
+  add_probabilities(logits, split);
+  return split;
+}
+
+SplitPredictions predict_split(const TextClassifier& model, const std::string& name,
+                               const std::vector<LabelledText>& rows,
+                               const ClassificationDataset& set, Precision precision) {
+  constexpr std::ptrdiff_t kChunk = 256;
+  auto split = rows_of_split(name, rows, set);
+  Progress progress("classifying " + name, std::ssize(rows), "texts");
+  const auto& ids = set.ids();
+  for (auto begin = ids.begin(); begin != ids.end();) {
+    const auto end = begin + std::min(kChunk, ids.end() - begin);
+    add_probabilities(class_logits(model, {begin, end}, {.precision = precision}), split);
+    begin = end;
+    progress.update(end - ids.begin());
+  }
+  return split;
+}
+
+ClassifierReport make_trust_report(const TextClassifier& model, const TrustReportConfig& config,
+                                   ClassifierReportInput input,
+                                   const std::vector<double>& class_weights) {
+  input.labels = model.labels;
+  input.positive_label = config.positive;
+  input.target_precision = config.target_precision;
+  input.max_mistakes = config.mistakes;
+  input.max_tokens = model.max_tokens;
   if (config.baselines) {
-    log_info("training the simpler methods that the classifier is compared with");
+    log_info("training simpler methods for comparison");
+    const auto& train = input.splits.front();
     for (const auto& baseline :
-         train_baselines(about.splits.front().texts, about.splits.front().truth,
-                         std::ssize(model.labels), options.class_weights)) {
-      about.baselines.push_back(predict(baseline, about.splits));
+         train_baselines(train.texts, train.truth, std::ssize(model.labels), class_weights)) {
+      input.baselines.push_back(predict(baseline, input.splits));
     }
   }
-  return make_classifier_report(about);
+  return make_classifier_report(input);
 }
 
 void write_trust_report(const ClassifierReport& report, const std::filesystem::path& folder) {

@@ -1,15 +1,16 @@
 #pragma once
-// The report that a finetuned classifier leaves beside its model: its answers on every split, and
-// those of simpler methods trained on the same rows (report/classifier_report.h).
+// The report beside a finetuned classifier's model: its predictions on every split, and those of
+// simpler methods trained on the same rows (report/classifier_report.h).
 
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
+#include "base/config/config.h"
 #include "data/tables/classification.h"
 #include "report/classifier_report.h"
 #include "tensors/precision.h"
@@ -19,38 +20,38 @@ namespace gptkit {
 
 /// The `report:` section.
 struct TrustReportConfig {
+  static constexpr std::array kRenamedKeys = {RenamedKey{"precision", "target_precision"}};
+
   std::string positive;
-  double precision = 0.99;
+  double target_precision = 0.99;
   int64_t mistakes = 10;
   bool baselines = true;
 };
 
 template <class Visitor>
 void visit_fields(TrustReportConfig& c, Visitor&& visit) {
-  visit("positive", c.positive, "the label that is looked for; empty: of two the rarer one");
-  visit("precision", c.precision, "wanted of it: the threshold is chosen for that on validation");
-  visit("mistakes", c.mistakes, "most confident mistakes shown of each split");
-  visit("baselines", c.baselines, "train simpler methods on the same texts to compare with");
+  visit("positive", c.positive, "the positive label; empty: of two labels the rarer one");
+  visit("target_precision", c.target_precision,
+        "precision of the positive label that the threshold must reach on validation");
+  visit("mistakes", c.mistakes, "number of most confident mistakes to list per split");
+  visit("baselines", c.baselines, "train simpler methods on the same texts, for comparison");
 }
 void validate(const TrustReportConfig& config, const std::vector<std::string>& labels);
 
-/// What the classifier says of a split, where that is known already.
-struct SplitLogits {
-  torch::Tensor logits;   ///< (N,n_class), in the rows' order
-  int64_t truncated = 0;  ///< texts that were cut
-};
+/// What the classifier says of a split: `rows` are the rows that `set` was made of.
+SplitPredictions predict_split(const TextClassifier& model, const std::string& name,
+                               const std::vector<LabelledText>& rows,
+                               const ClassificationDataset& set, Precision precision);
+/// The same from logits (N,n_class), float64, in the order of the rows.
+SplitPredictions predictions_of(const std::string& name, const std::vector<LabelledText>& rows,
+                                const ClassificationDataset& set, const torch::Tensor& logits);
 
-struct TrustReportOptions {
-  std::vector<double> class_weights = {};         ///< of the training: the baselines' too
-  Precision precision = Precision::kFloat32;      ///< in which texts are classified
-  std::map<std::string, SplitLogits> known = {};  ///< by the split's name
-};
-
-/// Classifies every split and trains the baselines (seconds for thousands of texts). `about` brings
-/// what only the caller knows: model name, settings, metrics, parameters, seconds.
-ClassifierReport make_trust_report(const TextClassifier& model, const ClassificationData& data,
-                                   const TrustReportConfig& config, ClassifierReportInput about,
-                                   const TrustReportOptions& options = {});
+/// Trains the baselines (seconds for thousands of texts). `input` brings the predictions, training
+/// rows first, and what only the caller knows: model name, settings, metrics, parameters, seconds.
+/// `class_weights` are those of the training: the baselines' too.
+ClassifierReport make_trust_report(const TextClassifier& model, const TrustReportConfig& config,
+                                   ClassifierReportInput input,
+                                   const std::vector<double>& class_weights);
 
 /// report.json, report.txt and report.html, each whole or not at all.
 void write_trust_report(const ClassifierReport& report, const std::filesystem::path& folder);

@@ -11,7 +11,7 @@
 #include "models/init.h"
 #include "support/support.h"
 #include "tasks/finetune_classify/classify_task.h"
-#include "tasks/finetune_classify/frozen_trunk.h"
+#include "tasks/finetune_classify/frozen_backbone.h"
 #include "tasks/tiny_data.h"
 #include "text/character.h"
 #include "train/trainer.h"
@@ -66,20 +66,20 @@ INSTANTIATE_TEST_SUITE_P(Poolings, Trunk,
                          });
 
 /// The losses of ten steps and the evaluation after them.
-std::vector<double> losses(Pooling pooling, int64_t frozen, bool kept, TrunkStore store,
+std::vector<double> losses(Pooling pooling, int64_t frozen, bool kept, BackboneStore store,
                            const fs::path& folder, double language_model_loss = 0) {
   auto classifier = tiny_classifier(pooling, frozen);
   const auto train_set = dataset(24, pooling), validation_set = dataset(10, pooling);
   const TrainConfig config{.epochs = 4, .micro_batch_size = 4, .lr = 1e-3, .eval_batches = 0};
   ClassifyTaskOptions options{.fingerprint = "", .config = config};
   options.language_model_loss = language_model_loss;
-  std::optional<FrozenTrunk> train_trunk, validation_trunk;
+  std::optional<FrozenBackbone> train_backbone, validation_backbone;
   if (kept) {
-    const FrozenTrunk::Options where{.store = store, .folder = folder};
-    train_trunk.emplace(classifier, *train_set, frozen, where);
-    validation_trunk.emplace(classifier, *validation_set, frozen, where);
-    options.train_trunk = &*train_trunk;
-    options.validation_trunk = &*validation_trunk;
+    const FrozenBackbone::Options where{.store = store, .folder = folder};
+    train_backbone.emplace(classifier, *train_set, frozen, where);
+    validation_backbone.emplace(classifier, *validation_set, frozen, where);
+    options.train_backbone = &*train_backbone;
+    options.validation_backbone = &*validation_backbone;
   }
   ClassifyTask task(classifier, train_set, validation_set, options);
   const RunFolder run(folder / (kept ? "kept" : "plain"), RunMode::kOverwrite);
@@ -129,9 +129,9 @@ TEST(ClassifyTask, EvaluationsAreMeansOverTextsWhateverTheMicroBatch) {
 TEST_P(Trunk, KeptActivationsGiveTheLossesOfThePlainWay) {
   const ScratchFolder folder;
   for (const int64_t frozen : {1, 3}) {
-    const auto plain = losses(GetParam(), frozen, false, TrunkStore::kOff, folder.path());
-    const auto kept = losses(GetParam(), frozen, true, TrunkStore::kMemory, folder.path());
-    const auto filed = losses(GetParam(), frozen, true, TrunkStore::kFile, folder.path());
+    const auto plain = losses(GetParam(), frozen, false, BackboneStore::kOff, folder.path());
+    const auto kept = losses(GetParam(), frozen, true, BackboneStore::kMemory, folder.path());
+    const auto filed = losses(GetParam(), frozen, true, BackboneStore::kFile, folder.path());
     ASSERT_EQ(kept.size(), plain.size());
     ASSERT_GT(plain.size(), 20U);
     EXPECT_EQ(filed, kept);
@@ -142,9 +142,9 @@ TEST_P(Trunk, KeptActivationsGiveTheLossesOfThePlainWay) {
 
 TEST_P(Trunk, KeptActivationsServeTheLanguageModelToo) {
   const ScratchFolder folder;
-  const auto plain = losses(GetParam(), 1, false, TrunkStore::kOff, folder.path(), 0.5);
-  const auto kept = losses(GetParam(), 1, true, TrunkStore::kMemory, folder.path(), 0.5);
-  const auto without = losses(GetParam(), 1, true, TrunkStore::kMemory, folder.path());
+  const auto plain = losses(GetParam(), 1, false, BackboneStore::kOff, folder.path(), 0.5);
+  const auto kept = losses(GetParam(), 1, true, BackboneStore::kMemory, folder.path(), 0.5);
+  const auto without = losses(GetParam(), 1, true, BackboneStore::kMemory, folder.path());
   ASSERT_EQ(kept.size(), plain.size());
   for (size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(kept[i], plain[i], 5e-4) << i;
   EXPECT_NEAR(plain.front() - without.front(), 0.5 * std::log(40), 0.5)
@@ -274,7 +274,7 @@ TEST_F(FinetuneClassify, TheReportIsTheSameFromTheTrunkAndFromTheTexts) {
   const std::vector<std::string> common = {"classifier.trainable=last_block", "train.lr=0.001",
                                            "report.baselines=false", "classifier.max_tokens=10"};
   auto off = common;
-  off.push_back("classifier.frozen_trunk=off");
+  off.push_back("classifier.frozen_backbone=off");
   const auto kept = finetune("kept", common).report, plain = finetune("plain", off).report;
   for (const char* split : {"train", "validation", "test"}) {
     EXPECT_EQ(kept.at(split).at("rows"), plain.at(split).at("rows"));

@@ -18,25 +18,26 @@
 namespace gptkit {
 
 /// Where the activations are kept.
-enum class TrunkStore {
+enum class BackboneStore {
   kAuto,    ///< in memory while they take at most a quarter of it, else in a file
   kMemory,  ///< in memory
   kFile,    ///< in a mapped file inside the run folder, gone when the program ends
   kOff,     ///< nowhere: every step runs the whole model
 };
-constexpr auto enum_names(TrunkStore) {
-  return std::array{std::pair{"auto", TrunkStore::kAuto}, std::pair{"memory", TrunkStore::kMemory},
-                    std::pair{"file", TrunkStore::kFile}, std::pair{"off", TrunkStore::kOff}};
+constexpr auto enum_names(BackboneStore) {
+  return std::array{std::pair{"auto", BackboneStore::kAuto},
+                    std::pair{"memory", BackboneStore::kMemory},
+                    std::pair{"file", BackboneStore::kFile}, std::pair{"off", BackboneStore::kOff}};
 }
 
 /// How many blocks from the first on neither learn nor drop anything out; 0 when the embeddings
 /// learn.
 int64_t frozen_blocks(const Classifier& classifier);
 
-class FrozenTrunk {
+class FrozenBackbone {
  public:
   struct Options {
-    TrunkStore store = TrunkStore::kAuto;
+    BackboneStore store = BackboneStore::kAuto;
     Precision precision = Precision::kFloat32;  ///< of the computation
     torch::ScalarType dtype = torch::kFloat32;  ///< in which the activations are kept
     std::filesystem::path folder;               ///< for kFile
@@ -44,8 +45,8 @@ class FrozenTrunk {
   };
 
   /// Runs the first `blocks` blocks over every example. Fails when the file has no room.
-  FrozenTrunk(Classifier classifier, const ClassificationDataset& data, int64_t blocks,
-              const Options& options);
+  FrozenBackbone(Classifier classifier, const ClassificationDataset& data, int64_t blocks,
+                 const Options& options);
 
   /// What the blocks make of a batch of the dataset: (N,C) float32 on the model's device, for all
   /// that Classifier::packing() of the batch has.
@@ -61,8 +62,8 @@ class FrozenTrunk {
   torch::Tensor kept_;          // (tokens of all texts, C)
 };
 
-/// The class logits (N,n_class), float64 on the CPU, of the texts that the trunk was made of.
-torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationDataset& data,
-                                 const FrozenTrunk& trunk, Precision precision);
+/// The class logits (N,n_class), float64 on the CPU, of the texts that the backbone was run over.
+torch::Tensor logits_after_backbone(Classifier classifier, const ClassificationDataset& data,
+                                    const FrozenBackbone& backbone, Precision precision);
 
 }  // namespace gptkit

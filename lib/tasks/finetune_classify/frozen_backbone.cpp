@@ -1,4 +1,4 @@
-#include "tasks/finetune_classify/frozen_trunk.h"
+#include "tasks/finetune_classify/frozen_backbone.h"
 
 #include <ATen/ops/from_file.h>
 #include <unistd.h>
@@ -31,18 +31,18 @@ int64_t physical_memory() {
 }
 
 /// Memory for (rows, C), or a file that disappears with its last user.
-torch::Tensor room_for(int64_t rows, int64_t C, const FrozenTrunk::Options& options) {
+torch::Tensor room_for(int64_t rows, int64_t C, const FrozenBackbone::Options& options) {
   const auto type = torch::TensorOptions().dtype(options.dtype);
   const int64_t bytes = rows * C * static_cast<int64_t>(c10::elementSize(options.dtype));
-  const bool in_file = options.store == TrunkStore::kFile ||
-                       (options.store == TrunkStore::kAuto && bytes > physical_memory() / 4);
+  const bool in_file = options.store == BackboneStore::kFile ||
+                       (options.store == BackboneStore::kAuto && bytes > physical_memory() / 4);
   if (!in_file) return torch::empty({rows, C}, type);
-  const auto path = options.folder / concat("trunk-", ::getpid(), ".tmp");
+  const auto path = options.folder / concat("backbone-", ::getpid(), ".tmp");
   std::error_code code;
   const auto space = std::filesystem::space(options.folder, code);
   require(!code && static_cast<uint64_t>(bytes) < space.available, path.string(), ": ", bytes >> 20,
           " MiB for the frozen blocks' activations do not fit the disk; set "
-          "classifier.frozen_trunk to off, or classifier.frozen_trunk_dtype to bfloat16");
+          "classifier.frozen_backbone to off, or classifier.frozen_backbone_dtype to bfloat16");
   const auto kept = at::from_file(path.string(), /*shared=*/true, rows * C, type);
   std::filesystem::remove(path, code);
   return kept.view({rows, C});
@@ -76,8 +76,8 @@ int64_t frozen_blocks(const Classifier& classifier) {
   return n;
 }
 
-FrozenTrunk::FrozenTrunk(Classifier classifier, const ClassificationDataset& data, int64_t blocks,
-                         const Options& options)
+FrozenBackbone::FrozenBackbone(Classifier classifier, const ClassificationDataset& data,
+                               int64_t blocks, const Options& options)
     : blocks_(blocks), device_(classifier->gpt()->device()) {
   const torch::NoGradGuard no_grad;
   const bool was_training = classifier->is_training();
@@ -111,7 +111,7 @@ FrozenTrunk::FrozenTrunk(Classifier classifier, const ClassificationDataset& dat
   classifier->train(was_training);
 }
 
-torch::Tensor FrozenTrunk::operator()(const Batch& batch) const {
+torch::Tensor FrozenBackbone::operator()(const Batch& batch) const {
   std::vector<torch::Tensor> texts;
   for (const auto example : batch.examples) {
     const auto i = static_cast<size_t>(example);
@@ -120,8 +120,8 @@ torch::Tensor FrozenTrunk::operator()(const Batch& batch) const {
   return torch::cat(texts).to(device_, torch::kFloat32);
 }
 
-torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationDataset& data,
-                                 const FrozenTrunk& trunk, Precision precision) {
+torch::Tensor logits_after_backbone(Classifier classifier, const ClassificationDataset& data,
+                                    const FrozenBackbone& backbone, Precision precision) {
   const torch::NoGradGuard no_grad;
   const auto device = classifier->gpt()->device();
   auto logits = torch::empty({data.size(), classifier->n_class()}, torch::kFloat64);
@@ -130,7 +130,7 @@ torch::Tensor logits_after_trunk(Classifier classifier, const ClassificationData
     const auto batch = data.collate(texts);
     const PrecisionScope scope(resolve_precision(precision, device), device);
     const auto packing = classifier->packing(batch.columns, batch.lengths);
-    const auto some = classifier->after_trunk(trunk(batch), packing, trunk.blocks())
+    const auto some = classifier->after_trunk(backbone(batch), packing, backbone.blocks())
                           .to(torch::kCPU, torch::kFloat64);  // (B,n_class)
     logits.index_copy_(0, torch::tensor(texts, torch::kInt64), some);
   }

@@ -1,0 +1,24 @@
+#pragma once
+// One training of a classifier: rows -> datasets -> model -> training -> predictions -> report.
+
+#include <torch/types.h>
+
+#include <filesystem>
+
+#include "data/tables/classification.h"
+#include "tasks/finetune_classify/finetune_classify.h"
+
+namespace gptkit {
+
+struct FinetuningJob {
+  const FinetuneClassifyConfig& config;
+  torch::Device device;
+  const ClassificationData& data;
+};
+
+/// Leaves model, adapter and report in the folder, which is made once data and model have been
+/// read. A resumed run that had ended gives its summary again.
+FinetuneClassifySummary finetune(const FinetuningJob& job, const std::filesystem::path& folder,
+                                 RunMode mode, RunContext context);
+
+}  // namespace gptkit

@@ -1,0 +1,26 @@
+#pragma once
+// k-fold cross-validation: a classifier is trained k times, so that each row is tested once.
+
+#include <torch/types.h>
+
+#include <vector>
+
+#include "data/tables/classification.h"
+#include "tasks/finetune_classify/finetune_classify.h"
+
+namespace gptkit {
+
+/// Mean, smallest and largest of at least one value.
+struct Spread {
+  double mean = 0, smallest = 0, largest = 0;
+};
+Spread spread_of(const std::vector<double>& values);
+
+/// Tested on each fold in turn, in <out>/fold-1 ...; a resumed run keeps the folds that are done.
+/// Leaves {"folds": each one's test metrics, "accuracy", "f1": {label: ...}: the spread of each} in
+/// <out>/report.json.
+FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const TaskRequest& request,
+                                  const RunContext& context, torch::Device device,
+                                  const ClassificationData& data);
+
+}  // namespace gptkit
