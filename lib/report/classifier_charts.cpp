@@ -24,7 +24,7 @@ int colour_of(const std::string& split) {
 
 std::vector<ChartPoint> metric_points(const ClassifierReport& report, const std::string& key) {
   std::vector<ChartPoint> points;
-  for (const auto& row : report.metrics) {
+  for (const auto& row : report.training_metrics) {
     const auto number = [&](const std::string& name) {
       const auto found = row.find(name);
       return found != row.end() && found->is_number() ? found->get<double>() : std::nan("");

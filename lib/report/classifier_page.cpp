@@ -31,7 +31,7 @@ void set_head(PageValues& page, const ClassifierReport& report) {
   page.set("labels_left_out", count_or_nothing(left_out));
   page.set("parameters", count_or_nothing(report.parameters));
   page.set("trained_parameters", format_count(report.trained_parameters));
-  page.set("time", report.seconds > 0 ? duration_text(report.seconds) : "");
+  page.set("time", report.seconds > 0 ? format_duration(report.seconds) : "");
   page.set("split", report.main_split);
   page.set("rows", format_count(report.main().metrics.classification.rows));
   page.set("held_out", report.main_split == "test");

@@ -198,7 +198,7 @@ class Maker {
     report_.model_name = input_.model_name.empty() ? "the classifier" : input_.model_name;
     report_.labels = input_.labels;
     report_.target_precision = input_.target_precision;
-    report_.metrics = input_.metrics;
+    report_.training_metrics = input_.training_metrics;
     report_.settings = input_.settings;
     report_.max_tokens = input_.max_tokens;
     report_.skipped_empty = input_.skipped_empty;

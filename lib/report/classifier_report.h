@@ -44,8 +44,8 @@ struct ClassifierReportInput {
   /// Splits without rows are passed over; at least one must have some.
   std::vector<SplitPredictions> splits = {};
   std::vector<BaselinePredictions> baselines =
-      {};                                 ///< each with probabilities of the split to judge by
-  std::vector<OrderedJson> metrics = {};  ///< the rows of metrics.jsonl
+      {};  ///< each with probabilities of the split to judge by
+  std::vector<OrderedJson> training_metrics = {};  ///< the rows of metrics.jsonl
   std::vector<std::pair<std::string, std::string>> settings =
       {};  ///< shown as they are, in this order
   /// The class that is looked for. Empty: of two classes the rarer one in training (equal: the
@@ -119,7 +119,7 @@ struct ClassifierReport {
   /// there is a train split); the given ones follow.
   std::vector<BaselineReport> baselines;
   std::vector<Finding> verdict;
-  std::vector<OrderedJson> metrics;
+  std::vector<OrderedJson> training_metrics;
   std::vector<std::pair<std::string, std::string>> settings;
   int64_t max_tokens = 0, skipped_empty = 0, parameters = 0, trained_parameters = 0;
   double seconds = 0;

@@ -107,23 +107,23 @@ std::string confusion_text(const ClassifierReport& report) {
 std::string threshold_text(const ClassifierReport& report) {
   if (!report.threshold) return "";
   TextTable table;
-  table.add({concat("from ", decimal(report.threshold->threshold), " on"), "precision", "recall",
-             "F1", "wrongly flagged", "missed"});
+  table.add({concat("at ", decimal(report.threshold->threshold)), "precision", "recall", "F1",
+             "false positives", "false negatives"});
   for (const auto& split : report.splits) {
     const auto& counts = *split.metrics.at_threshold;
     table.add({split.name, percent(counts.precision()), percent(counts.recall()),
                decimal(counts.f1()), format_count(counts.false_positives),
                format_count(counts.false_negatives)});
   }
-  return concat("\n'", label_text(report, static_cast<size_t>(*report.positive)),
-                "' with the threshold chosen on validation\n", table.text());
+  return concat("\nthreshold for '", label_text(report, static_cast<size_t>(*report.positive)),
+                "', chosen on validation\n", table.text());
 }
 
 std::string baselines_text(const ClassifierReport& report) {
   if (report.baselines.empty()) return "";
   TextTable table;
   table.add({"on " + report.main_split, "accuracy", "95 % interval", "F1", "ROC-AUC", "time",
-             "only it / only the model right", "McNemar"});
+             "only it / only the model correct", "McNemar"});
   const auto row = [&](const std::string& name, const ClassifierMetrics& metrics,
                        const std::string& time, const std::string& only, const std::string& p) {
     table.add({name, percent(metrics.classification.accuracy),
@@ -131,10 +131,10 @@ std::string baselines_text(const ClassifierReport& report) {
                decimal(report.roc_auc(metrics)), time, only, p});
   };
   row(visible_text(report.model_name, kNameCharacters), report.main().metrics,
-      duration_text(report.seconds), "", "");
+      format_duration(report.seconds), "", "");
   for (const auto& baseline : report.baselines) {
     row(visible_text(baseline.name, kNameCharacters), baseline.splits.at(report.main_split),
-        baseline.constant ? "" : duration_text(baseline.seconds),
+        baseline.constant ? "" : format_duration(baseline.seconds),
         concat(baseline.baseline_only_right, " / ", baseline.model_only_right),
         p_value_text(baseline.p_value));
   }
@@ -145,11 +145,11 @@ std::string mistakes_text(const ClassifierReport& report) {
   const auto& split = report.main();
   if (split.mistakes.empty()) return "";
   std::string text =
-      concat("\nthe most confident of ", split.n_mistake, " mistakes on ", split.name, "\n");
+      concat("\nmost confident of ", split.n_mistake, " mistakes on ", split.name, "\n");
   for (const auto& mistake : split.mistakes) {
     text += concat(
-        "  row ", mistake.row, ": ", label_text(report, static_cast<size_t>(mistake.truth)),
-        " taken for ", label_text(report, static_cast<size_t>(mistake.predicted)), " (",
+        "  row ", mistake.row, ": label ", label_text(report, static_cast<size_t>(mistake.truth)),
+        ", predicted ", label_text(report, static_cast<size_t>(mistake.predicted)), " (",
         decimal(mistake.probability), "): ", visible_text(mistake.text, kTextCharacters), "\n");
   }
   return text;

@@ -203,7 +203,7 @@ void set_comparison(PageValues& page, const ClassifierReport& report) {
   auto own = method_row(report, visible_text(report.model_name, kNameCharacters),
                         report.main().metrics, report.threshold);
   own.set("description", "");
-  own.set("time", report.seconds > 0 ? duration_text(report.seconds) : "");
+  own.set("time", report.seconds > 0 ? format_duration(report.seconds) : "");
   own.set("only_one", "");
   own.set("p_value", "");
   methods.push_back(own);
@@ -211,7 +211,7 @@ void set_comparison(PageValues& page, const ClassifierReport& report) {
     auto row = method_row(report, visible_text(baseline.name, kNameCharacters),
                           baseline.splits.at(report.main_split), baseline.threshold);
     row.set("description", visible_text(baseline.description, kSettingCharacters));
-    row.set("time", baseline.constant ? "" : duration_text(baseline.seconds));
+    row.set("time", baseline.constant ? "" : format_duration(baseline.seconds));
     row.set("only_one", concat(format_count(baseline.baseline_only_right), " / ",
                                format_count(baseline.model_only_right)));
     row.set("p_value", p_value_text(baseline.p_value));

@@ -82,13 +82,6 @@ std::string decimal_of(double value, std::int64_t whole) {
   return whole > 0 ? decimal(value) : kUndefined;
 }
 
-std::string duration_text(double seconds) {
-  if (seconds < 60) return fixed(seconds, seconds < 10 ? 1 : 0) + " s";
-  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
-  if (whole < 3600) return concat(whole / 60, " min ", whole % 60, " s");
-  return concat(whole / 3600, " h ", whole % 3600 / 60, " min");
-}
-
 std::string p_value_text(double p) {
   if (p < 0.0001) return "p < 0.0001";
   return "p = " + fixed(p, p < 0.01 ? 4 : p < 0.1 ? 3 : 2);

@@ -28,8 +28,6 @@ std::string decimal(double value);
 std::string decimal(const std::optional<double>& value);
 /// A figure of `whole` rows that is 0 for want of any: undefined then.
 std::string decimal_of(double value, std::int64_t whole);
-/// 0.4 s, 2 min 5 s, 3 h 2 min
-std::string duration_text(double seconds);
 /// "p = 0.031", "p < 0.0001"
 std::string p_value_text(double p);
 

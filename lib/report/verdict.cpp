@@ -55,7 +55,7 @@ class Verdict {
   std::string positive() const { return label(*report_.positive); }
   int64_t rows() const { return main_.metrics.classification.rows; }
   double accuracy_of(const BaselineReport& baseline) const {
-    return baseline.splits.at(main_.name).report.accuracy;
+    return baseline.splits.at(main_.name).classification.accuracy;
   }
   bool beaten(const BaselineReport& baseline) const {
     return baseline.model_only_right > baseline.baseline_only_right &&
@@ -66,9 +66,10 @@ class Verdict {
     if (main_.name == "test") return;
     say(Kind::kDoubt, "There is no test split. ",
         main_.name == "train"
-            ? "All metrics are of the rows it was trained on, and say little about new texts."
-            : "The metrics are of the validation rows, by which threshold and temperature were "
-              "chosen and the training was watched: expect less of new texts.");
+            ? "All metrics are those of the training rows and say little about new texts."
+            : "The metrics are those of the validation rows, which were used during training and "
+              "to "
+              "choose threshold and temperature. Expect lower metrics on new texts.");
   }
 
   void say_not_beaten(const BaselineReport& baseline) {
@@ -76,17 +77,18 @@ class Verdict {
     const bool worse = baseline.baseline_only_right > baseline.model_only_right;
     const bool sure = baseline.p_value < kSignificant;
     const std::string claim = worse && sure ? concat(name, " is better than ", name_)
-                              : worse       ? concat(name_, " does not beat ", name)
-                                            : concat(name_, " does not clearly beat ", name);
-    say(Kind::kDoubt, claim, ": of the same ", format_count(rows()), " ", main_.name, " texts ",
-        name_, " has ", percent(main_.metrics.classification.accuracy), " right and ", name, " ",
-        percent(accuracy_of(baseline)), ". ", plural(baseline.model_only_right, "text"),
-        " only the former has right, ", format_count(baseline.baseline_only_right),
-        " only the latter", sure ? "" : ", a difference that chance alone can make", " (",
-        p_value_text(baseline.p_value), ").",
-        report_.seconds > 0 ? concat(" The former took ", duration_text(report_.seconds),
-                                     " to train, the latter ", duration_text(baseline.seconds), ".")
-                            : "");
+                              : worse       ? concat(name_, " is not better than ", name)
+                                            : concat(name_, " is not clearly better than ", name);
+    say(Kind::kDoubt, claim, ". Accuracy on the same ", format_count(rows()), " ", main_.name,
+        " texts: ", name_, " ", percent(main_.metrics.classification.accuracy), ", ", name, " ",
+        percent(accuracy_of(baseline)), ". ", "Texts that only one of them classifies correctly: ",
+        format_count(baseline.model_only_right), " (", name_, ") and ",
+        format_count(baseline.baseline_only_right), " (", name, ")",
+        sure ? ", " : ". The difference may be chance, ", p_value_text(baseline.p_value), ".",
+        report_.seconds > 0
+            ? concat(" Training time: ", name_, " ", format_duration(report_.seconds), ", ", name,
+                     " ", format_duration(baseline.seconds), ".")
+            : "");
   }
 
   void say_accuracy() {
@@ -98,15 +100,13 @@ class Verdict {
     for (const auto& baseline : report_.baselines) {
       if (!baseline.constant) continue;
       above = beaten(baseline);
-      floor =
-          concat(" To answer \"", visible_text(baseline.name, kNameCharacters + 7),
-                 "\" without reading any would be right in ", percent(accuracy_of(baseline)), ".");
+      floor = concat(" The constant answer \"", visible_text(baseline.name, kNameCharacters + 7),
+                     "\" has an accuracy of ", percent(accuracy_of(baseline)), ".");
     }
     say(above && !one_class ? Kind::kFact : Kind::kDoubt, name_, " classifies ",
-        percent(r.accuracy), " of ", plural(r.rows, main_.name + " text"), " right (95 % interval ",
-        percent(r.accuracy_interval), "); ",
-        main_.n_mistake == 0 ? "none" : format_count(main_.n_mistake),
-        main_.n_mistake < 2 ? " is wrong." : " are wrong.", floor);
+        percent(r.accuracy), " of ", plural(r.rows, main_.name + " text"),
+        " correctly (95 % interval ", percent(r.accuracy_interval), "), with ",
+        main_.n_mistake == 0 ? "no errors" : plural(main_.n_mistake, "error"), ".", floor);
   }
 
   void say_beaten() {
@@ -117,7 +117,7 @@ class Verdict {
                       percent(accuracy_of(baseline)), ", ", p_value_text(baseline.p_value), ")");
     }
     if (!names.empty()) {
-      say(Kind::kGood, name_, " beats ", names, " on the same ", main_.name, " texts.");
+      say(Kind::kGood, name_, " is better than ", names, " on the same ", main_.name, " texts.");
     }
   }
 
@@ -125,41 +125,39 @@ class Verdict {
     if (!report_.threshold) return;
     const auto& choice = *report_.threshold;
     if (!choice.reached) {
-      say(Kind::kDoubt, "No threshold makes ", short_percent(choice.target_precision),
-          " of what is called ", positive(), " right on validation; the most precise one reaches ",
+      say(Kind::kDoubt, "No threshold for ", positive(), " reaches a precision of ",
+          short_percent(choice.target_precision), " on validation; the highest precision is ",
           percent(choice.precision), ".");
     }
     if (main_.name == "validation") return;
     const auto& counts = *main_.metrics.at_threshold;
-    const int64_t called = counts.true_positives + counts.false_positives;
+    const int64_t flagged = counts.true_positives + counts.false_positives;
     const auto precision = counts.precision();
     const bool kept = precision && *precision >= choice.target_precision;
-    const auto interval = wilson_interval(counts.true_positives, called);
-    say(kept || !choice.reached ? Kind::kFact : Kind::kDoubt, "Called ", positive(),
-        " from a probability of ", decimal(choice.threshold), " on (chosen on validation for ",
-        short_percent(choice.target_precision), " precision), ",
-        plural(called, main_.name + " text"), called == 1 ? " is" : " are", " flagged and ",
-        percent(precision), " of them rightly", kept ? "" : ", less than wanted",
-        " (95 % interval ", percent(interval), "); ", format_count(counts.true_positives), " of ",
-        format_count(counts.true_positives + counts.false_negatives), " ", positive(),
-        " texts are found (", percent(counts.recall()), ").",
+    const auto interval = wilson_interval(counts.true_positives, flagged);
+    say(kept || !choice.reached ? Kind::kFact : Kind::kDoubt, "The threshold for ", positive(),
+        " is a probability of ", decimal(choice.threshold),
+        ", chosen on validation for a precision of ", short_percent(choice.target_precision),
+        ". It flags ", plural(flagged, main_.name + " text"), " with a precision of ",
+        percent(precision), kept ? "" : ", below the target", " (95 % interval ", percent(interval),
+        "). Recall: ", format_count(counts.true_positives), " of ",
+        format_count(counts.true_positives + counts.false_negatives), " ", positive(), " texts (",
+        percent(counts.recall()), ").",
         kept && interval.low < choice.target_precision
-            ? " There are too few rows to be sure that the wanted precision holds."
+            ? " There are too few rows to be sure that the precision reaches the target."
             : "");
   }
 
   void say_calibration() {
     const auto& before = main_.metrics.calibration;
-    std::string cure;
+    std::string with_temperature;
     if (main_.calibrated) {
-      const bool helps = main_.calibrated->error < before.error;
-      cure = concat(" A temperature of ", fixed(report_.temperature->temperature, 2),
-                    ", fitted on validation, ", helps ? "lowers" : "does not lower", " that (",
-                    fixed(100 * main_.calibrated->error, 1), ").");
+      with_temperature =
+          concat(" With the temperature ", fixed(report_.temperature->temperature, 2),
+                 ", fitted on validation: ", fixed(100 * main_.calibrated->error, 1), " points.");
     }
     say(before.error > 0.05 ? Kind::kDoubt : Kind::kFact,
-        "How sure it says it is and how often it is right differ by ", fixed(100 * before.error, 1),
-        " percentage points on average.", cure);
+        "Calibration error: ", fixed(100 * before.error, 1), " points.", with_temperature);
   }
 
   void say_overlap() {
@@ -167,18 +165,18 @@ class Verdict {
     const auto& overlap = *main_.overlap;
     if (overlap.same_words == 0) {
       say(Kind::kGood, "No ", main_.name,
-          " text is also a training text, not even when case, blanks and punctuation are ignored.");
+          " text is also a training text, even if case, white space and punctuation are ignored.");
       return;
     }
     const auto& rest = overlap.accuracy_on_rest;
     say(Kind::kDoubt, format_count(overlap.verbatim), " of the ", format_count(rows()), " ",
-        main_.name, " texts ", overlap.verbatim == 1 ? "is" : "are",
-        " also in the training rows letter for letter, ", format_count(overlap.same_words),
-        " when case, blanks and punctuation are ignored. Of the other ", format_count(rest.whole),
-        ", ", percent(rest.value()), " are right",
+        main_.name, " texts ", overlap.verbatim == 1 ? "is" : "are", " also in the training rows; ",
+        format_count(overlap.same_words),
+        " if case, white space and punctuation are ignored. Accuracy on the other ",
+        format_count(rest.whole), ": ", percent(rest.value()),
         rest.whole > 0 ? " (95 % interval " + percent(rest.interval()) + ")." : ".",
         overlap.other_label > 0
-            ? concat(" ", format_count(overlap.other_label), " of them carry another label there.")
+            ? concat(" ", format_count(overlap.other_label), " have another label in training.")
             : "");
   }
 
@@ -187,8 +185,8 @@ class Verdict {
     if (!train || main_.name == "train") return;
     const auto& known = train->metrics.classification;
     if (known.accuracy_interval.low <= main_.metrics.classification.accuracy_interval.high) return;
-    say(Kind::kDoubt, "It is better on the rows it was trained on (", percent(known.accuracy),
-        " right): part of what it learned is those rows.");
+    say(Kind::kDoubt, "The accuracy on the training rows is higher (", percent(known.accuracy),
+        "): the classifier has memorised some of them.");
   }
 
   void say_balance() {
@@ -203,7 +201,8 @@ class Verdict {
     if (std::max(here, there) <= 1.5 * std::min(here, there)) return;
     say(Kind::kDoubt, positive(), " is ", percent(there), " of the training rows and ",
         percent(here), " of the ", main_.name,
-        " rows. Its probabilities follow the former; precision depends on the latter.");
+        " rows. The probabilities follow the share in training; precision depends on the share in "
+        "the data.");
   }
 
   void say_missing_classes() {
@@ -215,8 +214,7 @@ class Verdict {
     }
     if (missing == 0) return;
     say(Kind::kDoubt, "No ", main_.name, " row is of class ", first,
-        missing > 1 ? concat(" or of ", missing - 1, " more") : "",
-        ": nothing is known about how well it is found.");
+        missing > 1 ? concat(" or of ", missing - 1, " more") : "", ": its recall is unknown.");
   }
 
   void say_cut() {
@@ -224,7 +222,7 @@ class Verdict {
     say(Kind::kFact, plural(main_.truncated, main_.name + " text"),
         main_.truncated == 1 ? " was" : " were", " cut",
         report_.max_tokens > 0 ? concat(" to ", format_count(report_.max_tokens), " tokens") : "",
-        ": what lies beyond was not read.");
+        "; the classifier did not read the rest.");
   }
 
   const ClassifierReport& report_;

@@ -6,7 +6,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "data/classification.h"
+#include "data/tables/classification.h"
 #include "support/support.h"
 
 namespace gptkit {

@@ -58,7 +58,7 @@ void expect_sound(const std::string& html) {
 TEST(ReportHtml, IsOnePageWithAllItsParts) {
   auto input = made_up_input();
   input.baselines = {made_up_baseline(input, "words", 2), made_up_baseline(input, "dice", 0.1)};
-  input.metrics = made_up_metrics(100);
+  input.training_metrics = made_up_metrics(100);
   input.settings = {{"train.epochs", "5"}};
   input.seconds = 90;
   input.parameters = 124'439'808;
@@ -141,8 +141,8 @@ TEST(ReportHtml, DoesWithoutTestSplitCurvesOrASecondClass) {
   ClassifierReportInput input;
   input.labels = {"ham", "spam"};
   input.splits = {made_up_split("train", 5, 1)};
-  input.metrics = {OrderedJson{{"step", nullptr}, {"loss", "text"}}, OrderedJson::array(),
-                   OrderedJson{{"step", 1e300}, {"val_loss", -1e300}}};
+  input.training_metrics = {OrderedJson{{"step", nullptr}, {"loss", "text"}}, OrderedJson::array(),
+                            OrderedJson{{"step", 1e300}, {"val_loss", -1e300}}};
   input.max_mistakes = 0;
   const auto html = to_html(make_classifier_report(input));
   expect_sound(html);

@@ -118,7 +118,7 @@ TEST(ClassifierReport, TheThresholdIsChosenOnValidationAlone) {
   EXPECT_EQ(other.threshold->threshold, report.threshold->threshold);
   EXPECT_EQ(other.temperature->temperature, report.temperature->temperature);
   EXPECT_LT(*other.main().metrics.at_threshold->precision(), 0.95);
-  EXPECT_THAT(verdict(other), HasSubstr("less than wanted"));
+  EXPECT_THAT(verdict(other), HasSubstr("below the target"));
 }
 
 TEST(ClassifierReport, SaysWhenNoThresholdIsPreciseEnough) {
@@ -129,7 +129,7 @@ TEST(ClassifierReport, SaysWhenNoThresholdIsPreciseEnough) {
   validation.probabilities[0] = {0, 1};
   const auto report = make_classifier_report(input);
   EXPECT_FALSE(report.threshold->reached);
-  EXPECT_THAT(verdict(report), HasSubstr("No threshold makes 100 % of what is called"));
+  EXPECT_THAT(verdict(report), HasSubstr("reaches a precision of 100 %"));
 }
 
 TEST(ClassifierReport, TheTemperatureHelpsWhereItWasFittedAndTakesNoMistakeAway) {
@@ -200,11 +200,11 @@ TEST(ClassifierReport, ABaselineThatIsBetterIsNamedFirst) {
   const auto report = make_classifier_report(input);
   EXPECT_THAT(report.verdict.front().text, testing::StartsWith("words is better than gpt2"));
   EXPECT_EQ(report.verdict.front().kind, Finding::Kind::kDoubt);
-  EXPECT_THAT(verdict(report), HasSubstr("gpt2 beats dice"));
+  EXPECT_THAT(verdict(report), HasSubstr("gpt2 is better than dice"));
   // The first is the report's own.
   ASSERT_EQ(report.baselines.size(), 3u);
   EXPECT_TRUE(report.baselines[0].constant);
-  EXPECT_DOUBLE_EQ(report.baselines[0].splits.at("test").report.accuracy, 6.0 / 7);
+  EXPECT_DOUBLE_EQ(report.baselines[0].splits.at("test").classification.accuracy, 6.0 / 7);
   EXPECT_EQ(report.baselines[0].splits.at("test").classes[1].roc_auc, 0.5);
 }
 
@@ -216,8 +216,8 @@ TEST(ClassifierReport, ABaselineAsGoodIsNotBeaten) {
   const auto report = make_classifier_report(input);
   EXPECT_EQ(report.baselines[1].p_value, 1);
   EXPECT_EQ(report.baselines[1].threshold->threshold, report.threshold->threshold);
-  EXPECT_THAT(report.verdict.front().text, testing::StartsWith("gpt2 does not"));
-  EXPECT_THAT(verdict(report), Not(HasSubstr("beats twin")));
+  EXPECT_THAT(report.verdict.front().text, testing::StartsWith("gpt2 is not"));
+  EXPECT_THAT(verdict(report), Not(HasSubstr("better than twin (")));
 }
 
 TEST(ClassifierReport, CountsForMcNemarOnlyRowsThatOneHasRight) {
@@ -283,9 +283,9 @@ TEST(ClassifierReport, AsTextShowsVerdictFiguresAndMistakes) {
   input.splits[2].texts[0] = "\x1B[2J hidden";
   input.splits[2].probabilities[0] = {0, 1};
   const auto text = to_text(make_classifier_report(input));
-  for (const char* part :
-       {"gpt2 classifies", "95 % interval", "ROC-AUC", "truth \\ predicted",
-        "threshold chosen on validation", "McNemar", "words", "row 0: ham taken for spam"}) {
+  for (const char* part : {"gpt2 classifies", "95 % interval", "ROC-AUC", "truth \\ predicted",
+                           "threshold for 'spam', chosen on validation", "McNemar", "words",
+                           "row 0: label ham, predicted spam"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
   EXPECT_THAT(text, Not(HasSubstr("\x1B")));
