@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "report/metrics_report.h"
 #include "report/report_support.h"
 #include "support/support.h"
 

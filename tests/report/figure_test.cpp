@@ -9,7 +9,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 Chart chart_of(const std::string& name) {
-  Chart chart{.title = "loss"};
+  Chart chart;
+  chart.title = "loss";
   chart.series.push_back({name, 1, ChartSeries::Style::kLine, {{0, 0}, {1, 1}}, "last 1"});
   return chart;
 }
@@ -36,10 +37,10 @@ TEST(Figure, NamesAreEscaped) {
 }
 
 TEST(Figures, LeaveOutChartsWithoutSeries) {
-  EXPECT_EQ(figures({Chart{.title = "empty"}}).markup, "");
-  const auto html = figures({chart_of("a"), Chart{.title = "empty"}}).markup;
+  EXPECT_EQ(figures({Chart()}).markup, "");
+  const auto html = figures({chart_of("a"), Chart()}).markup;
   EXPECT_THAT(html, HasSubstr("loss"));
-  EXPECT_THAT(html, Not(HasSubstr("empty")));
+  EXPECT_EQ(html.find("<figure>"), html.rfind("<figure>"));
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ TEST_F(ProblemTypes, EvaluationComparesSetsOfLabelsAndValues) {
   config.evaluate = true;
   config.input = folder_ / "rows.tsv";
   write_file_atomic(config.input, "label\ttext\nLABEL_0,LABEL_2\tthe fox\n\tdogs\n");
-  config.text_column = "text";
+  config.columns.text_column = "text";
   const auto sets = parse_json(output(config, {.json = true}), "output");
   EXPECT_EQ(sets.at("rows"), 2);
   EXPECT_EQ(sets.at("classes").at("LABEL_2").at("rows"), 1);
