@@ -8,11 +8,8 @@
 
 #include "common/memory.h"
 #include "common/training.h"
-<<<<<<< HEAD
 #include "tasks/doctor/doctor.h"
-=======
 #include "tasks/finetune_classify/folds.h"
->>>>>>> 8290672 (Cut finetune-classify and classify by subject)
 #include "tasks/finetune_classify/sweep.h"
 
 namespace {
@@ -36,24 +33,25 @@ std::string resolved(const ConfigInputs& inputs) {
 void sweep_rows(const TaskRequest& request, const TrainingOptions& options,
                 const std::string& rows) {
   require(options.processes == 1, Key{"nproc"}, " and ", Key{"sweep"}, ": choose one of them");
-  const auto result = run_classify_sweep(request, rows);
-  std::cout << (options.common.json ? dump_json(result.rows) + "\n" : result.markdown);
+  const auto results = run_classify_sweep(request, rows);
+  std::cout << (options.common.json ? dump_json(to_json(results)) + "\n" : to_markdown(results));
 }
 
 void print_accuracies(const FinetuneClassifySummary& summary) {
-  if (summary.report.contains("folds")) {
-    const auto& accuracy = summary.report.at("accuracy");
-    std::cout << "accuracy over " << summary.report.at("folds").size() << " folds  "
-              << accuracy.at("mean").get<double>() << " (" << accuracy.at("smallest").get<double>()
-              << " to " << accuracy.at("largest").get<double>() << ")\n"
+  if (!summary.folds.empty()) {
+    std::vector<double> accuracies;
+    for (const auto& fold : summary.folds) accuracies.push_back(fold.accuracy);
+    const auto accuracy = spread_of(accuracies);
+    std::cout << "accuracy over " << accuracies.size() << " folds  " << accuracy.mean << " ("
+              << accuracy.smallest << " to " << accuracy.largest << ")\n"
               << "report   " << (summary.run / "report.json").string() << '\n';
     return;
   }
   for (const char* split : {"train", "validation", "test"}) {
-    if (!summary.report.contains(split)) continue;
-    const auto& report = summary.report.at(split);
-    std::cout << split << " accuracy  " << report.at("accuracy").get<double>() << " on "
-              << report.at("rows") << " texts\n";
+    const auto found = summary.splits.find(split);
+    if (found == summary.splits.end()) continue;
+    std::cout << split << " accuracy  " << found->second.accuracy << " on " << found->second.rows
+              << " texts\n";
   }
   std::cout << "report   " << (summary.run / "report.html").string() << '\n';
 }
@@ -79,7 +77,6 @@ int main(int argc, char** argv) {
                    "a YAML file of rows {name, set: [key=value, ...]}: finetune once for each and "
                    "compare them in <out>/sweep.md and sweep.json")
         ->type_name("FILE");
-<<<<<<< HEAD
   };
   return run_training_program(
       {.about = {"finetune-classify", kHelp, version_details},
@@ -89,46 +86,4 @@ int main(int argc, char** argv) {
                   const auto& options) { train_classifier(request, options, sweep); },
        .more_options = add_sweep},
       argc, argv);
-=======
-    gptkit::parse(app, argc, argv);
-
-    const auto request = gptkit::to_request(app, options, "model");
-    if (options.common.print_config) {
-      gptkit::ConfigOrigins origins;
-      const auto config = gptkit::load_finetune_classify_config(request.inputs, origins);
-      std::cout << gptkit::config_to_yaml(config, &origins);
-      return;
-    }
-    const auto rows = std::filesystem::path(options.out) / "sweep.yaml";
-    if (options.resume && sweep.empty() && std::filesystem::exists(rows)) sweep = rows.string();
-    if (!sweep.empty()) {
-      gptkit::require(options.processes == 1, "--nproc and --sweep: choose one of them");
-      const auto results = gptkit::run_classify_sweep(request, sweep);
-      std::cout << (options.common.json ? gptkit::dump_json(gptkit::to_json(results)) + "\n"
-                                        : gptkit::to_markdown(results));
-      return;
-    }
-    gptkit::launch_if_asked("finetune-classify", options, argv);
-    const auto summary = gptkit::run_finetune_classify(request);
-    gptkit::print_run(summary.run, summary.train, options.common.json,
-                      {{"report", summary.report}});
-    if (options.common.json) return;
-    if (!summary.folds.empty()) {
-      std::vector<double> accuracies;
-      for (const auto& fold : summary.folds) accuracies.push_back(fold.accuracy);
-      const auto accuracy = gptkit::spread_of(accuracies);
-      std::cout << "accuracy over " << accuracies.size() << " folds  " << accuracy.mean << " ("
-                << accuracy.smallest << " to " << accuracy.largest << ")\n"
-                << "report   " << (summary.run / "report.json").string() << '\n';
-      return;
-    }
-    for (const char* split : {"train", "validation", "test"}) {
-      const auto found = summary.splits.find(split);
-      if (found == summary.splits.end()) continue;
-      std::cout << split << " accuracy  " << found->second.accuracy << " on " << found->second.rows
-                << " texts\n";
-    }
-    std::cout << "report   " << (summary.run / "report.html").string() << '\n';
-  });
->>>>>>> 8290672 (Cut finetune-classify and classify by subject)
 }

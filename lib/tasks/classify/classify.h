@@ -14,8 +14,8 @@
 #include "base/config/config.h"
 #include "data/tables/table_reader.h"
 #include "tasks/classify/explain.h"
-#include "tasks/classify/prediction.h"
 #include "tasks/classify/few_shot.h"
+#include "tasks/classify/prediction.h"
 #include "tensors/precision.h"
 #include "weights/bundle.h"
 

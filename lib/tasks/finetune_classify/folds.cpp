@@ -67,8 +67,9 @@ void refuse_lone_fold(const TaskRequest& request) {
   std::error_code ignored;
   const auto all = fs::weakly_canonical(request.out, ignored).parent_path();
   const bool lone = request.mode == RunMode::kResume && fs::exists(request.out / "metrics.jsonl");
-  require(!lone, request.out.string(), ": is one fold of several; go on with all of them: --out ",
-          all.string(), " --resume");
+  require(!lone, request.out.string(),
+          ": is one fold of several; go on with all of them: ", Key{"out"}, " ", all.string(), " ",
+          Key{"resume"});
 }
 
 }  // namespace
