@@ -85,8 +85,12 @@ check_tidy() {
     return
   fi
   local log=build/tidy/tidy.log end=$((SECONDS + tidy_seconds)) source left=()
-  cmake -S . -B build/tidy -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
-    -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >build/tidy-configure.log
+  if ! cmake -S . -B build/tidy -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
+    -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >build/tidy-configure.log 2>&1; then
+    tail -n 20 build/tidy-configure.log
+    failed+=("the configuration for clang-tidy")
+    return
+  fi
   : >"$log"
   while IFS= read -r source; do
     grep -q "/$source\"" build/tidy/compile_commands.json || continue
@@ -103,7 +107,7 @@ check_tidy() {
 # The preset for the sanitizers.
 sanitizer_preset() {
   if command -v clang++-14 >/dev/null &&
-    echo 'int main() {}' | clang++-14 -fsanitize=address,undefined -x c++ - -o /dev/null 2>/dev/null; then
+    echo 'int main() {}' | clang++-14 -fsanitize=address,undefined -x c++ - -o build/sanitizer-probe 2>/dev/null; then
     echo clang
   else
     echo dev
