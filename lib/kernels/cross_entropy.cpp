@@ -97,7 +97,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     if (dw.defined() && !plain) dw = dw * scale;
     torch::autograd::tensor_list result(7);
     result[0] = dh;
-    auto weight = saved[2];
+    const auto& weight = saved[2];
     if (dw.defined() && weight.is_leaf() && !weight.grad().defined()) {
       weight.mutable_grad() = dw;  // autograd would copy it: the context still holds it
     } else if (dw.defined() && weight.is_leaf()) {

@@ -6,9 +6,8 @@ namespace gptkit {
 
 Gradient::Gradient(const torch::Tensor& weight, bool needed) {
   if (!needed || !weight.defined()) return;
-  auto leaf = weight;
-  if (leaf.is_leaf()) {
-    auto& grad = leaf.mutable_grad();
+  if (weight.is_leaf()) {
+    auto& grad = weight.mutable_grad();
     if (grad.defined() && grad.is_contiguous() && grad.scalar_type() == torch::kFloat32) {
       tensor_ = grad;
       return;

@@ -25,7 +25,7 @@ torch::Tensor rotary_frequencies(const RotaryOptions& o) {
           "; expected an even size, as they turn pairs");
   const double D = static_cast<double>(o.d_head);
   const auto exponents = at::arange(0, o.d_head, 2, torch::kFloat32) / D;
-  const auto plain = 1.0 / at::pow(o.theta, exponents);  // (D/2)
+  auto plain = 1.0 / at::pow(o.theta, exponents);  // (D/2)
   if (o.factor == 1) return plain;
   // A wavelength with fewer than low_frequency turns in the original context is stretched by the
   // factor, one with more than high_frequency turns stays, and between the two it grows smoothly.

@@ -14,7 +14,7 @@ Tensor cross_entropy_chunk(const CrossEntropyChunk& chunk, const Tensor& weight)
   auto logits = at::mm(chunk.hidden, weight.t()).to(torch::kFloat32);  // (R,V)
   const auto total = at::logsumexp(logits, {1}, /*keepdim=*/true);     // (R,1)
   const auto losses = (total - logits.gather(1, picked)).squeeze(1);
-  const auto sum = losses.where(counted, 0).sum(torch::kFloat64);
+  auto sum = losses.where(counted, 0).sum(torch::kFloat64);
   if (!chunk.dhidden.defined() && !chunk.dweight.defined()) return sum;
 
   auto gradient = logits.sub_(total).exp_();  // softmax, in the logits' memory
