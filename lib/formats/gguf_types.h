@@ -134,11 +134,11 @@ inline constexpr std::array<TensorType, 43> kTensorTypes = {{
 
 /// "F32, F16, ...".
 inline std::string supported_tensor_types() {
-  std::string names;
+  std::vector<std::string_view> names;
   for (const auto& type : kTensorTypes) {
-    if (type.dtype) names.append(names.empty() ? "" : ", ").append(type.name);
+    if (type.dtype) names.push_back(type.name);
   }
-  return names;
+  return join(names);
 }
 
 }  // namespace gptkit::gguf_detail

@@ -38,11 +38,9 @@ void add_block(const GPT& gpt, int64_t i, std::vector<LoraTarget>& targets) {
 void check_targets(const std::vector<LoraTarget>& targets, const LoraConfig& config) {
   std::set<std::string> known;
   for (const auto& target : targets) known.insert(target.name);
-  std::string names;
-  for (const auto& name : known) names += (names.empty() ? "" : ", ") + name;
   for (const auto& wanted : config.targets) {
     require(known.contains(wanted), "lora.targets: '", wanted,
-            "' is no layer of this model; expected some of ", names);
+            "' is no layer of this model; expected some of ", join(known));
   }
 }
 

@@ -43,11 +43,9 @@ std::vector<Json> parts_of(const Json& whole, const char* key, const std::string
 
 /// "ByteLevel", "Sequence of Digits, ByteLevel": for messages.
 std::string shown_types(const std::vector<Json>& parts, const std::string& where) {
-  std::string types = parts.size() == 1 ? "" : "Sequence of ";
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    types.append(i > 0 ? ", " : "").append(type_of(parts[i], where));
-  }
-  return types;
+  std::vector<std::string> types;
+  for (const auto& part : parts) types.push_back(type_of(part, where));
+  return (parts.size() == 1 ? "" : "Sequence of ") + join(types);
 }
 
 /// ByteLevel, which GPT-2's pattern belongs to unless use_regex is off.

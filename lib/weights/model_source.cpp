@@ -36,11 +36,7 @@ constexpr const char* kHeadName = "lm_head.weight";
 
 using WeightFiles = std::vector<std::shared_ptr<const WeightFile>>;
 
-std::string known_names() {
-  std::string names;
-  for (const char* name : kNames) names += (names.empty() ? "" : ", ") + std::string(name);
-  return names;
-}
+std::string known_names() { return join(kNames); }
 
 /// The only .gguf file of a folder, or the first part of the only model; or nothing.
 std::optional<fs::path> lone_gguf(const fs::path& folder) {

@@ -48,10 +48,7 @@ int64_t elements(const std::vector<int64_t>& shape) {
 }
 
 std::string shape_text(const OrderedJson& shape) {
-  std::string text;
-  for (const auto& size : shape)
-    text += (text.empty() ? "" : ", ") + std::to_string(size.get<int64_t>());
-  return "(" + text + ")";
+  return "(" + join(shape.get<std::vector<int64_t>>()) + ")";
 }
 
 /// The tensors under the names of their files, in the order of their bytes; sums go into `json`.
