@@ -1,5 +1,5 @@
 #pragma once
-// LoRA adapters across a model: where they go, putting them in, taking them out, merging them.
+// LoRA adapters of a whole model: target layers, attaching, detaching, merging.
 
 #include <cstdint>
 #include <string>
@@ -21,22 +21,22 @@ struct LoraTarget {
   int64_t begin = 0, count = 0;
 };
 
-/// Every place in the order of the forward pass. An empty head is left out.
+/// All targets in the order of the forward pass. An empty head is not one.
 std::vector<LoraTarget> lora_targets(const GPT& gpt, const Linear& head = nullptr);
 
-/// The adapters of a model, one for each layer that has any; several sets can be made for one model
-/// and put in by turns.
+/// The adapters of a model, one for each adapted layer. One model can have several sets, attached
+/// one at a time.
 using AdapterLayers = std::vector<std::pair<Linear, Lora>>;
 
-/// Fresh adapters as `config` has them. Fails for a rank, dropout or block count out of range and
-/// for a target that this model has not, naming those it has.
+/// Initialises new adapters. Fails for a rank, dropout or block count out of range, and for an
+/// unknown target, naming the known ones.
 AdapterLayers make_adapter(const GPT& gpt, const Linear& head, const LoraConfig& config);
 
-/// From here on the layers add their adapters' output; what they had before is taken out.
+/// Attaches the adapters to their layers, in place of earlier ones.
 void attach(const AdapterLayers& adapter);
 void detach(const AdapterLayers& adapter);
-/// Adds the adapters to the weights and takes them out: the same outputs up to rounding, at no
-/// cost.
+/// Adds the adapters to the weights and detaches them: the same outputs up to rounding, without the
+/// adapters' cost.
 void merge_(const AdapterLayers& adapter);
 
 /// Checks the values that need no model.

@@ -84,7 +84,8 @@ struct ModelConfig {
 /// The one list of fields: YAML, --print-config and checkpoints all walk it.
 template <class Visitor>
 void visit_fields(ModelConfig& c, Visitor&& visit) {
-  visit("family", c.family, "gpt2, llama, qwen2 or mistral: sets what is not set below");
+  visit("family", c.family,
+        "gpt2, llama, mistral, qwen2, or gptkit for any combination of choices");
   visit("norm", c.norm, "layer or rms");
   visit("norm_placement", c.norm_placement, "pre (before attention and feed-forward) or post");
   visit("positions", c.positions, "learned, rotary, sinusoidal or none");
@@ -98,17 +99,21 @@ void visit_fields(ModelConfig& c, Visitor&& visit) {
   visit("d_model", c.d_model, "width of the residual stream");
   visit("d_head", c.d_head, "width of a head; 0 is d_model / n_head");
   visit("d_ff", c.d_ff, "width inside the feed-forward; 0 is 4 d_model");
-  visit("dropout", c.dropout, "after the embeddings, on attention weights, on each residual");
+  visit("dropout", c.dropout,
+        "dropout after the embeddings, on attention weights and on each residual");
   visit("qkv_bias", c.qkv_bias, "bias on the query, key and value projections");
   visit("proj_bias", c.proj_bias, "bias on attention's output projection");
   visit("mlp_bias", c.mlp_bias, "biases in the feed-forward");
   visit("tie_embeddings", c.tie_embeddings, "the output head is the token embedding");
   visit("norm_epsilon", c.norm_epsilon, "added to the variance in each norm");
-  visit("rope_theta", c.rope_theta, "base of the rotary positions' wavelengths");
-  visit("rope_factor", c.rope_factor, "Llama-3 scaling: long wavelengths times this; 1: none");
-  visit("rope_low_frequency", c.rope_low_frequency, "it grows below so many turns in the context");
-  visit("rope_high_frequency", c.rope_high_frequency, "it ends above so many turns");
-  visit("rope_original_context", c.rope_original_context, "the context length before scaling");
+  visit("rope_theta", c.rope_theta, "rotary positions: base of the wavelengths");
+  visit("rope_factor", c.rope_factor,
+        "rotary positions: long wavelengths are multiplied by this (Llama 3); 1: none");
+  visit("rope_low_frequency", c.rope_low_frequency,
+        "scaling applies in full below this many turns in the original context");
+  visit("rope_high_frequency", c.rope_high_frequency,
+        "scaling does not apply above this many turns");
+  visit("rope_original_context", c.rope_original_context, "context length before scaling");
   visit("init", c.init, "torch (the book's) or gpt2 (normal 0.02, scaled residuals)");
 }
 
@@ -118,8 +123,8 @@ struct ConfigNames {
   std::vector<std::pair<std::string, std::string>> keys = {};  ///< our name, the file's
 };
 
-/// Fails, before anything is allocated, for values no model can have, choices that do not go
-/// together or that the family does not have, and sizes that this machine cannot hold.
+/// Fails for values out of range, choices that do not fit together or do not fit the family, and
+/// sizes that do not fit into this machine's memory. Allocates nothing.
 void validate(const ModelConfig& config);
 /// The same; errors name the file and its own keys.
 void validate(const ModelConfig& config, const ConfigNames& names);

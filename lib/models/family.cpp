@@ -47,6 +47,13 @@ const Family& family_of(const ModelConfig& config) {
   fail("model.family: '", printable(config.family), "' is not known; expected ", family_names());
 }
 
+const Family& family_where(bool (*holds)(const Family&)) {
+  for (const auto* family : families()) {
+    if (holds(*family)) return *family;
+  }
+  fail("no family has this format");
+}
+
 ModelConfig of_family(const std::string& name, ModelConfig config) {
   config.family = name;
   const auto& choices = family_of(config).choices;

@@ -85,6 +85,9 @@ const Family& family_of(const ModelConfig& config);
 /// "gpt2, llama or qwen2": the names of those for which `which` holds, for messages.
 std::string family_names(bool (*which)(const Family&) = [](const Family&) { return true; });
 
+/// The first family for which `holds` is true; there is one.
+const Family& family_where(bool (*holds)(const Family&));
+
 /// The config as one of the family: with its norm, positions, feed-forward, attention and biases.
 ModelConfig of_family(const std::string& name, ModelConfig config = {});
 

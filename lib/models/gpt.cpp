@@ -94,17 +94,18 @@ GPTImpl::Pass GPTImpl::packed_pass(const torch::Tensor& x, const Packing& packin
 }
 
 torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, const Packing& packing) {
-  return hidden_after_trunk(trunk(ids, packing, 0), packing, 0);
+  return hidden_after_blocks(first_blocks(ids, packing, 0), packing, 0);
 }
 
-torch::Tensor GPTImpl::trunk(const torch::Tensor& ids, const Packing& packing, int64_t blocks) {
+torch::Tensor GPTImpl::first_blocks(const torch::Tensor& ids, const Packing& packing,
+                                    int64_t blocks) {
   const auto x = embed(ids, packing.positions(), packing.longest());
   if (blocks == 0) return x;
   return run_blocks(x.unsqueeze(0), 0, blocks, packed_pass(x, packing))[0];
 }
 
-torch::Tensor GPTImpl::hidden_after_trunk(const torch::Tensor& x, const Packing& packing,
-                                          int64_t blocks) {
+torch::Tensor GPTImpl::hidden_after_blocks(const torch::Tensor& x, const Packing& packing,
+                                           int64_t blocks) {
   const auto pass = packed_pass(x, packing);
   return finish(run_blocks(x.unsqueeze(0), blocks, config_.n_layer, pass)[0]);
 }

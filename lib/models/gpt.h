@@ -32,7 +32,7 @@ TORCH_MODULE(Embedding);
 
 class GPTImpl : public torch::nn::Module {
  public:
-  /// Allocates; the weights hold nothing until initialize_ (models/init.h) or loading fills them.
+  /// Allocates. The weights are uninitialised until initialize_ (models/init.h) or loading.
   explicit GPTImpl(const ModelConfig& config);
 
   /// ids int64 (B,T) -> logits (B,T,V). With a cache, the ids follow the tokens it holds.
@@ -41,18 +41,18 @@ class GPTImpl : public torch::nn::Module {
   torch::Tensor hidden(const torch::Tensor& ids, KvCache* cache = nullptr);
   /// The same without padding: ids (N) of sequences one behind the other -> (N,C).
   torch::Tensor hidden(const torch::Tensor& ids, const Packing& packing);
-  /// That in two: what the first `blocks` blocks make of the ids (N,C), and what the rest make of
-  /// that. Where the first do not learn, theirs need working out once only.
-  torch::Tensor trunk(const torch::Tensor& ids, const Packing& packing, int64_t blocks);
-  torch::Tensor hidden_after_trunk(const torch::Tensor& x, const Packing& packing, int64_t blocks);
-  /// hidden_after_trunk() at one row of each sequence alone: rows int64 (B) -> (B,C). The last
-  /// block works out little else.
+  /// hidden() split at a block: the output of the first `blocks` blocks (N,C), and the remainder.
+  /// The output of frozen blocks is the same in every epoch and can be computed once.
+  torch::Tensor first_blocks(const torch::Tensor& ids, const Packing& packing, int64_t blocks);
+  torch::Tensor hidden_after_blocks(const torch::Tensor& x, const Packing& packing, int64_t blocks);
+  /// hidden_after_blocks() at one row of each sequence: rows int64 (B) -> (B,C). The last
+  /// block computes only keys and values for the other rows.
   torch::Tensor hidden_at(const torch::Tensor& x, const Packing& packing, int64_t blocks,
                           const torch::Tensor& rows);
   /// hidden (...,C) -> logits (...,V)
   torch::Tensor logits(const torch::Tensor& hidden);
 
-  /// (V,C) what the hidden states are multiplied with: the head's or the token embedding's.
+  /// (V,C) the weight of the output layer: the head's, or the token embedding's when tied.
   const torch::Tensor& head_weight() const {
     return head_ ? head_->weight : token_embedding_->weight;
   }
@@ -72,8 +72,8 @@ class GPTImpl : public torch::nn::Module {
   /// (nn/activation_checkpointing.h): about a quarter more time, a fraction of the memory.
   void set_recompute(bool on) { recompute_ = on; }
 
-  /// Enlarges the vocabulary: the old rows stay, the new ones are the mean of the old (so a new
-  /// token starts neither likely nor impossible). The logits of the old tokens do not change.
+  /// Enlarges the vocabulary. Old rows stay; each new row is their mean, so that a new token starts
+  /// neither likely nor impossible. The logits of old tokens do not change.
   void grow_vocabulary_(int64_t vocab_size);
 
  private:

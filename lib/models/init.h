@@ -1,5 +1,5 @@
 #pragma once
-// Fresh weights from LibTorch's default generator (torch::manual_seed decides them).
+// Initial weights, drawn from LibTorch's default generator (torch::manual_seed sets it).
 
 #include "models/gpt.h"
 #include "nn/linear.h"

@@ -7,8 +7,8 @@
 
 namespace gptkit {
 
-/// No NaN and no infinity anywhere in a tensor of real numbers; of anything else true. Takes no
-/// memory of the tensor's size, as at::isfinite does.
+/// Whether a floating-point tensor has no NaN and no infinity; true for other dtypes. Unlike
+/// at::isfinite it allocates no tensor.
 bool all_finite(const torch::Tensor& tensor);
 
 /// Fails (kRuntime) unless a model's results are finite: weights that are finite can still overflow

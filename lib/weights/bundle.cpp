@@ -21,9 +21,10 @@ constexpr const char* kNotFinite =
 void untie(ModelSource& source) {
   if (!source.config.tie_embeddings) return;
   source.config.tie_embeddings = false;
-  if (source.tensors.contains("lm_head.weight")) return;  // it is the embedding's copy
+  const auto head = hugging_face_layer(source.config, "head") + ".weight";
+  if (source.tensors.contains(head)) return;  // it is the embedding's copy
   const auto embedding = hugging_face_layer(source.config, "token_embedding");
-  source.tensors.add("lm_head.weight", source.tensors.source(embedding + ".weight"));
+  source.tensors.add(head, source.tensors.source(embedding + ".weight"));
 }
 
 /// The template that a model brings, or the one that a model of version 0.1 names.
@@ -44,6 +45,9 @@ LanguageModel load_plain(ModelSource source, const LoadOptions& options) {
   const auto opened = open_for(std::move(source), options.dropout);
   require(!opened.source.is_classifier(), opened.where,
           ": this is a classifier; use the classify program, or name a language model");
+  require(opened.source.config.attention == AttentionMask::kCausal, opened.where,
+          ": attention is bidirectional; expected a causal language model, which predicts the next "
+          "token");
   LanguageModel model;
   model.tokenizer = open_tokenizer(opened.source);
   model.roles = open_token_roles(opened.source, *model.tokenizer);

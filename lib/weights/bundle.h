@@ -29,9 +29,9 @@ struct LanguageModel {
   std::shared_ptr<const Tokenizer> tokenizer;
   TokenRoles roles = {};           ///< which tokens begin, end and pad its texts
   std::string chat_template = {};  ///< Jinja, as it is saved with the model; empty: none
-  std::shared_ptr<const ChatFormat> chat = {};  ///< how it is talked to; null: not at all
-  std::string chat_problem = {};                ///< why not, where the template is to blame
-  std::string where = {};                       ///< it was opened; for messages
+  std::shared_ptr<const ChatFormat> chat = {};  ///< from the template; null: no chat
+  std::string chat_problem = {};                ///< why the template cannot be used
+  std::string where = {};                       ///< where it was opened, for messages
 };
 
 /// What the class head's outputs are: transformers' `problem_type`.
@@ -61,7 +61,7 @@ struct TextClassifier {
   /// Whether the class head reads the last token that is not pad_id, as transformers' classes do
   /// with a pad_token_id, although the text ends with it.
   bool skips_padding = false;
-  std::string where = {};  ///< it was opened; for messages
+  std::string where = {};  ///< where it was opened, for messages
 };
 
 struct LoadOptions {
@@ -77,10 +77,10 @@ LanguageModel load_language_model(const std::string& name_or_path, const LoadOpt
 /// (weights/peft.h), which is put into the base model that it names.
 TextClassifier load_text_classifier(const std::string& name_or_path);
 
-/// Gives the model a chat template, which is saved with it. One that is no Jinja leaves a
-/// chat_problem; `where` opens its messages.
+/// Sets the chat template, which is saved with the model. A template with a syntax error sets
+/// chat_problem, which begins with `where`.
 void set_chat_template(LanguageModel& model, const std::string& jinja, const std::string& where);
-/// How the model is talked to; fails saying why it cannot be.
+/// The model's chat format; fails with the reason when there is none.
 const ChatFormat& require_chat(const LanguageModel& model);
 
 struct SaveOptions {
@@ -92,11 +92,13 @@ struct SaveOptions {
 /// generation_config.json and the tokenizer's files.
 void save_language_model(const fs::path& folder, const LanguageModel& model,
                          const SaveOptions& options = {});
-/// The same as GPT2ForSequenceClassification (LlamaFor...). That class has no bias on its head: a
-/// bias of ours is folded into GPT-2's final norm's bias, which gives the same logits up to
-/// rounding; a Llama's norm has none, so a bias there is an error.
-/// transformers reads the last token that is no padding: other poolings have their logits here
-/// only.
+/// Whether a class head's bias can be stored: transformers' classes have none, so ours is folded
+/// into the bias of the final norm, which gives the same logits up to rounding. RMS norm has no
+/// bias.
+bool holds_head_bias(const GPT& gpt);
+/// Writes the classifier as the family's class of transformers (GPT2ForSequenceClassification ...).
+/// transformers reads the last token that is not padding: classifiers with another pooling give
+/// these logits in gptkit only.
 void save_text_classifier(const fs::path& folder, const TextClassifier& model);
 /// The adapters that are in the model, its class head and its description, as PEFT has them;
 /// `base` is the model they were trained on.

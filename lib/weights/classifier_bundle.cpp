@@ -196,6 +196,11 @@ TextClassifier load_classifier_adapter(const fs::path& folder) {
 
 }  // namespace
 
+bool holds_head_bias(const GPT& gpt) {
+  const auto norm = gpt->final_norm();
+  return norm && norm->bias.defined();
+}
+
 TextClassifier load_text_classifier(const std::string& name_or_path) {
   if (is_adapter(name_or_path)) return load_classifier_adapter(name_or_path);
   auto opened = open_for(open_model(name_or_path));
@@ -251,13 +256,13 @@ void save_text_classifier(const fs::path& folder, const TextClassifier& model) {
   json["pad_token_id"] = padded ? Json(nullptr) : Json(model.pad_id);
   json["gptkit"].update(describe(model));
 
-  const auto norm = gpt->final_norm();
-  require(!head->bias.defined() || (norm && norm->bias.defined()), "a class head of family ",
+  require(!head->bias.defined() || holds_head_bias(gpt), "a class head of family ",
           gpt->config().family, " is stored without a bias");
   const auto norm_bias = hugging_face_layer(gpt->config(), "final_norm") + ".bias";
   NamedTensors tensors;
+  const auto vocabulary_head = hugging_face_layer(gpt->config(), "head") + ".weight";
   for (auto& [name, tensor] : hugging_face_tensors(gpt)) {
-    if (name == "lm_head.weight") continue;
+    if (name == vocabulary_head) continue;
     const bool fold = name == norm_bias && head->bias.defined();
     tensors.emplace_back(name, fold ? fold_head_bias(tensor, head->weight, head->bias) : tensor);
   }

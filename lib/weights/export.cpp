@@ -13,7 +13,7 @@
 #include "weights/gguf_names.h"
 #include "weights/gguf_tokenizer.h"
 #include "weights/hugging_face_names.h"
-#include "weights/openai_gpt2.h"
+#include "weights/llmc.h"
 
 namespace gptkit {
 

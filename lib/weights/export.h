@@ -1,6 +1,5 @@
 #pragma once
-// Writing an opened model in another format, tensor by tensor: the model as a whole is never held
-// in memory, so one larger than the memory can be converted.
+// Writes an opened model in another format, tensor by tensor. The whole model is never in memory.
 
 #include <memory>
 #include <optional>
@@ -12,20 +11,20 @@
 
 namespace gptkit {
 
-/// The float type that most of the model's weights are in; float32 for a quantised one.
+/// The floating-point dtype of most of the model's weights; float32 for a quantised model.
 DType main_dtype(const ModelSource& source);
 
-/// A folder in Hugging Face's layout (classifiers, too) into `folder`, which exists. `dtype` is a
-/// float type.
+/// Writes Hugging Face's files into `folder`, which exists; also for classifiers. `dtype` is a
+/// floating-point type.
 void export_hugging_face(const ModelSource& source, const Tokenizer& tokenizer,
                          const fs::path& folder, DType dtype);
 
-/// A GGUF file. As llama.cpp has it, vectors and learned positions stay float32; with q8_0 and q4_0
-/// a matrix whose rows are no multiple of 32 is float16. Fails for a classifier.
+/// Writes a GGUF file. As in llama.cpp, vectors and learned positions stay float32; with q8_0 and
+/// q4_0 a matrix whose width is not a multiple of 32 is float16. Fails for a classifier.
 void export_gguf(const ModelSource& source, const Tokenizer& tokenizer, const fs::path& path,
                  DType dtype);
 
-/// llm.c's file, in float32 or bfloat16; GPT-2's shape alone.
+/// Writes llm.c's file in float32 or bfloat16. Fails for shapes other than GPT-2's.
 void export_llmc(const ModelSource& source, const fs::path& path, DType dtype);
 
 }  // namespace gptkit

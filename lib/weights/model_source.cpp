@@ -22,7 +22,8 @@
 #include "weights/gguf_tokenizer.h"
 #include "weights/hugging_face_config.h"
 #include "weights/hugging_face_names.h"
-#include "weights/openai_gpt2.h"
+#include "weights/llmc.h"
+#include "weights/openai.h"
 #include "weights/tensor_files.h"
 
 namespace gptkit {
@@ -32,7 +33,6 @@ namespace {
 constexpr std::array kNames = {"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl",
                                "smollm2-135m-instruct"};
 constexpr uint64_t kMaxConfigBytes = 4 << 20;
-constexpr const char* kHeadName = "lm_head.weight";
 
 using WeightFiles = std::vector<std::shared_ptr<const WeightFile>>;
 
@@ -89,11 +89,11 @@ void read_templates_of_config(const fs::path& file, ModelSource& source) {
   if (source.chat_template.empty() && !names.empty()) {
     source.chat_template_problem =
         concat(where, ": the model has the templates ", printable(names),
-               " and none that is called default; put one into chat_template.jinja");
+               " and no default one; write the template to use to chat_template.jinja");
   }
 }
 
-/// The template of a folder: a file of its own stands above tokenizer_config.json.
+/// The template of a folder: chat_template.jinja takes precedence over tokenizer_config.json.
 void read_chat_template(const fs::path& folder, ModelSource& source) {
   try {
     if (is_there(folder / "chat_template.jinja")) {
@@ -145,20 +145,20 @@ TensorMap file_tensors(const ModelSource& source) {
 /// The stored head wins over what the config says about it, as in transformers.
 void settle_head(ModelSource& source, const std::string& config_file) {
   const auto embedding = hugging_face_layer(source.config, "token_embedding") + ".weight";
-  const bool head = source.tensors.contains(kHeadName);
+  const auto head = hugging_face_layer(source.config, "head") + ".weight";
   if (source.is_classifier()) {
     source.config.tie_embeddings = true;  // no vocabulary head is used
     return;
   }
-  if (!source.config.tie_embeddings || !head) return;
+  if (!source.config.tie_embeddings || !source.tensors.contains(head)) return;
   if (!source.tensors.contains(embedding)) {
-    source.tensors.add(embedding, source.tensors.source(kHeadName));
+    source.tensors.add(embedding, source.tensors.source(head));
     return;
   }
-  const auto& stored = source.tensors.source(kHeadName);
+  const auto& stored = source.tensors.source(head);
   if (same_values(stored, source.tensors.source(embedding))) return;
   log_warning(config_file, ": tie_word_embeddings is true, but ", source.tensors.where(), " has ",
-              kHeadName, " that differs from ", embedding,
+              head, " that differs from ", embedding,
               "; the stored head is used. Set tie_word_embeddings to false");
   source.config.tie_embeddings = false;
   source.json["tie_word_embeddings"] = false;

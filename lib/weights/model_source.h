@@ -1,6 +1,6 @@
 #pragma once
-// A model on disk in any format we read: what it is and where its tensors lie. Opening costs
-// nothing but the checks; tensors are read when they are asked for.
+// A model on disk in any supported format: its shape and its tensors. Opening checks the files;
+// tensors are read on use.
 //
 //   a Hugging Face folder   config.json with model.safetensors, pytorch_model.bin or shards of them
 //   OpenAI's GPT-2 folder   hparams.json with model.ckpt.* (formats/tensorflow_checkpoint.h)
@@ -33,9 +33,9 @@ struct ModelSource {
   ModelConfig config;
   TensorMap tensors;  ///< Hugging Face's names and orientation (weights/hugging_face_names.h)
   Json json;          ///< config.json, or what a folder of the same model would have
-  std::string chat_template;               ///< Jinja, as the model brings it; empty: none
-  std::string chat_template_problem = {};  ///< why none is taken of those that it brings
-  /// Further ones by name ("tool_use"), which gptkit only carries along.
+  std::string chat_template;               ///< the model's own Jinja template; empty: none
+  std::string chat_template_problem = {};  ///< why its own template cannot be used
+  /// Further templates by name ("tool_use"); kept when the model is converted.
   std::vector<std::pair<std::string, std::string>> more_chat_templates = {};
   std::vector<std::shared_ptr<const WeightFile>> files;  ///< with the names of their format
 
@@ -52,7 +52,7 @@ bool is_model_file(const fs::path& path);
 /// command that would fetch it.
 fs::path model_path(const std::string& name_or_path);
 
-/// Opens a model without loading it. Fails saying what was expected where.
+/// Opens a model without loading its weights.
 ModelSource open_model(const std::string& name_or_path);
 
 /// The model's own tokenizer: the folder's files, or the vocabulary inside a GGUF file; llm.c's

@@ -182,12 +182,13 @@ void merge_tables(const AdapterSource& source, const GPT& gpt, std::set<std::str
     const auto b = take(source, embedding + ".lora_embedding_B", {C, R}, unread);
     gpt->token_embedding()->weight.add_(b.matmul(a).t(), scale_of(source, embedding, R));
   }
-  if (const std::string name = "lm_head.lora_A.weight"; gpt->head() && unread.contains(name)) {
+  const auto head = hugging_face_layer(gpt->config(), "head");
+  if (const auto name = head + ".lora_A.weight"; gpt->head() && unread.contains(name)) {
     const int64_t R = rank_of(name);
-    const PeftLayer layer{"lm_head", "lm_head", gpt->head(), 0, V};
+    const PeftLayer layer{head, head, gpt->head(), 0, V};
     const auto a = take(source, name, {R, C}, unread);
-    const auto b = take(source, "lm_head.lora_B.weight", {V, R}, unread);
-    const LoraPart part{0, V, a, b, scale_of(source, "lm_head", R)};
+    const auto b = take(source, head + ".lora_B.weight", {V, R}, unread);
+    const LoraPart part{0, V, a, b, scale_of(source, head, R)};
     if (!merge_magnitude(source, layer, part, unread)) {
       gpt->head()->weight.add_(b.matmul(a), part.scale);
     }

@@ -23,7 +23,7 @@ namespace gptkit {
 /// Whether a folder holds an adapter.
 bool is_adapter(const fs::path& folder);
 
-/// What an adapter folder says of itself.
+/// An opened adapter folder.
 struct AdapterSource {
   fs::path folder;
   std::string base = {};  ///< base_model_name_or_path: of the model that it was trained on
@@ -39,10 +39,10 @@ AdapterSource open_adapter(const fs::path& folder);
 /// they are one in the base.
 bool unties(const AdapterSource& source, const ModelConfig& base);
 
-/// The adapters for a model of the base's shape. What is not a product of two matrices is put into
-/// the model itself: layers trained whole, biases, layers with a magnitude (DoRA), the embedding's
-/// and the vocabulary head's adapters. The head is the class head, or empty. Fails for tensors that
-/// do not fit and layers it has not.
+/// Reads the adapters for a model of the base's shape. Everything that is not a pair of matrices of
+/// a layer changes the model itself: layers trained whole, biases, layers with a magnitude (DoRA),
+/// adapters of the embedding and the vocabulary head. `head` is the class head, or empty. Fails for
+/// tensors of another shape and for unknown layers.
 AdapterLayers load_adapter(const AdapterSource& source, const GPT& gpt,
                            const Linear& head = nullptr);
 

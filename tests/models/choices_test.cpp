@@ -104,7 +104,7 @@ TEST_P(EveryChoice, PackedAndPooledSequencesAreWhatTheyAreAlone) {
   }
   EXPECT_TRUE(torch::allclose(packed, torch::cat(alone), 1e-5, 1e-5));
   const auto rows = packing.last_rows();
-  const auto x = model->trunk(ids, packing, 0);
+  const auto x = model->first_blocks(ids, packing, 0);
   EXPECT_TRUE(torch::allclose(model->hidden_at(x, packing, 0, rows), packed.index_select(0, rows),
                               1e-5, 1e-5));
 }

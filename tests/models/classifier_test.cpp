@@ -110,8 +110,9 @@ TEST_P(PooledPosition, IsThatOfTheWholeModel) {
         << classifier->named_parameters()[i].key();
   }
   const auto packing = classifier->packing(9, lengths);
-  const auto x = classifier->gpt()->trunk(packing.unpad(ids), packing, 3);  // no block left to run
-  EXPECT_TRUE(torch::allclose(classifier->after_trunk(x, packing, 3), whole, 1e-5, 1e-5));
+  const auto x =
+      classifier->gpt()->first_blocks(packing.unpad(ids), packing, 3);  // no block left to run
+  EXPECT_TRUE(torch::allclose(classifier->logits_after_blocks(x, packing, 3), whole, 1e-5, 1e-5));
 }
 
 TEST(Classifier, AnAdapterOfTheWholeFusedLayerServesItsPartsToo) {

@@ -45,7 +45,7 @@ TEST_F(ChatTemplates, WithoutADefaultOneAreNotChosen) {
   set_config({{{"name", "rag"}, {"template", "x"}}, {{"name", "tool_use"}, {"template", "y"}}});
   const auto model = load_language_model(path());
   expect_error([&] { require_chat(model); },
-               "the model has the templates rag, tool_use and none that is called default");
+               "the model has the templates rag, tool_use and no default one");
 }
 
 TEST_F(ChatTemplates, ThatAreNoJinjaAreKeptAndSaidWhenAsked) {

@@ -6,6 +6,8 @@
 #include "formats/gguf_parts.h"
 #include "formats/gguf_writer.h"
 #include "golden_models.h"
+#include "models/family.h"
+#include "models/init.h"
 #include "small_models.h"
 #include "support/support.h"
 #include "weights/bundle.h"
@@ -167,6 +169,53 @@ TEST(Formats, AGgufInPartsIsOneModel) {
   expect_error([&] { open_model(first.string()); }, "says that it is part 1 of 2");
   fs::rename(first, parts / "renamed.gguf");
   expect_error([&] { open_model((parts / "renamed.gguf").string()); }, "its name does not say so");
+}
+
+TEST(Formats, AFreeCombinationOfChoicesIsAFolderOfItsOwnFamily) {
+  LanguageModel model;
+  model.tokenizer = bytes_tokenizer();
+  model.gpt = GPT(ModelConfig{.family = "gptkit",
+                              .norm_placement = NormPlacement::kPost,
+                              .positions = PositionKind::kSinusoidal,
+                              .mlp = MlpKind::kSwiglu,
+                              .vocab_size = 257,
+                              .context_length = 12,
+                              .n_layer = 2,
+                              .n_head = 2,
+                              .n_kv_head = 1,
+                              .d_model = 8,
+                              .d_ff = 20,
+                              .mlp_bias = false,
+                              .tie_embeddings = false});
+  torch::manual_seed(3);
+  initialize_(model.gpt);
+  ScratchFolder scratch;
+  save_language_model(scratch.path(), model);
+  expect_same_tensors(load_language_model(scratch.path().string()).gpt, model.gpt);
+  const auto source = open_model(scratch.path().string());
+  EXPECT_EQ(source.json.at("model_type"), "gptkit");
+  expect_error([&] { export_gguf(source, *model.tokenizer, scratch / "m.gguf", DType::kFloat32); },
+               "family gptkit has no GGUF form");
+}
+
+TEST(Formats, AFamilyIsKeptAndNeverGuessedFromTheShape) {
+  for (const char* name : {"mistral", "qwen2", "llama-grouped"}) {
+    const auto model = language_model(name);
+    const std::string family(model.gpt->config().family);
+    EXPECT_TRUE(std::string(name).starts_with(family));
+    ScratchFolder scratch;
+    fs::create_directories(scratch / "hf");
+    save_language_model(scratch / "hf", model);
+    const auto source = open_model((scratch / "hf").string());
+    EXPECT_EQ(source.json.at("model_type"), family);
+    export_gguf(source, *model.tokenizer, scratch / "m.gguf", DType::kFloat32);
+    EXPECT_EQ(open_model((scratch / "m.gguf").string()).config.family, family);
+  }
+  // A Llama with a qwen2's biases has no place in its family's files.
+  auto config = of_family("llama");
+  config.proj_bias = config.mlp_bias = false;
+  expect_error([&] { GPT gpt(config); },
+               "biases on queries, keys and values alone are family qwen2");
 }
 
 TEST(Formats, ALlmcFileIsTheSameModel) {

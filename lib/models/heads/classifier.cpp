@@ -15,7 +15,7 @@ ClassifierImpl::ClassifierImpl(GPT gpt, int64_t n_class, Pooling pooling, bool h
 torch::Tensor ClassifierImpl::forward(const torch::Tensor& ids,
                                       const std::vector<int64_t>& lengths) {
   const auto packed = packing(ids.size(1), lengths);
-  return after_trunk(gpt_->trunk(packed.unpad(ids), packed, 0), packed, 0);
+  return logits_after_blocks(gpt_->first_blocks(packed.unpad(ids), packed, 0), packed, 0);
 }
 
 Packing ClassifierImpl::packing(int64_t T, const std::vector<int64_t>& lengths) const {
@@ -24,10 +24,10 @@ Packing ClassifierImpl::packing(int64_t T, const std::vector<int64_t>& lengths) 
   return Packing(std::vector<int64_t>(lengths.size(), T), device);
 }
 
-torch::Tensor ClassifierImpl::after_trunk(const torch::Tensor& x, const Packing& packing,
-                                          int64_t blocks) {
+torch::Tensor ClassifierImpl::logits_after_blocks(const torch::Tensor& x, const Packing& packing,
+                                                  int64_t blocks) {
   if (pooling_ == Pooling::kMean) {
-    return from_hidden(gpt_->hidden_after_trunk(x, packing, blocks), packing);
+    return from_hidden(gpt_->hidden_after_blocks(x, packing, blocks), packing);
   }
   return score(gpt_->hidden_at(x, packing, blocks, row_read(packing)));
 }

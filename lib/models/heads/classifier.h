@@ -30,18 +30,18 @@ constexpr auto enum_names(Pooling) {
 
 class ClassifierImpl : public torch::nn::Module {
  public:
-  /// Takes the model over (its vocabulary head, if it has one, is left unused). The class head is
-  /// not initialised: initialize_linear_(head()) or loading does that.
+  /// Owns the model; a vocabulary head is not used. The class head is uninitialised until
+  /// initialize_linear_(head()) or loading.
   ClassifierImpl(GPT gpt, int64_t n_class, Pooling pooling, bool head_bias);
 
-  /// ids (B,T), lengths: real tokens of each row -> class logits (B,n_class). Nothing is worked out
-  /// for the padding, unless the pooling reads it.
+  /// ids (B,T), lengths: real tokens of each row -> class logits (B,n_class). Padding is not
+  /// computed, unless the pooling reads it.
   torch::Tensor forward(const torch::Tensor& ids, const std::vector<int64_t>& lengths);
-  /// What is worked out of such rows: their tokens, or with kLastPosition all T positions.
+  /// The rows that are computed: the tokens, or with kLastPosition all T positions.
   Packing packing(int64_t T, const std::vector<int64_t>& lengths) const;
-  /// The logits of what the first `blocks` blocks made of the ids: x (N,C) of gpt()->trunk().
-  torch::Tensor after_trunk(const torch::Tensor& x, const Packing& packing, int64_t blocks);
-  /// The same from the final norm's output: hidden (N,C).
+  /// The logits from the output of the first `blocks` blocks: x (N,C) of gpt()->first_blocks().
+  torch::Tensor logits_after_blocks(const torch::Tensor& x, const Packing& packing, int64_t blocks);
+  /// The logits from the final norm's output: hidden (N,C).
   torch::Tensor from_hidden(const torch::Tensor& hidden, const Packing& packing);
 
   GPT gpt() const { return gpt_; }

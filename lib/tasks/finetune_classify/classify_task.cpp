@@ -52,7 +52,7 @@ std::vector<int64_t> next_tokens(const Batch& batch) {
 }  // namespace
 
 torch::Tensor ClassifyTask::embedded(const Batch& batch, const Packing& packing) {
-  return classifier_->gpt()->trunk(packed(batch.inputs, batch, packing), packing, 0);
+  return classifier_->gpt()->first_blocks(packed(batch.inputs, batch, packing), packing, 0);
 }
 
 torch::Tensor ClassifyTask::logits(const Batch& batch, const FrozenBackbone* backbone) {
@@ -61,7 +61,7 @@ torch::Tensor ClassifyTask::logits(const Batch& batch, const FrozenBackbone* bac
       classifier_->gpt()->device());
   const auto packing = classifier_->packing(batch.columns, batch.lengths);
   const auto x = backbone ? (*backbone)(batch) : embedded(batch, packing);  // (N,C)
-  return classifier_->after_trunk(x, packing, backbone ? backbone->blocks() : 0)
+  return classifier_->logits_after_blocks(x, packing, backbone ? backbone->blocks() : 0)
       .to(torch::kFloat32);
 }
 
@@ -90,7 +90,7 @@ torch::Tensor ClassifyTask::loss_with_language_model(const Batch& batch) {
   const auto* backbone = options_.train_backbone;
   const auto x = backbone ? (*backbone)(batch) : embedded(batch, packing);
   const auto hidden =
-      gpt->hidden_after_trunk(x, packing, backbone ? backbone->blocks() : 0);  // (N,C)
+      gpt->hidden_after_blocks(x, packing, backbone ? backbone->blocks() : 0);  // (N,C)
   const auto y = classifier_->from_hidden(hidden, packing).to(torch::kFloat32);
 
   // Divided by the tokens of as many average texts: as in the class loss, the same however a step

@@ -97,7 +97,7 @@ FrozenBackbone::FrozenBackbone(Classifier classifier, const ClassificationDatase
                                       {batch.rows, batch.columns}, torch::kInt64);
     const PrecisionScope scope(resolve_precision(options.precision, device_), device_);
     const auto packing = classifier->packing(batch.columns, batch.lengths);
-    const auto x = gpt->trunk(packing.unpad(ids.to(device_)), packing, blocks)
+    const auto x = gpt->first_blocks(packing.unpad(ids.to(device_)), packing, blocks)
                        .to(torch::kCPU, options.dtype);  // (N,C)
     int64_t row = 0;
     for (const auto text : texts) {
@@ -130,7 +130,7 @@ torch::Tensor logits_after_backbone(Classifier classifier, const ClassificationD
     const auto batch = data.collate(texts);
     const PrecisionScope scope(resolve_precision(precision, device), device);
     const auto packing = classifier->packing(batch.columns, batch.lengths);
-    const auto some = classifier->after_trunk(backbone(batch), packing, backbone.blocks())
+    const auto some = classifier->logits_after_blocks(backbone(batch), packing, backbone.blocks())
                           .to(torch::kCPU, torch::kFloat64);  // (B,n_class)
     logits.index_copy_(0, torch::tensor(texts, torch::kInt64), some);
   }

@@ -50,8 +50,9 @@ PretrainedBackbone open_backbone(const FinetuneClassifyConfig& config,
   const int64_t context = base.gpt->config().context_length;
   require(c.max_tokens <= context, "classifier.max_tokens: ", c.max_tokens,
           " is longer than the model's context of ", context);
-  require(!c.head_bias || base.gpt->config().norm == NormKind::kLayer,
-          "classifier.head_bias: a Llama's class head is stored without a bias; leave it false");
+  require(!c.head_bias || holds_head_bias(base.gpt),
+          "classifier.head_bias: a class head of family ", base.gpt->config().family,
+          " is stored without a bias; leave it false");
 
   PretrainedBackbone backbone{.gpt = base.gpt};
   auto& model = backbone.model;
