@@ -14,7 +14,7 @@ using namespace gptkit;
 constexpr const char* kHelp =
     "Train a GPT on text files or token shards, from scratch or from a model.\n"
     "Settings come from YAML files (-c) and --set; --print-config shows them all.\n"
-    "Ctrl-C saves a checkpoint; --resume goes on from it, with the same result.\n\n"
+    "Ctrl-C saves a checkpoint; --resume continues from it with the same result.\n\n"
     "  pretrain -c configs/quickstart/pretrain.yaml --out runs/mine \\\n"
     "           --set data.train=my-text.txt --set tokenizer=runs/mine-tokenizer";
 

@@ -1,4 +1,4 @@
-// tokenize: learn a tokenizer, turn text into token ids and back.
+// tokenize: learn a tokenizer, convert text to token ids and back.
 //   tokenize train --algorithm bpe --vocab-size 8000 --out my-tokenizer corpus.txt
 //   tokenize encode --tokenizer my-tokenizer < text.txt | tokenize decode --tokenizer my-tokenizer
 
@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
       work(config, files, common);
     };
   };
-  constexpr const char* kHelp = "Learn a tokenizer, turn text into token ids and back.";
+  constexpr const char* kHelp = "Learn a tokenizer, convert text to token ids and back.";
   return run_program({"tokenize", kHelp}, argc, argv, [&](Program& program) {
     auto& training = program.command<TokenizerTraining>("train", "learn a tokenizer from text",
                                                         with_files(train));
@@ -83,6 +83,6 @@ int main(int argc, char** argv) {
           ->type_name("FILE");
     }
     add_section_option(*encoding.app, "--filter", "near_duplicates=0.8", encoding.typed,
-                       "drop documents by a rule of data.filter: near_duplicates=0.8");
+                       "drop documents by a rule of data.filter, for example near_duplicates=0.8");
   });
 }

@@ -34,29 +34,31 @@ void add_basic_options(CLI::App& app, CommonOptions& options, bool json) {
         options.quiet = true;
         set_log_level(LogLevel::kQuiet);
       },
-      "no progress and no messages, only results, warnings and errors");
-  app.add_option("--threads", options.threads, "threads to compute with (the physical cores)")
+      "print only results, warnings and errors");
+  app.add_option("--threads", options.threads, "number of threads (default: the physical cores)")
       ->check(integer_in(1, 1024))
       ->type_name("N");
   if (json) {
-    app.add_flag("--json", options.json, "machine-readable output: one JSON object a line");
+    app.add_flag("--json", options.json, "print results as JSON, one object per line");
   }
 }
 
 void add_config_options(CLI::App& app, CommonOptions& options, bool json) {
-  app.add_option("-c,--config", options.config_files, "YAML file; may repeat, the later wins")
+  app.add_option("-c,--config", options.config_files,
+                 "YAML file with settings; may repeat, later files win")
       ->allow_extra_args(false)
       ->type_name("FILE");
-  app.add_option("-s,--set", options.sets, "set one key of the config, a.b=value; may repeat")
+  app.add_option("-s,--set", options.sets, "set one setting: a.b=value; may repeat")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");
-  app.add_flag("--print-config", options.print_config, "print the resolved config and exit");
+  app.add_flag("--print-config", options.print_config,
+               "print all settings and where they come from, then exit");
   add_basic_options(app, options, json);
 }
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool json) {
   add_config_options(app, options, json);
-  app.add_option("--seed", options.seed, "seed of every random draw; -1: a new one each run")
+  app.add_option("--seed", options.seed, "seed of all random numbers; -1: a new one for each run")
       ->check(integer_in(-1, std::numeric_limits<std::int64_t>::max()))
       ->type_name("N");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")

@@ -29,7 +29,7 @@ fs::path program_folder() {
 
 const std::vector<InstalledProgram>& all_programs() {
   static const std::vector<InstalledProgram> kPrograms = {
-      {"tokenize", "learn a tokenizer, turn text into token ids and back"},
+      {"tokenize", "learn a tokenizer, convert text to token ids and back"},
       {"pretrain", "train a GPT on text, from scratch or from a model"},
       {"generate", "continue a prompt, or answer it with --chat"},
       {"finetune-classify", "train a text classifier from a pretrained GPT"},

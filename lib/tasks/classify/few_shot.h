@@ -1,15 +1,17 @@
 #pragma once
-// Labelling texts with a language model that was never trained to: it is shown an instruction, some
-// labelled examples and the text, and asked how likely each label comes next (arXiv:2005.14165).
+// Classification with a language model that was not finetuned for it. The prompt has an
+// instruction, some labelled examples and the text; each label is scored as a continuation
+// (arXiv:2005.14165).
 //
 // A label's score is the log-likelihood of its tokens, summed: the probability that the model
 // writes this label. A mean over the tokens would favour long labels, whose later tokens follow
 // from the first ("not spam": once "not" stands there, "spam" is certain). Probabilities are the
 // softmax of the scores over the labels.
 //
-// Contextual calibration (arXiv:2102.09690): a model prefers some labels whatever the text is, the
-// last one shown for instance. The probabilities are divided by those it gives to texts that say
-// nothing ("N/A", "[MASK]" and an empty one, averaged) and scaled to sum 1 again.
+// Contextual calibration (arXiv:2102.09690): a model prefers some labels for every text, for
+// example the label of the last example. The probabilities are divided by those of content-free
+// inputs
+// ("N/A", "[MASK]" and an empty text, averaged) and normalised to sum 1.
 
 #include <cstdint>
 #include <filesystem>
@@ -26,7 +28,7 @@
 
 namespace gptkit {
 
-/// The settings that every few-shot program has.
+/// Settings that `classify` and `evaluate few-shot` share.
 struct FewShotConfig {
   std::string labels = {};  // with commas between: a list option would take the texts behind it
   std::filesystem::path examples = {};
@@ -41,13 +43,15 @@ struct FewShotConfig {
 
 template <class Visitor>
 void visit_fields(FewShotConfig& c, Visitor&& visit) {
-  visit("labels", c.labels, "spam,ham: what a language model chooses from; empty: the examples'");
-  visit("examples", c.examples, "labelled .tsv, .csv, .jsonl or .json to draw examples from");
-  visit("seed", c.seed, "of the drawing of examples");
-  visit("calibrate", c.calibrate, "divide by what texts that say nothing get (arXiv:2102.09690)");
-  visit("instruction", c.instruction, "first line of the prompt; {labels} becomes their list");
-  visit("text_name", c.text_name, "what stands before each text of the prompt");
-  visit("label_name", c.label_name, "what stands before each label of the prompt");
+  visit("labels", c.labels, "labels to choose from: spam,ham; empty: the labels of the examples");
+  visit("examples", c.examples, "labelled rows to draw examples from: .tsv, .csv, .jsonl or .json");
+  visit("seed", c.seed, "seed for drawing the examples");
+  visit("calibrate", c.calibrate,
+        "divide by the probabilities given to content-free inputs (arXiv:2102.09690)");
+  visit("instruction", c.instruction,
+        "first line of the prompt; {labels} becomes the list of labels");
+  visit("text_name", c.text_name, "name before each text in the prompt");
+  visit("label_name", c.label_name, "name before each label in the prompt");
 }
 
 class FewShotClassifier {

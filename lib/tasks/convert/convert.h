@@ -1,6 +1,5 @@
 #pragma once
-// What the convert program does: a model from one format to another, and a look at what a file
-// holds.
+// The convert program: writes a model in another format, and shows what a file contains.
 
 #include <filesystem>
 #include <string>
@@ -33,9 +32,11 @@ struct ConvertConfig {
 
 template <class Visitor>
 void visit_fields(ConvertConfig& c, Visitor&& visit) {
-  visit("to", c.to, "hf (a folder), gguf or llmc; auto: by OUT's ending (.gguf, .bin, else hf)");
-  visit("dtype", c.dtype, "same as IN, float32, float16, bfloat16; gguf also q8_0 (int8), q4_0");
-  visit("overwrite", c.overwrite, "replace the model at OUT; anything else there is left alone");
+  visit("to", c.to,
+        "format of OUT: hf is a folder; auto: by the name of OUT (.gguf, .bin, else hf)");
+  visit("dtype", c.dtype,
+        "dtype of the weights; q8_0 (int8) and q4_0 are for gguf; same: that of IN");
+  visit("overwrite", c.overwrite, "replace the model at OUT; other files there are never deleted");
 }
 
 /// Writes the model at `in` (anything --model takes) to `out`, tensor by tensor. `out` appears

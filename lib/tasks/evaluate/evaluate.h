@@ -1,5 +1,5 @@
 #pragma once
-// What the evaluate program does.
+// The evaluate program: perplexity, and few-shot accuracy.
 
 #include <array>
 #include <cstdint>
@@ -26,10 +26,10 @@ struct PerplexityConfig {
 template <class Visitor>
 void visit_fields(PerplexityConfig& c, Visitor&& visit) {
   visit("model", c.model, "model folder or name");
-  visit("context", c.context, "tokens per window; 0: the model's context");
-  visit("stride", c.stride, "tokens each window adds; 0: the window, without overlap");
-  visit("batch_size", c.batch_size, "windows at once");
-  visit("allow_special", c.allow_special, "<|endoftext|> in the text becomes that token");
+  visit("context", c.context, "tokens per window; 0: the model's context length");
+  visit("stride", c.stride, "new tokens per window; 0: windows do not overlap");
+  visit("batch_size", c.batch_size, "windows per batch");
+  visit("allow_special", c.allow_special, "encode <|endoftext|> in the text as that token");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }
 
@@ -38,7 +38,7 @@ void visit_fields(PerplexityConfig& c, Visitor&& visit) {
 OrderedJson run_perplexity(const PerplexityConfig& config,
                            const std::vector<std::filesystem::path>& files, int threads);
 
-/// How well a language model labels texts when it is shown k examples, for several k.
+/// Settings of `evaluate few-shot`: accuracy with k examples in the prompt, for several k.
 struct FewShotEvaluationConfig {
   static constexpr std::array kRenamedKeys = {RenamedKey{"raw_quotes", "quotes"}};
 
@@ -56,10 +56,10 @@ template <class Visitor>
 void visit_fields(FewShotEvaluationConfig& c, Visitor&& visit) {
   visit("model", c.model, "model folder or name");
   visit_fields(c.few_shot, visit);
-  visit("test", c.test, "labelled .tsv, .csv, .jsonl or .json to try the model on");
-  visit("shots", c.shots, "numbers of examples in the prompt, a column each: 0,1,3,5");
-  visit("rows", c.rows, "so many of the test rows, drawn with the seed; 0: all");
-  visit("strict", c.strict, "a row that cannot be read ends the program; else it is skipped");
+  visit("test", c.test, "labelled test rows: .tsv, .csv, .jsonl or .json");
+  visit("shots", c.shots, "numbers of examples in the prompt, with a result for each: 0,1,3,5");
+  visit("rows", c.rows, "number of test rows, drawn with the seed; 0: all");
+  visit("strict", c.strict, "a row that cannot be read is an error instead of being skipped");
   visit_fields(c.columns, visit);
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }

@@ -1,5 +1,5 @@
 #pragma once
-// What the generate program does: one prompt, one or several continuations.
+// The generate program: one prompt, one or several continuations.
 
 #include <cstdint>
 #include <filesystem>
@@ -30,12 +30,12 @@ template <class Visitor>
 void visit_fields(GenerateConfig& c, Visitor&& visit) {
   visit("model", c.model, "model folder or name");
   visit("prompt", c.prompt, "text to continue");
-  visit("prompt_file", c.prompt_file, "file whose bytes are the prompt; - is standard input");
+  visit("prompt_file", c.prompt_file, "file with the prompt; -: standard input");
   visit_fields(c.generation, visit);
   visit("truncate_prompt", c.truncate_prompt, "cut the beginning of a prompt that is too long");
-  visit("chat", c.chat, "wrap the prompt in the model's own chat template");
-  visit("input", c.input, "with `chat`: the instruction's input");
-  visit("system", c.system, "with `chat`: the system message, in place of the model's own");
+  visit("chat", c.chat, "apply the model's chat template to the prompt");
+  visit("input", c.input, "with `chat`: input of the instruction");
+  visit("system", c.system, "with `chat`: system message; it replaces the template's own");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }
 

@@ -34,12 +34,14 @@ struct TokenizerTraining {
 template <class Visitor>
 void visit_fields(TokenizerTraining& c, Visitor&& visit) {
   visit("algorithm", c.algorithm, "bpe, unigram, word or char");
-  visit("vocab_size", c.vocab_size, "tokens, special ones included; bpe and unigram need it");
+  visit("vocab_size", c.vocab_size,
+        "number of tokens, with the special ones; required for bpe and unigram");
   visit("unknown", c.unknown,
-        "word, char: <|endoftext|> and <|unk|> are tokens; else unknown text is refused");
-  visit("files", c.files, "files, folders, .jsonl to learn from; arguments are added");
+        "word, char: add the tokens <|endoftext|> and <|unk|>; without them unknown text is an "
+        "error");
+  visit("files", c.files, "text to learn from: files, folders, .jsonl; arguments are added");
   visit("out", c.out, "folder to write");
-  visit("overwrite", c.overwrite, "replace the tokenizer that the folder holds");
+  visit("overwrite", c.overwrite, "replace the tokenizer in that folder");
 }
 
 /// Learns and saves a tokenizer. What can be wrong with the options fails before the work begins.
@@ -69,8 +71,8 @@ template <class Visitor>
 void visit_fields(CountConfig& c, Visitor&& visit) {
   visit("tokenizer", c.tokenizer, "gpt2, a folder, or a .model file");
   visit("files", c.files, "files, folders, .jsonl; arguments are added; none: standard input");
-  visit("lines", c.lines, "every input line is a document");
-  visit("allow_special", c.allow_special, "special tokens in the text are tokens");
+  visit("lines", c.lines, "each input line is a document");
+  visit("allow_special", c.allow_special, "encode special tokens in the text as tokens");
 }
 
 /// Settings of `tokenize encode`.
@@ -84,8 +86,8 @@ template <class Visitor>
 void visit_fields(EncodeConfig& c, Visitor&& visit) {
   visit_fields(static_cast<CountConfig&>(c), visit);
   visit("out", c.out, "write token shards to this new folder");
-  visit("validation", c.validation, "share of the text for val-*.bin");
-  visit("filter", c.filter, "which documents become token shards");
+  visit("validation", c.validation, "fraction of the text for val-*.bin");
+  visit("filter", c.filter, "rules that drop documents");
 }
 
 /// Fails for values out of range and for settings that contradict one another.
