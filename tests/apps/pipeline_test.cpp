@@ -53,7 +53,7 @@ TEST_F(Pipeline, PartsOfAChatPromptWithoutChatAreRefused) {
 }
 
 TEST_F(Pipeline, ContinuesAPromptTheSameWayForTheSameSeed) {
-  const Arguments prompt = {"-p", "Once upon", "-n", "8", "--json"};
+  const Arguments prompt = {"-p", "Once upon", "-n", "8", "--json", "--temp", "1"};
   const auto first = generate(prompt), second = generate(prompt);
   ASSERT_EQ(first.exit_code, 0) << first.err;
   const auto row = parse_json(first.out, "output");
