@@ -64,7 +64,7 @@ TEST(RunFolder, RefusesToResumeWhereNoRunIs) {
   ScratchFolder scratch;
   expect_error([&] { RunFolder(scratch / "run", RunMode::kResume); }, "no run to resume");
   EXPECT_FALSE(fs::exists(scratch / "run"));
-  expect_error([] { RunFolder("", RunMode::kNew); }, "--out");
+  expect_error([] { RunFolder("", RunMode::kNew); }, "`out`");
 }
 
 /// A run that has all that a run can have; the list below is that of run_files().
@@ -147,7 +147,7 @@ TEST(RunFolder, SaysTheCommandThatGoesOn) {
   fs::create_directory(scratch / "it's a run");
   const RunFolder outer(scratch / "it's a run", RunMode::kNew, {.program = "pretrain"});
   EXPECT_EQ(outer.resume_command(),
-            "pretrain --out '" + scratch.path().string() + "/it'\\''s a run' --resume");
+            "pretrain `out` '" + scratch.path().string() + "/it'\\''s a run' `resume`");
   const RunFolder inner(outer.path() / "fold-1", RunMode::kNew, {.outer = &outer});
   EXPECT_EQ(inner.resume_command(), outer.resume_command());
 }

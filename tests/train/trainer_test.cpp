@@ -437,7 +437,7 @@ int exit_code_of_stopped(const fs::path& run, RunMode mode,
       signals(task);
       run_toy(task, run, mode);
     } catch (const Stopped& stopped) {
-      code = std::string(stopped.what()).find("go on with: --out") != std::string::npos
+      code = std::string(stopped.what()).find("go on with: `out`") != std::string::npos
                  ? stopped.exit_code()
                  : 99;
     } catch (...) {

@@ -147,7 +147,7 @@ TEST(FewShot, LabelsAreChecked) {
   EXPECT_THAT(split_labels("spam, not spam ,düster"), ElementsAre("spam", "not spam", "düster"));
   EXPECT_THAT(split_labels("a,"), ElementsAre("a", ""));
   EXPECT_THAT(split_labels(""), testing::IsEmpty());
-  expect_error([] { validate_labels({"spam"}); }, "labels: 1 given (spam)");
+  expect_error([] { validate_labels({"spam"}); }, "`labels`: 1 given (spam)");
   expect_error([] { validate_labels({"spam", ""}); }, "one is empty");
   expect_error([] { validate_labels({"a", "b", "a"}); }, "'a' is given twice");
 }
@@ -177,7 +177,7 @@ TEST(FewShot, AccuracyIsMeasuredOnRowsThatAreNoExamples) {
   config.rows = 5;
   EXPECT_EQ(run_few_shot_evaluation(config, 1).at("rows"), 5);
   config.shots = "0,x";
-  expect_error([&] { run_few_shot_evaluation(config, 1); }, "shots: 'x' in '0,x'");
+  expect_error([&] { run_few_shot_evaluation(config, 1); }, "`shots`: 'x' in '0,x'");
 }
 
 TEST(FewShot, RefusesAModelWhoseResultsOverflow) {
