@@ -1,5 +1,5 @@
 #pragma once
-// System calls on files, checked: what files.h, its atomic writes and manifests are made of.
+// Checked system calls on files. files.h, its atomic writes and its manifests use them.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,10 +22,10 @@ std::string shown(const fs::path& path);
 /// errno's text.
 std::string reason(int code);
 
-/// What a person can mend by naming another file is an input error; the rest happened to us.
+/// An input error where another file name helps (not found, no permission); else a runtime error.
 [[noreturn]] void fail_reading(const fs::path& path, int code);
 [[noreturn]] void fail_writing(const fs::path& temporary, int code);
-/// The same for bytes that may be those of a mapped file: when they are gone, that file is named.
+/// The same for bytes that may belong to a mapped file: if they are gone, names that file.
 [[noreturn]] void fail_writing_bytes(const fs::path& path, int code, std::string_view bytes);
 
 /// Repeats a system call that a signal interrupted.

@@ -1,6 +1,6 @@
 #pragma once
-// What a program may replace: a folder in which every file is one that it writes itself, known by
-// its name. Anything else in such a folder is somebody's work, and the folder is left alone.
+// Which folders a program may replace: those that hold only files that the program itself writes,
+// recognised by name. A folder with any other file is never replaced.
 
 #include <filesystem>
 #include <string>
@@ -21,7 +21,7 @@ struct OwnedName {
 struct OwnedFolder {
   std::string_view what;  ///< "a model"
   std::vector<OwnedName> names;
-  /// One of these is there if it is such a folder; empty: nothing has to be.
+  /// A folder of this kind has at least one of these; empty: no file is required.
   std::vector<std::string_view> marks = {};
 };
 
@@ -42,9 +42,9 @@ void require_owned(const std::filesystem::path& folder, const OwnedFolder& list)
 /// links are not followed. Fails when something of ours cannot be removed.
 void remove_owned(const std::filesystem::path& folder, const OwnedFolder& list);
 
-/// Fails for a folder that must not be replaced whatever it holds: one that is or contains the
-/// working folder, the home folder or one of the inputs, by whatever path or link it is named.
-/// Inputs that do not exist are passed over.
+/// Fails for a folder that must never be replaced: one that is or contains the working folder, the
+/// home folder or one of the inputs. Links are resolved first.
+/// Inputs that do not exist are ignored.
 void require_replaceable_place(const std::filesystem::path& folder,
                                const std::vector<std::filesystem::path>& inputs);
 

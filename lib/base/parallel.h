@@ -9,8 +9,8 @@ namespace gptkit {
 /// The physical cores this process may run on (affinity respected); at least 1.
 int physical_cores();
 
-/// How many threads at once this process can have, the caller's included: `wanted`, or fewer where
-/// a limit (ulimit -u, a container's, memory) stands against it.
+/// How many threads this process can run at once, with the calling one: `wanted`, or fewer if a
+/// limit (ulimit -u, a container's, memory) does not allow them.
 int startable_threads(int wanted);
 
 /// Calls body(i) for every i in [0, count) on up to `threads` threads (the caller is one of them),

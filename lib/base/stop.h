@@ -1,7 +1,7 @@
 #pragma once
-// Signals that ask for the end. A job without anything to save ends at once, leaving no temporary
-// files; one that has (training) calls watch_stop_signals(): the first SIGINT, SIGTERM, SIGHUP or
-// SIGXCPU is noted, so that it can finish its step and save; a second one ends the process at once.
+// Cooperative shutdown. By default SIGINT, SIGTERM, SIGHUP and SIGXCPU end the process at once and
+// remove temporary files. A job with something to save (training) calls watch_stop_signals(): then
+// the first signal only sets a flag, so that the job can save; the second ends the process at once.
 
 #include <stdexcept>
 #include <string>
@@ -24,13 +24,13 @@ class Stopped : public std::runtime_error {
 /// `program`. SIGHUP stays ignored where it was (nohup).
 void end_on_stop_signals(const char* program);
 
-/// Starts noting them.
+/// From now on the first signal sets the flag that stop_signal() reads.
 void watch_stop_signals();
 
-/// The signal that asked for the end, or 0.
+/// The signal that arrived, or 0.
 int stop_signal();
 
-/// For long loops: throws Stopped with this message if a signal asked for the end.
+/// For long loops: throws Stopped with this message if a signal arrived.
 void stop_if_asked(std::string_view message);
 
 }  // namespace gptkit

@@ -1,7 +1,7 @@
 #pragma once
-// The temporary files and folders (`NAME.tmp-PID-N`) that this process has not finished. They are
-// removed by whoever made them, by a signal handler when the process has to end at once, or, after
-// the process was killed, by the next that writes to NAME.
+// The unfinished temporary files and folders (`NAME.tmp-PID-N`) of this process. The code that made
+// one removes it. A signal handler removes all when the process ends at once. After SIGKILL the
+// next process that writes to NAME removes them.
 
 #include <filesystem>
 
@@ -9,8 +9,8 @@ namespace gptkit {
 
 struct TemporaryPlace;
 
-/// One of this process's unfinished files or folders. Made before the file is, so that no signal
-/// finds a file that nobody knows of.
+/// One unfinished file or folder. Construct it before the file exists, so that a signal handler
+/// knows every file.
 class Temporary {
  public:
   Temporary() = default;
@@ -18,7 +18,7 @@ class Temporary {
   ~Temporary() { forget(); }
   Temporary(Temporary&& other) noexcept;
   Temporary& operator=(Temporary&& other) noexcept;
-  /// It has another name now, or is gone.
+  /// Call when the file was renamed or removed.
   void forget() noexcept;
 
  private:
@@ -28,11 +28,11 @@ class Temporary {
 /// Removes all of them; true when there were any. Async-signal-safe: for a process that ends now.
 bool remove_temporaries() noexcept;
 
-/// Removes what processes that are dead left of writing to `target`. A process of another machine
+/// Removes what dead processes left when they wrote to `target`. A process of another machine
 /// or container counts as alive while it holds the lock of its file.
 void remove_leftovers_of(const std::filesystem::path& target);
 
-/// Locks a new temporary, for remove_leftovers_of(). Where that is not possible nothing is lost.
+/// Locks a new temporary for remove_leftovers_of(). A lock that fails is not an error.
 void lock_temporary(int fd) noexcept;
 
 }  // namespace gptkit

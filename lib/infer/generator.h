@@ -1,5 +1,5 @@
 #pragma once
-// Continuing a prompt: the prompt in one pass, then one token at a time through the key/value
+// Text generation: one forward pass for the prompt, then one token at a time with the key/value
 // cache.
 
 #include <cstdint>
@@ -41,7 +41,7 @@ using OnText = std::function<bool(std::string_view)>;
 Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
                     const GenerationConfig& config, const OnText& on_text = {});
 
-/// How many bytes at the end of `text` are the beginning of a UTF-8 character that is not finished.
+/// Number of bytes at the end of `text` that begin an incomplete UTF-8 character.
 size_t incomplete_utf8_suffix(std::string_view text);
 
 }  // namespace gptkit

@@ -1,5 +1,5 @@
 #pragma once
-// Log-probabilities of tokens behind prompts that have their beginning in common.
+// Log-probabilities of tokens after prompts that share a prefix.
 
 #include <torch/types.h>
 
@@ -16,11 +16,11 @@
 
 namespace gptkit {
 
-/// How many tokens both begin with.
+/// The length of the common prefix.
 size_t common_prefix(std::span<const TokenId> a, std::span<const TokenId> b);
 
-/// Runs prompts that begin alike: the keys and values of what a prompt has in common with the one
-/// before are used again.
+/// Runs prompts that share a prefix: the keys and values of the prefix that a prompt shares with
+/// the previous one are reused.
 class PromptCache {
  public:
   /// `where` the model was opened, for messages.

@@ -26,7 +26,7 @@ class Sampler {
   at::Generator generator_;
 };
 
-/// Logits that the filters drop are -inf: top_k, then temperature, top_p and min_p.
+/// Applies top_k, temperature, top_p and min_p, in this order. Filtered logits become -inf.
 torch::Tensor filtered(const torch::Tensor& logits, const GenerationConfig& config);
 
 }  // namespace gptkit

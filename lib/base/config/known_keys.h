@@ -1,7 +1,7 @@
 #pragma once
-// Tables of the keys that a JSON file of another library may have: what is honoured, what is
-// refused unless it has a value that changes nothing, and what changes no result. A key in none of
-// the tables is named in one warning.
+// Tables of the keys in JSON files of other libraries: keys that are honoured, keys that are
+// refused unless their value changes nothing, and keys that change no result. One warning names the
+// keys that are in no table.
 
 #include <span>
 #include <string>

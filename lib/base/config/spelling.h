@@ -1,5 +1,5 @@
 #pragma once
-// What somebody meant who misspelt a key, an option or a command.
+// "Did you mean": the known key, option or command nearest to a misspelt one.
 
 #include <string>
 #include <string_view>
@@ -7,9 +7,9 @@
 
 namespace gptkit {
 
-/// The known word that `word` is the beginning of (four letters and more) or that is near it: by
-/// the letters that must be added, dropped, changed or swapped with their neighbour, at most a
-/// third of `word`'s or one. Empty when there is none.
+/// The known word that begins with `word` (four letters or more), or the nearest by edit distance:
+/// at most one edit or a third of the letters of `word` are added, removed, changed or swapped.
+/// Empty when there is none.
 std::string nearest_word(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace gptkit
