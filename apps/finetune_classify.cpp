@@ -30,10 +30,10 @@ std::string resolved(const ConfigInputs& inputs) {
   return config_to_yaml(config, &origins);
 }
 
-void sweep_rows(const TaskRequest& request, const TrainingOptions& options,
+void sweep_rows(const TaskRequest& request, const TrainingOptions& options, World& world,
                 const std::string& rows) {
   require(options.processes == 1, Key{"nproc"}, " and ", Key{"sweep"}, ": choose one of them");
-  const auto results = run_classify_sweep(request, rows);
+  const auto results = run_classify_sweep(request, rows, world);
   std::cout << (options.common.json ? dump_json(to_json(results)) + "\n" : to_markdown(results));
 }
 
@@ -56,13 +56,13 @@ void print_accuracies(const FinetuneClassifySummary& summary) {
   std::cout << "report   " << (summary.run / "report.html").string() << '\n';
 }
 
-void train_classifier(const TaskRequest& request, const TrainingOptions& options,
+void train_classifier(const TaskRequest& request, const TrainingOptions& options, World& world,
                       std::string sweep) {
   const auto rows = std::filesystem::path(options.out) / "sweep.yaml";
   if (options.resume && sweep.empty() && std::filesystem::exists(rows)) sweep = rows.string();
-  if (!sweep.empty()) return sweep_rows(request, options, sweep);
+  if (!sweep.empty()) return sweep_rows(request, options, world, sweep);
   launch_if_asked(options);
-  const auto summary = run_finetune_classify(request);
+  const auto summary = run_finetune_classify(request, world);
   print_run(summary.run, summary.train, options.common.json, {{"report", summary.report}});
   if (!options.common.json) print_accuracies(summary);
 }
@@ -82,8 +82,8 @@ int main(int argc, char** argv) {
       {.about = {"finetune-classify", kHelp, version_details},
        .model_key = "model",
        .resolved_config = resolved,
-       .run = [&](const auto& request,
-                  const auto& options) { train_classifier(request, options, sweep); },
+       .run = [&](const auto& request, const auto& options,
+                  World& world) { train_classifier(request, options, world, sweep); },
        .more_options = add_sweep},
       argc, argv);
 }

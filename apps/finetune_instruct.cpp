@@ -23,9 +23,9 @@ std::string resolved(const ConfigInputs& inputs) {
   return config_to_yaml(config, &origins);
 }
 
-void train_assistant(const TaskRequest& request, const TrainingOptions& options) {
+void train_assistant(const TaskRequest& request, const TrainingOptions& options, World& world) {
   launch_if_asked(options);
-  const auto summary = run_finetune_instruct(request);
+  const auto summary = run_finetune_instruct(request, world);
   const auto responses = (summary.run / "responses.json").string();
   print_run(summary.run, summary.train, options.common.json, {{"responses", responses}});
   if (options.common.json) return;

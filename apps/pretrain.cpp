@@ -24,10 +24,10 @@ std::string resolved(const ConfigInputs& inputs) {
   return describe(config, origins);
 }
 
-void train_model(TaskRequest request, const TrainingOptions& options, bool dry_run) {
+void train_model(TaskRequest request, const TrainingOptions& options, World& world, bool dry_run) {
   request.dry_run = dry_run;
   launch_if_asked(options);
-  const auto summary = run_pretrain(request);
+  const auto summary = run_pretrain(request, world);
   if (!summary.dry_run) return print_run(summary.run, summary.train, options.common.json);
   std::cout << (options.common.json ? dump_json(to_json(*summary.dry_run)) + "\n"
                                     : to_text(*summary.dry_run));
@@ -48,8 +48,8 @@ int main(int argc, char** argv) {
       {.about = {"pretrain", kHelp, version_details},
        .model_key = "model.from",
        .resolved_config = resolved,
-       .run = [&](const auto& request,
-                  const auto& options) { train_model(request, options, dry_run); },
+       .run = [&](const auto& request, const auto& options,
+                  World& world) { train_model(request, options, world, dry_run); },
        .more_options = add_dry_run},
       argc, argv);
 }

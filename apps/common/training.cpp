@@ -73,20 +73,21 @@ TaskRequest to_request(const CLI::App& app, const TrainingOptions& options,
   return request;
 }
 
-int run_as_rank(const char* name, const std::function<void()>& body) {
+int run_as_rank(const char* name, const std::function<void(World&)>& body) {
+  auto& world = *new World;  // never destroyed: LibTorch's threads may hang, see is_broken()
   const int code = run_app(name, [&] {
     if (!rank_environment().is_main()) discard_output();
     try {
-      body();
+      body(world);
     } catch (const Stopped&) {
       throw;
     } catch (const std::exception& error) {
       const std::string message = formed(error.what());
-      world().announce_failure(message.substr(0, message.find('\n')));
+      world.announce_failure(message.substr(0, message.find('\n')));
       throw;
     }
   });
-  if (!world().is_broken()) return code;
+  if (!world.is_broken()) return code;
   std::cerr << std::flush;
   ::_exit(code);
 }
@@ -95,7 +96,7 @@ int run_as_rank(const char* name, const std::function<void()>& body) {
 
 int run_training_program(const TrainingProgram& program, int argc, char** argv) {
   static const std::string shown = shown_name(program.about.name, argv);
-  return run_as_rank(shown.c_str(), [&] {
+  return run_as_rank(shown.c_str(), [&](World& world) {
     TrainingOptions options;
     options.program = shown;
     options.argv = argv;
@@ -107,7 +108,7 @@ int run_training_program(const TrainingProgram& program, int argc, char** argv) 
     if (options.common.print_config) {
       std::cout << program.resolved_config(request.inputs);
     } else {
-      program.run(request, options);
+      program.run(request, options, world);
     }
   });
 }

@@ -6,8 +6,10 @@
 #include <functional>
 #include <string>
 
+#include "base/json.h"
 #include "common/program.h"
-#include "tasks/training/common.h"
+#include "distributed/world.h"
+#include "tasks/training/request.h"
 #include "train/trainer.h"
 
 namespace gptkit {
@@ -26,7 +28,8 @@ struct TrainingProgram {
   const char* model_key;  // the config key that --model sets
   /// For --print-config.
   std::function<std::string(const ConfigInputs&)> resolved_config;
-  std::function<void(const TaskRequest&, const TrainingOptions&)> run;
+  /// The world is for the run to join.
+  std::function<void(const TaskRequest&, const TrainingOptions&, World&)> run;
   std::function<void(CLI::App&)> more_options = {};
 };
 

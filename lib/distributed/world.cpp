@@ -4,7 +4,6 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "distributed/rendezvous.h"
 
 namespace gptkit {
@@ -43,18 +42,25 @@ std::string World::Connection::wait_for(const std::string& key) {
 
 World::World() = default;
 
-World::World(const RankEnvironment& ranks, seconds timeout, torch::Device device) : ranks_(ranks) {
+World::World(const RankEnvironment& ranks, seconds timeout, torch::Device device) {
+  join(ranks, timeout, device);
+}
+
+void World::join(const RankEnvironment& ranks, seconds timeout, torch::Device device) {
+  if (connection_) return;
+  ranks_ = ranks;
   if (ranks.world_size == 1) return;
   const auto store = meet(ranks, timeout);
-  connection_ = std::make_unique<Connection>();
-  connection_->store = store;
+  auto connection = std::make_unique<Connection>();
+  connection->store = store;
   const Patience patience(timeout);
-  connection_->patience = patience.exchange;
-  connection_->roll = std::make_unique<RollCall>(
+  connection->patience = patience.exchange;
+  connection->roll = std::make_unique<RollCall>(
       reach_store(ranks, timeout),
       RollCall::Options{rank(), size(),
                         ranks.launcher_holds_store ? "the launcher's store" : "rank 0",
                         patience.roll_call});
+  connection_ = std::move(connection);
   guarded([&] { connection_->group = connect_ranks(store, ranks, patience.exchange, device); });
 }
 
@@ -130,26 +136,6 @@ std::string World::broadcast_text(const std::string& text, int64_t from) {
   broadcast_(content, from);
   const auto* begin = content.data_ptr<uint8_t>();
   return std::string(begin, begin + content.numel());
-}
-
-namespace {
-
-std::unique_ptr<World>& current() {
-  static auto& kept = *new std::unique_ptr<World>(std::make_unique<World>());
-  return kept;
-}
-
-}  // namespace
-
-World& world() { return *current(); }
-
-World& join_world(seconds timeout, torch::Device device) {
-  current() = std::make_unique<World>(rank_environment(), timeout, device);
-  if (world().size() > 1) {
-    if (!world().is_main()) set_log_level(LogLevel::kQuiet);
-    log_info(world().size(), " processes train together");
-  }
-  return world();
 }
 
 }  // namespace gptkit

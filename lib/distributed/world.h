@@ -20,11 +20,14 @@ namespace gptkit {
 class World {
  public:
   World();  ///< one process alone
-  /// Meets the others; waits for them up to the timeout. `device` decides between Gloo and NCCL.
   World(const RankEnvironment& ranks, std::chrono::seconds timeout, torch::Device device);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
+
+  /// Meets the others; waits for them up to the timeout. `device` decides between Gloo and NCCL.
+  /// Does nothing when it has joined before.
+  void join(const RankEnvironment& ranks, std::chrono::seconds timeout, torch::Device device);
 
   int64_t rank() const { return ranks_.rank; }
   int64_t size() const { return ranks_.world_size; }
@@ -58,10 +61,5 @@ class World {
   std::unique_ptr<Connection> connection_;
   bool broken_ = false;
 };
-
-/// This program's world; alone until it has joined.
-World& world();
-/// Joins as the environment says. Once per program, before it draws random numbers.
-World& join_world(std::chrono::seconds timeout, torch::Device device);
 
 }  // namespace gptkit

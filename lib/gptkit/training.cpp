@@ -41,7 +41,10 @@ TrainingResult outside(const Summary& summary) {
 /// Without InferenceMode: training needs gradients.
 template <class Run>
 TrainingResult run(const TrainingRequest& request, const Run& task) {
-  return translated([&] { return outside(task(inside(request))); });
+  return translated([&] {
+    World world;
+    return outside(task(inside(request), world));
+  });
 }
 
 }  // namespace

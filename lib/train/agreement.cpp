@@ -20,15 +20,15 @@ std::string sizes_of(const torch::Tensor& tensor) {
 
 }  // namespace
 
-void require_same_run(World& world, TrainingTask& task, const TrainConfig& config) {
+void require_same_run(World& world, const Training& training) {
   if (world.size() == 1) return;
-  std::string text = concat("training data: ", task.data_fingerprint(), ", ",
-                            task.train_data()->size(), " examples\n");
-  auto copy = config;
+  std::string text = concat("training data: ", training.data.fingerprint, ", ",
+                            training.data.train->size(), " examples\n");
+  auto copy = training.config;
   visit_fields(copy, [&](const std::string& key, auto& value, const auto&) {
     text += concat("train.", key, ": ", config_detail::scalar_to_yaml(value), "\n");
   });
-  for (const auto& item : task.model().named_parameters()) {
+  for (const auto& item : training.objective.model().named_parameters()) {
     text += concat(item.key(), ": ", sizes_of(item.value()),
                    item.value().requires_grad() ? "\n" : " frozen\n");
   }

@@ -14,9 +14,11 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "train/evaluation.h"
+#include "train/forward.h"
 #include "train/lr_schedule.h"
+#include "train/run_length.h"
 #include "train/train_step.h"
-#include "train/trainer.h"
 
 namespace gptkit {
 
@@ -50,14 +52,18 @@ double most_resident_bytes() {
   return 1024.0 * static_cast<double>(usage.ru_maxrss);
 }
 
-double activation_bytes(TrainingTask& task, const TrainConfig& config) {
-  Loader loader(task.train_data(), {.batch_size = config.micro_batch_size, .drop_last = true});
+double activation_bytes(const Training& training) {
+  Loader loader(training.data.train,
+                {.batch_size = training.config.micro_batch_size, .drop_last = true});
   loader.start_epoch();
   const auto batch = loader.next();
-  task.model().train();
+  auto& objective = training.objective;
+  set_activation_checkpointing(objective.model(), training.config.activation_checkpointing);
+  objective.model().train();
   const auto live = std::make_shared<LiveBytes>();
   const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, live);
-  task.loss(*batch);
+  const auto precision = training_precision(objective, training.config);
+  objective.loss(*batch);
   return live->peak();
 }
 
@@ -89,25 +95,26 @@ std::array<double, 3> time_steps(TrainStep& step, Loader& loader, const TrainCon
 
 }  // namespace
 
-DryRun dry_run(TrainingTask& task, const TrainConfig& config, double flops) {
-  validate(config);
+DryRun dry_run(const Training& training, World& world, double flops) {
+  validate(training);
+  const auto& config = training.config;
   DryRun result{.flops = flops};
-  for (const auto& parameter : task.model().parameters()) {
+  for (const auto& parameter : training.objective.model().parameters()) {
     result.parameters += parameter.numel();
     result.weight_bytes += bytes_of(parameter);
     if (!parameter.requires_grad()) continue;
     result.trainable += parameter.numel();
     result.gradient_bytes += bytes_of(parameter);
   }
-  Loader loader(task.train_data(),
+  Loader loader(training.data.train,
                 {.batch_size = config.batch_size(), .shuffle = true, .drop_last = true});
   result.steps = run_length(config, loader).steps;
 
-  result.activation_bytes = activation_bytes(task, config);
+  result.activation_bytes = activation_bytes(training);
   const auto live = std::make_shared<LiveBytes>();
   {
     const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, live);
-    TrainStep step(task, config);
+    TrainStep step(training.objective, config, world);
     const auto seconds = time_steps(step, loader, config, result.steps, result);
     result.step_seconds = seconds[seconds.size() / 2];
     for (const auto& [name, tensor] : step.optimizer().state()) {

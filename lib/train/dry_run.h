@@ -6,8 +6,8 @@
 #include <string>
 
 #include "base/json.h"
-#include "train/config.h"
-#include "train/training_task.h"
+#include "distributed/world.h"
+#include "train/training.h"
 
 namespace gptkit {
 
@@ -31,7 +31,7 @@ struct DryRun {
 
 /// Trains for three steps on the first batches, with everything that a step has. The weights and
 /// the random numbers are then no more what they were. `flops` is what a step takes.
-DryRun dry_run(TrainingTask& task, const TrainConfig& config, double flops = 0);
+DryRun dry_run(const Training& training, World& world, double flops = 0);
 
 /// A few lines for people; the same as one object.
 std::string to_text(const DryRun& run);

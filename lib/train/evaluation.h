@@ -9,13 +9,11 @@
 
 #include "data/batch.h"
 #include "data/loader.h"
+#include "distributed/world.h"
+#include "train/metrics.h"
+#include "train/training.h"
 
 namespace gptkit {
-
-/// What some rows add to a mean: the sum over their terms, and how many these are.
-struct MeanTerms {
-  double sum = 0, count = 0;
-};
 
 struct EvaluationOptions {
   LoaderOptions loader;          ///< its batches are those of a training step
@@ -29,8 +27,15 @@ struct EvaluationOptions {
 /// a PyTorch DataLoader does: one int64, and a second one when shuffling. Several ranks share the
 /// micro batches, all have to call it, and each gets the same result. Fails when
 /// no row has a term.
-double mean_over_batches(std::shared_ptr<const Dataset> data, const EvaluationOptions& options,
+double mean_over_batches(World& world, std::shared_ptr<const Dataset> data,
+                         const EvaluationOptions& options,
                          const std::function<MeanTerms(const Batch&)>& measure);
+
+/// The book's evaluate_model: train_NAME and, where there are validation data, val_NAME, over
+/// train.eval_batches batches of a step's size each, in the precision of the training.
+Metrics evaluate(const Training& training, World& world, const Measure& measure);
+/// train_loss and val_loss.
+Metrics evaluate_loss(const Training& training, World& world);
 
 /// Begins an epoch with PyTorch's draws from the default generator.
 void start_epoch_like_pytorch(Loader& loader, bool shuffle);

@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "data/fingerprint.h"
-#include "distributed/world.h"
 
 namespace gptkit {
 
@@ -56,7 +55,7 @@ TrainSummary from_json(const OrderedJson& ordered, const std::string& where) {
 
 void leave_model(const RunFolder& run, const TrainSummary& summary, const std::string& fingerprint,
                  const SaveModel& save, const SaveModel& save_adapter) {
-  if (!world().is_main() || summary.was_finished) return;
+  if (!run.writes() || summary.was_finished) return;
   run.remove_results();
   if (save_adapter) run.write_adapter(save_adapter);
   run.write_model(save);
@@ -64,14 +63,16 @@ void leave_model(const RunFolder& run, const TrainSummary& summary, const std::s
 }
 
 void forget_finished(const RunFolder& run) {
-  if (world().is_main()) fs::remove(run.path() / kFile);
+  if (run.writes()) fs::remove(run.path() / kFile);
 }
 
-std::optional<TrainSummary> read_finished(const RunFolder& run, const std::string& fingerprint) {
+std::optional<TrainSummary> read_finished(const RunContext& context,
+                                          const std::string& fingerprint) {
+  const auto& run = context.folder;
   const auto file = run.path() / kFile;
   const bool there =
-      world().is_main() && run.resuming() && fs::exists(file) && fs::exists(run.path() / "model");
-  const auto text = world().broadcast_text(there ? read_file(file) : "");
+      run.writes() && run.resuming() && fs::exists(file) && fs::exists(run.path() / "model");
+  const auto text = context.world.broadcast_text(there ? read_file(file) : "");
   if (text.empty()) return std::nullopt;
   const auto json = parse_json_ordered(text, file.string());
   require(json.is_object(), file.string(),
@@ -82,10 +83,11 @@ std::optional<TrainSummary> read_finished(const RunFolder& run, const std::strin
   return summary;
 }
 
-std::optional<TrainSummary> nothing_left_to_train(const RunFolder& run,
+std::optional<TrainSummary> nothing_left_to_train(const RunContext& context,
                                                   const std::string& fingerprint) {
-  const bool same = !world().broadcast_text(run.same_config() ? "same" : "").empty();
-  return same ? read_finished(run, fingerprint) : std::nullopt;
+  const auto own = context.folder.same_config() ? "same" : "";
+  const bool same = !context.world.broadcast_text(own).empty();
+  return same ? read_finished(context, fingerprint) : std::nullopt;
 }
 
 }  // namespace gptkit

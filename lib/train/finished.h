@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "train/run_folder.h"
+#include "train/run_context.h"
 #include "train/trainer.h"
 
 namespace gptkit {
@@ -26,10 +26,11 @@ void forget_finished(const RunFolder& run);
 
 /// How a run that is resumed ended, or nothing if it has not. Fails if it was trained on other
 /// data. Several ranks have to call it together.
-std::optional<TrainSummary> read_finished(const RunFolder& run, const std::string& fingerprint);
+std::optional<TrainSummary> read_finished(const RunContext& context,
+                                          const std::string& fingerprint);
 
 /// The same for a run that has nothing left to train: its settings say no other length either.
-std::optional<TrainSummary> nothing_left_to_train(const RunFolder& run,
+std::optional<TrainSummary> nothing_left_to_train(const RunContext& context,
                                                   const std::string& fingerprint);
 
 }  // namespace gptkit

@@ -1,46 +1,13 @@
 #pragma once
-// `metrics.jsonl`: one object a line and step, appended as the run goes, cut back on resume so that
-// no step is missing or there twice.
+// What a step or an evaluation measures.
 
-#include <cstdint>
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "base/files.h"
-#include "base/json.h"
-#include "train/tensorboard.h"
 
 namespace gptkit {
 
 /// Names and values in the order in which they are written.
 using Metrics = std::vector<std::pair<std::string, double>>;
-
-class MetricsLog {
- public:
-  /// Opens the file of a run whose next step is next_step: what it holds of that step and later
-  /// ones, and whatever a crash left behind the last whole line before it, is dropped.
-  MetricsLog(fs::path path, int64_t next_step);
-
-  /// From now on every row also goes into a TensorBoard event file beside metrics.jsonl, which
-  /// begins with the rows that are there; `seconds` of training have passed.
-  void write_events(double seconds);
-
-  /// Appends a line; integers stay integers, numbers that are not finite become null.
-  void append(const OrderedJson& row);
-
-  /// Pushes what was appended to the disk. Before a checkpoint is committed: the rows of the steps
-  /// that it holds cannot be had again, so they must survive a power cut if it does.
-  void sync() const;
-
-  const std::vector<OrderedJson>& rows() const { return rows_; }
-
- private:
-  fs::path path_;
-  std::vector<OrderedJson> rows_;
-  std::optional<EventFile> events_;
-};
 
 }  // namespace gptkit

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/owned_folder.h"
-#include "distributed/world.h"
+#include "distributed/rank_environment.h"
 #include "train/run_files.h"
 #include "weights/model_folder.h"
 
@@ -68,7 +68,7 @@ void require_own_results(const fs::path& run) {
   }
 }
 
-void check_mode(const fs::path& path, RunMode mode, const RunContext& context) {
+void check_mode(const fs::path& path, RunMode mode, const RunFolderOptions& options) {
   require(!path.empty(), "no run folder; name one with ", Key{"out"});
   std::error_code code;
   const bool is_folder = fs::is_directory(path, code);
@@ -80,7 +80,7 @@ void check_mode(const fs::path& path, RunMode mode, const RunContext& context) {
     require_own_results(path);
   }
   if (mode == RunMode::kOverwrite && is_folder) {
-    require_replaceable_place(path, context.inputs);
+    require_replaceable_place(path, options.inputs);
     require_owned(path, run_folder_files());
   }
   if (mode == RunMode::kNew && is_folder) {
@@ -92,8 +92,8 @@ void check_mode(const fs::path& path, RunMode mode, const RunContext& context) {
   }
 }
 
-fs::path prepared(const fs::path& path, RunMode mode, const RunContext& context) {
-  check_mode(path, mode, context);
+fs::path prepared(const fs::path& path, RunMode mode, const RunFolderOptions& options) {
+  check_mode(path, mode, options);
   std::error_code error;
   fs::create_directories(path, error);
   require(!error, path.string(), ": cannot make the run folder: ", error.message());
@@ -216,13 +216,13 @@ bool holds_run(const fs::path& folder) {
   return false;
 }
 
-RunFolder::RunFolder(fs::path path, RunMode mode, RunContext context)
+RunFolder::RunFolder(fs::path path, RunMode mode, RunFolderOptions options)
     : path_(std::move(path)),
-      mode_(world().is_main() ? settled(path_, mode) : mode),
-      context_(std::move(context)),
+      mode_(options.writes ? settled(path_, mode) : mode),
+      options_(std::move(options)),
       state_(std::make_unique<State>()) {
-  if (!world().is_main()) return;
-  lock_.emplace(prepared(path_, mode_, context_));
+  if (!writes()) return;
+  lock_.emplace(prepared(path_, mode_, options_));
   remove_leftovers(path_);
   if (fs::exists(path_ / "checkpoints")) remove_leftovers(path_ / "checkpoints");
   state_->log_before = log_file();
@@ -236,12 +236,12 @@ RunFolder::~RunFolder() {
   if (!lock_) return;
   std::error_code ignored;
   fs::remove(path_ / kFirstLogFile, ignored);
-  set_log_file(context_.outer ? context_.outer->state_->log : state_->log_before);
+  set_log_file(options_.outer ? options_.outer->state_->log : state_->log_before);
 }
 
 std::string RunFolder::resume_command() const {
-  if (context_.outer) return context_.outer->resume_command();
-  const auto program = context_.program.empty() ? "" : context_.program + " ";
+  if (options_.outer) return options_.outer->resume_command();
+  const auto program = options_.program.empty() ? "" : options_.program + " ";
   return concat(program, Key{"out"}, " ", quoted(path_.string()), " ", Key{"resume"});
 }
 
@@ -251,7 +251,7 @@ RunMode RunFolder::mode_of(const fs::path& inner) const {
 
 bool RunFolder::begun() const { return state_->begun; }
 bool RunFolder::replaces_a_run() const {
-  const bool outer = context_.outer && context_.outer->replaces_a_run();
+  const bool outer = options_.outer && options_.outer->replaces_a_run();
   return outer || (state_->replaces && !state_->begun);
 }
 bool RunFolder::same_config() const { return state_->same_config; }
@@ -259,8 +259,8 @@ bool RunFolder::same_config() const { return state_->same_config; }
 void RunFolder::begin() const { begin_with(path_); }
 
 void RunFolder::begin_with(const fs::path& active) const {
-  if (std::exchange(state_->begun, true) || !world().is_main()) return;
-  if (context_.outer) context_.outer->begin_with(active);
+  if (std::exchange(state_->begun, true) || !writes()) return;
+  if (options_.outer) options_.outer->begin_with(active);
   if (state_->replaces) {
     clear_run(path_, active);
     const auto first = std::exchange(state_->log, path_ / kLogFile);
@@ -272,14 +272,14 @@ void RunFolder::begin_with(const fs::path& active) const {
 }
 
 void RunFolder::when_begun(std::function<void()> action) const {
-  if (!world().is_main()) return;
+  if (!writes()) return;
   if (state_->begun) return action();
   state_->when_begun.push_back(std::move(action));
 }
 
 void RunFolder::write_config(const std::string& yaml,
                              std::string (*restated)(const fs::path&)) const {
-  if (!world().is_main()) return;
+  if (!writes()) return;
   const auto file = path_ / "config.yaml";
   if (resuming() && fs::exists(file)) {
     state_->same_config = true;
@@ -300,7 +300,7 @@ void RunFolder::write_config(const std::string& yaml,
 }
 
 void RunFolder::append_sample(const std::string& line) const {
-  if (!world().is_main()) return;
+  if (!writes()) return;
   begin();
   append_line(path_ / "samples.txt", line);
 }
@@ -321,7 +321,7 @@ void RunFolder::sync_samples() const {
 }
 
 void RunFolder::remove_results() const {
-  if (!world().is_main()) return;
+  if (!writes()) return;
   for (const auto& file : run_files()) {
     if (file.part != Part::kResult || file.name == "model") continue;
     const auto path = path_ / file.name;
@@ -331,14 +331,14 @@ void RunFolder::remove_results() const {
 }
 
 void RunFolder::write_model(const std::function<void(const fs::path&)>& save) const {
-  if (!world().is_main()) return;
+  if (!writes()) return;
   AtomicDirectory folder(path_ / "model");
   save(folder.path());
   folder.commit(&model_folder());
 }
 
 void RunFolder::write_adapter(const std::function<void(const fs::path&)>& save) const {
-  if (!world().is_main()) return;
+  if (!writes()) return;
   AtomicDirectory folder(path_ / "adapter");
   save(folder.path());
   folder.commit(&adapter_folder());

@@ -24,24 +24,25 @@ bool holds_run(const fs::path& folder);
 
 class RunFolder;
 
-struct RunContext {
+struct RunFolderOptions {
   std::string program = {};           ///< for the command that goes on with the run
   std::vector<fs::path> inputs = {};  ///< a run that holds one of these is not replaced
   const RunFolder* outer = nullptr;   ///< of a fold or a row of a sweep: the folder of them all
+  bool writes = true;  ///< false: one of several ranks that is not rank 0; it touches nothing
 };
 
-/// Of several ranks only rank 0 touches the folder: the others' objects write nothing.
 class RunFolder {
  public:
   /// Makes or opens the folder and locks it; from here on run.log receives every message. Started
   /// again by a launcher after a rank died, goes on with what this launch has begun.
-  RunFolder(fs::path path, RunMode mode, RunContext context = {});
+  RunFolder(fs::path path, RunMode mode, RunFolderOptions options = {});
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
   const fs::path& path() const { return path_; }
   bool resuming() const { return mode_ == RunMode::kResume; }
+  bool writes() const { return options_.writes; }
   /// The mode of a run below this one, a fold or a row of a sweep: what has not begun yet cannot be
   /// resumed.
   RunMode mode_of(const fs::path& inner) const;
@@ -85,7 +86,7 @@ class RunFolder {
 
   fs::path path_;
   RunMode mode_;
-  RunContext context_;
+  RunFolderOptions options_;
   std::optional<FolderLock> lock_;
   std::unique_ptr<State> state_;
 };

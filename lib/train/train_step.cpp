@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "train/checkpoint.h"
 #include "train/evaluation.h"
+#include "train/forward.h"
 #include "train/sharded_optimizer.h"
 
 namespace gptkit {
@@ -68,23 +69,31 @@ class MicroBatchRandomness {
 
 }  // namespace
 
-TrainStep::TrainStep(TrainingTask& task, const TrainConfig& config, World& world)
-    : task_(task),
+TrainStep::TrainStep(Objective& objective, const TrainConfig& config, World& world)
+    : objective_(objective),
       config_(config),
       world_(world),
-      optimizer_(task.model(),
+      optimizer_(objective.model(),
                  {.beta1 = config.beta1,
                   .beta2 = config.beta2,
                   .weight_decay = config.weight_decay,
                   .decay_all = config.decay_all},
                  config.shard_optimizer ? Shard{world.rank(), world.size()} : Shard{}),
+      device_(optimizer_.parameters().front().device()),
       float16_(config.precision == Precision::kFloat16),
-      sum_(world, optimizer_.parameters(), optimizer_.names()) {}
+      sum_(world, optimizer_.parameters(), optimizer_.names()) {
+  set_activation_checkpointing(objective.model(), config.activation_checkpointing);
+}
+
+torch::Tensor TrainStep::forward(const Batch& batch) {
+  const auto precision = training_precision(objective_, config_);
+  return objective_.loss(batch);
+}
 
 Metrics TrainStep::run(const Batch& batch, const StepPlace& place, double lr,
                        const RecentLosses& recent) {
   const auto started = std::chrono::steady_clock::now();
-  task_.model().train();
+  objective_.model().train();
   optimizer_.zero_grad();
   const double loss = accumulate_gradients(batch, place);
   check_spike(loss, place, recent);
@@ -114,7 +123,7 @@ std::vector<TrainStep::MicroBatch> TrainStep::micro_batches(const Batch& batch,
   for (int64_t begin = first; begin < last; begin += config_.micro_batch_size) {
     const int64_t end = std::min(last, begin + config_.micro_batch_size);
     auto micro = rows_of(batch, begin, end);
-    const auto terms = static_cast<double>(task_.loss_terms(micro));
+    const auto terms = static_cast<double>(objective_.loss_terms(micro));
     if (terms > 0) micros.push_back({std::move(micro), terms, rows_of(place, begin, end), begin});
   }
   return micros;
@@ -123,12 +132,11 @@ std::vector<TrainStep::MicroBatch> TrainStep::micro_batches(const Batch& batch,
 /// Forward and backward over the micro batches; the gradient is that of the mean over all loss
 /// terms of the step, however they fall into micro batches and ranks.
 double TrainStep::accumulate_gradients(const Batch& batch, const StepPlace& place) {
-  const auto terms = static_cast<double>(task_.loss_terms(batch));
+  const auto terms = static_cast<double>(objective_.loss_terms(batch));
   const auto micros = micro_batches(batch, place);
-  const auto device = optimizer_.parameters().front().device();
   double total = 0;
   for (size_t i = 0; i < micros.size(); ++i) {
-    const MicroBatchRandomness randomness(world_, device, place.epoch_seed, place.step,
+    const MicroBatchRandomness randomness(world_, device_, place.epoch_seed, place.step,
                                           micros[i].first_row);
     const auto loss = micro_loss(micros[i], micros[i].terms / terms);
     total += loss.item<double>();
@@ -145,19 +153,19 @@ double TrainStep::accumulate_gradients(const Batch& batch, const StepPlace& plac
 
 /// The loss times its share of the step's. Fails unless it is finite.
 torch::Tensor TrainStep::micro_loss(const MicroBatch& micro, double share) {
-  auto generator = at::globalContext().defaultGenerator(optimizer_.parameters().front().device());
+  auto generator = at::globalContext().defaultGenerator(device_);
   const auto random = generator.get_state();
-  auto loss = task_.loss(micro.batch);
+  auto loss = forward(micro.batch);
   if (share != 1) loss = loss * share;
   const double value = loss.item<double>();
   if (std::isfinite(value)) return loss;
-  const auto weight = first_weight_not_finite(task_.model());
+  const auto weight = first_weight_not_finite(objective_.model());
   if (!weight.empty()) {
     fail_runtime(to_text(micro.place), ": the loss is ", value, ": the weight '", weight,
                  "' is not finite", kAdvice);
   }
   generator.set_state(random);  // the same dropout again
-  const auto layer = first_result_not_finite(task_.model(), [&] { task_.loss(micro.batch); });
+  const auto layer = first_result_not_finite(objective_.model(), [&] { forward(micro.batch); });
   fail_runtime(to_text(micro.place), ": the loss is ", value,
                layer.empty() ? ", though not when computed again: is the memory sound?"
                              : concat(": the first number that is not finite comes from ", layer),

@@ -10,16 +10,17 @@
 #include "train/guard.h"
 #include "train/loss_scale.h"
 #include "train/metrics.h"
+#include "train/objective.h"
 #include "train/optimizer.h"
-#include "train/training_task.h"
 
 namespace gptkit {
 
 /// Several ranks share the rows of a batch; each gets the same weights and measurements.
 class TrainStep {
  public:
-  /// All are referred to, not copied.
-  TrainStep(TrainingTask& task, const TrainConfig& config, World& world = gptkit::world());
+  /// All are referred to, not copied. Fails if train.activation_checkpointing is not for this
+  /// model.
+  TrainStep(Objective& objective, const TrainConfig& config, World& world);
 
   /// Updates the weights once and gives what it measured: loss, lr, grad_norm, tokens_per_second.
   /// The batch is that of all ranks.
@@ -34,6 +35,7 @@ class TrainStep {
 
  private:
   struct MicroBatch;
+  torch::Tensor forward(const Batch& batch);
   std::vector<MicroBatch> micro_batches(const Batch& batch, const StepPlace& place) const;
   double accumulate_gradients(const Batch& batch, const StepPlace& place);
   torch::Tensor micro_loss(const MicroBatch& micro, double share);
@@ -41,10 +43,11 @@ class TrainStep {
   double finite_norm(const StepPlace& place) const;
   double update_float16(const StepPlace& place, double lr);
 
-  TrainingTask& task_;
+  Objective& objective_;
   const TrainConfig& config_;
   World& world_;
   AdamW optimizer_;
+  torch::Device device_;
   bool float16_;
   LossScale loss_scale_;
   GradientSum sum_;

@@ -26,10 +26,13 @@
 #include "data/tables/classification.h"
 #include "data/windows.h"
 #include "infer/generator.h"
+#include "infer/sampler.h"
 #include "models/heads/classifier.h"
 #include "models/init.h"
 #include "tasks/pretrain/pretrain.h"
-#include "tasks/training/common.h"
+#include "tasks/training/language_model_objective.h"
+#include "train/evaluation.h"
+#include "train/observers/metrics_log.h"
 #include "tensors/device.h"
 #include "text/hugging_face_tokenizer.h"
 #include "text/word.h"
@@ -227,13 +230,15 @@ void chapter4(Table& table, const std::shared_ptr<const Tokenizer>& gpt2) {
 std::pair<double, double> story_losses(GPT& model, const Tokenizer& gpt2, const fs::path& story) {
   const auto corpus = load_corpus({.train = {story}}, gpt2);
   const WindowOptions windows{256, 256};
+  World alone;
   const auto mean = [&](const TokenStream& tokens, bool training) {
     const LoaderOptions options{.batch_size = 2, .shuffle = training, .drop_last = training};
     const auto data = std::make_shared<WindowDataset>(tokens, windows, "the story");
-    return mean_over_batches(data, {.loader = options}, [&](const Batch& batch) -> MeanTerms {
-      const auto terms = static_cast<double>(count_targets(batch));
-      return {terms * language_model_loss(model, batch).item<double>(), terms};
-    });
+    return mean_over_batches(
+        alone, data, {.loader = options}, [&](const Batch& batch) -> MeanTerms {
+          const auto terms = static_cast<double>(count_targets(batch));
+          return {terms * language_model_loss(model, batch).item<double>(), terms};
+        });
   };
   torch::manual_seed(123);
   const double train = mean(corpus.train, true);
@@ -302,7 +307,8 @@ void chapter5_training(Table& table, const fs::path& tokenizer, const fs::path& 
                               {"tokenizer", yaml_text(tokenizer.string()), "test"},
                               {"train.epochs", all ? "10" : "2", "test"}};
   request.out = scratch / "run";
-  run_pretrain(request);
+  World alone;
+  run_pretrain(request, alone);
 
   const MetricsLog metrics(request.out / "metrics.jsonl", 1 << 20);
   for (const auto& row : metrics.rows()) {

@@ -45,8 +45,14 @@ MeanTerms terms_of(const Batch& batch) {
   return terms;
 }
 
-double mean(int64_t batches, int64_t micro_batch_size, bool drop_last = false) {
-  return mean_over_batches(std::make_shared<Uneven>(),
+World& alone() {
+  static World world;
+  return world;
+}
+
+double mean(int64_t batches, int64_t micro_batch_size, bool drop_last = false,
+            World& world = alone()) {
+  return mean_over_batches(world, std::make_shared<Uneven>(),
                            {.loader = {.batch_size = 4, .drop_last = drop_last},
                             .batches = batches,
                             .micro_batch_size = micro_batch_size,
@@ -67,7 +73,7 @@ TEST(Evaluation, IsTheMeanOverAllTermsWhateverTheMicroBatch) {
 TEST(Evaluation, EndlessDataAreMeasuredOnce) {
   for (const int64_t batch : {3, 4, 100}) {
     const auto got =
-        mean_over_batches(std::make_shared<Uneven>(/*endless=*/true),
+        mean_over_batches(alone(), std::make_shared<Uneven>(/*endless=*/true),
                           {.loader = {.batch_size = batch}, .name = "val_loss"}, terms_of);
     EXPECT_DOUBLE_EQ(got, mean(0, 0)) << batch;
   }
@@ -76,16 +82,8 @@ TEST(Evaluation, EndlessDataAreMeasuredOnce) {
 TEST(Evaluation, IsTheSameOnAnyNumberOfRanks) {
   for (const int64_t ranks : {2, 3, 5}) {
     const auto results = test::run_ranks(ranks, [](const RankEnvironment& environment) {
-      ::setenv("RANK", concat(environment.rank).c_str(), 1);
-      ::setenv("WORLD_SIZE", concat(environment.world_size).c_str(), 1);
-      ::setenv("LOCAL_WORLD_SIZE", concat(environment.world_size).c_str(), 1);
-      ::setenv("MASTER_ADDR", "localhost", 1);
-      ::setenv("MASTER_PORT", concat(environment.master_port).c_str(), 1);
-      if (environment.is_main()) {
-        ::setenv("GPTKIT_LISTEN_FD", concat(environment.listen_fd).c_str(), 1);
-      }
-      join_world(std::chrono::seconds(60), torch::kCPU);
-      return concat(mean(0, 3), " ", mean(1, 1));
+      auto& world = *new World(environment, std::chrono::seconds(60), torch::kCPU);
+      return concat(mean(0, 3, false, world), " ", mean(1, 1, false, world));
     });
     for (const auto& result : results) EXPECT_EQ(result.text, concat(61 / 13.0, " ", 14 / 6.0));
   }
@@ -95,7 +93,8 @@ TEST(Evaluation, RefusesRowsWithoutAnythingToPredict) {
   const auto nothing = [](const Batch&) { return MeanTerms{}; };
   expect_error(
       [&] {
-        mean_over_batches(std::make_shared<Uneven>(), {.loader = {}, .name = "val_loss"}, nothing);
+        mean_over_batches(alone(), std::make_shared<Uneven>(), {.loader = {}, .name = "val_loss"},
+                          nothing);
       },
       "val_loss: none of the rows that are measured has anything to predict");
 }

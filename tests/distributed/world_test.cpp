@@ -486,25 +486,16 @@ class Masked : public Dataset {
   std::shared_ptr<const Dataset> all_ = test::toy_data();
 };
 
-/// Trains the toy as the environment of `ranks` says; rank 0 gives the metrics.
+/// Trains the toy as one of the ranks; rank 0 gives the metrics.
 std::string train_toy(const RankEnvironment& ranks, const fs::path& run, TrainConfig config) {
-  if (ranks.world_size > 1) {
-    for (const auto& [name, value] :
-         Variables{{"RANK", concat(ranks.rank)},
-                   {"WORLD_SIZE", concat(ranks.world_size)},
-                   {"MASTER_ADDR", ranks.master_addr},
-                   {"MASTER_PORT", concat(ranks.master_port)},
-                   {"GPTKIT_LISTEN_FD", ranks.listen_fd < 0 ? "" : concat(ranks.listen_fd)}}) {
-      ::setenv(name.c_str(), value.c_str(), 1);
-    }
-    join_world(kPatient, torch::kCPU);
-  }
+  auto& world = *new World(ranks, kPatient, torch::kCPU);  // not destroyed: see is_broken()
   set_log_level(LogLevel::kQuiet);
   test::ToyTask task(1, /*dropout=*/0);
-  task.data = std::make_shared<Masked>();
-  train(task, config, RunFolder(run, RunMode::kNew));
+  task.data = task.validation = std::make_shared<Masked>();
+  const RunFolder folder(run, RunMode::kNew, {.writes = world.is_main()});
+  train(task.training(config), {.world = world, .folder = folder});
   std::string text;
-  if (!world().is_main()) return text;
+  if (!world.is_main()) return text;
   for (const auto& line : test::metrics_of(run)) {
     const auto row = parse_json(line, "metrics");
     for (const char* name : {"loss", "grad_norm", "val_loss"}) {

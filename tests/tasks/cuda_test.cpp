@@ -22,6 +22,7 @@
 #include "tasks/pretrain/pretrain.h"
 #include "tasks/tiny_classifier.h"
 #include "tasks/tiny_data.h"
+#include "tasks/training/language_model_objective.h"
 
 namespace gptkit {
 namespace {
@@ -123,11 +124,12 @@ class Cuda : public testing::Test {
   }
   std::vector<double> pretrain(const std::string& out, const std::string& device,
                                const Settings& settings, RunMode mode = RunMode::kNew) {
-    run_pretrain(request(out, device, settings, mode));
+    run_pretrain(request(out, device, settings, mode), alone_);
     return losses_of(folder_ / out);
   }
 
   ScratchFolder folder_;
+  World alone_;
 };
 
 class CudaFamily : public Cuda, public testing::WithParamInterface<std::string> {
@@ -163,7 +165,7 @@ TEST_P(CudaFamily, GradientsAreTheCpusAndRecomputingChangesThemNot) {
     gpt->to(torch::Device(device));
     gpt->set_recompute(recompute);
     gpt->train();
-    language_model_loss(gpt, batch, Precision::kFloat32).backward();
+    language_model_loss(gpt, batch).backward();
     std::vector<torch::Tensor> found;
     for (const auto& parameter : gpt->parameters()) found.push_back(parameter.grad());
     return found;
@@ -275,7 +277,7 @@ TEST_P(CudaFamily, AFinetunedClassifierIsTheCpus) {
     SCOPED_TRACE(i);
     const auto train = [&](const std::string& name, const std::string& device) {
       const auto out = concat(name, "-", i);
-      run_finetune_classify(request(out, device, with(common, variants[i])));
+      run_finetune_classify(request(out, device, with(common, variants[i])), alone_);
       return losses_of(folder_ / out);
     };
     const auto wanted = train("cpu", "cpu"), found = train("gpu", kGpu);
@@ -307,13 +309,15 @@ TEST_P(CudaFamily, InstructionsAreLearnedAsOnTheCpu) {
   }
   write_file_atomic(folder_ / "rows.json", dump_json(table));
   const auto train = [&](const std::string& out, const std::string& device, const char* more) {
-    run_finetune_instruct(request(
-        out, device,
-        {"model=" + base(GetParam()), concat("data.train=", (folder_ / "rows.json").string()),
-         "instruct.prompt_style=plain", "instruct.mask_prompt=true", "instruct.max_tokens=48",
-         "train.max_steps=8", "train.micro_batch_size=4", "train.lr=0.003", "train.eval_every=4",
-         "sample.prompt=see you", "sample.max_new_tokens=5", "responses.count=2",
-         "responses.max_new_tokens=8", more}));
+    run_finetune_instruct(
+        request(
+            out, device,
+            {"model=" + base(GetParam()), concat("data.train=", (folder_ / "rows.json").string()),
+             "instruct.prompt_style=plain", "instruct.mask_prompt=true", "instruct.max_tokens=48",
+             "train.max_steps=8", "train.micro_batch_size=4", "train.lr=0.003",
+             "train.eval_every=4", "sample.prompt=see you", "sample.max_new_tokens=5",
+             "responses.count=2", "responses.max_new_tokens=8", more}),
+        alone_);
     return losses_of(folder_ / out);
   };
   const auto cpu = train("cpu", "cpu", "train.precision=float32");

@@ -9,9 +9,14 @@ namespace {
 using test::toy_config;
 using test::ToyTask;
 
+DryRun dry_toy(ToyTask& task, const TrainConfig& config, double flops = 0) {
+  World alone;
+  return dry_run(task.training(config), alone, flops);
+}
+
 TEST(DryRun, CountsWhatTheTensorsTake) {
   ToyTask task;
-  const auto run = dry_run(task, toy_config(), 1e6);
+  const auto run = dry_toy(task, toy_config(), 1e6);
   int64_t parameters = 0;
   for (const auto& parameter : task.gpt->parameters()) parameters += parameter.numel();
   const auto bytes = 4.0 * static_cast<double>(parameters);
@@ -35,7 +40,7 @@ TEST(DryRun, FrozenWeightsTakeNoGradientsAndNoMoments) {
   ToyTask task;
   for (auto& parameter : task.gpt->parameters()) parameter.requires_grad_(false);
   task.gpt->final_norm()->weight.requires_grad_(true);
-  const auto run = dry_run(task, toy_config());
+  const auto run = dry_toy(task, toy_config());
   EXPECT_EQ(run.trainable, 8);
   EXPECT_EQ(run.gradient_bytes, 4 * 8);
   EXPECT_EQ(run.optimizer_bytes, 2 * 4 * 8);
@@ -47,7 +52,7 @@ TEST(DryRun, ActivationsGrowWithTheMicroBatchAndNotWithAccumulation) {
     auto config = toy_config();
     config.micro_batch_size = micro;
     config.global_batch_size = global;
-    return dry_run(task, config).activation_bytes;
+    return dry_toy(task, config).activation_bytes;
   };
   EXPECT_EQ(activations(2, 2), activations(2, 8));
   EXPECT_GT(activations(8, 8), 2 * activations(2, 8));
@@ -57,9 +62,9 @@ TEST(DryRun, StopsWhereTheRunWould) {
   ToyTask task;
   auto config = toy_config();
   config.token_budget = 100;
-  EXPECT_EQ(dry_run(task, config).steps, 5);
+  EXPECT_EQ(dry_toy(task, config).steps, 5);
   config.lr = 0;
-  test::expect_error([&] { dry_run(task, config); }, "train.lr: 0");
+  test::expect_error([&] { dry_toy(task, config); }, "train.lr: 0");
 }
 
 TEST(DryRun, SaysItInLinesAndAsAnObject) {

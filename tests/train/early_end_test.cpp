@@ -15,15 +15,12 @@ namespace {
 using test::expect_equal_weights;
 using test::expect_error;
 using test::metrics_of;
+using test::run_toy;
 using test::ScratchFolder;
 using test::toy_config;
 using test::ToyTask;
 
 struct Killed {};
-
-TrainSummary run_toy(ToyTask& task, const fs::path& run, RunMode mode, const TrainConfig& config) {
-  return train(task, config, RunFolder(run, mode));
-}
 
 std::string newest(const fs::path& run) { return newest_checkpoint(run)->filename().string(); }
 
@@ -163,17 +160,13 @@ TEST(EarlyStopping, EndsAfterSoManyEvaluationsWithoutALowerLoss) {
 }
 
 TEST(EarlyStopping, NeedsALossToGoBy) {
-  class NoValidation : public ToyTask {
-   public:
-    bool has_validation() const override { return false; }
-    Metrics evaluate() override { return {{"train_loss", 1}}; }
-  };
   for (const bool keep_best : {false, true}) {
     auto config = toy_config();
     config.early_stopping = keep_best ? 0 : 2;
     config.keep_best = keep_best;
     ScratchFolder run;
-    NoValidation task;
+    ToyTask task;
+    task.validation = nullptr;
     expect_error([&] { run_toy(task, run.path(), RunMode::kNew, config); }, "data.validation");
   }
 }

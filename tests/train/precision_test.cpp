@@ -51,18 +51,28 @@ TEST(LossScale, HalvesAtAnOverflowAndDoublesAfterManyStepsWithout) {
   EXPECT_EQ(scale, (LossScale{65536, 0, 1}));
 }
 
-/// A step of the toy task in float16's way (its own arithmetic stays float32).
+/// Its loss is scaled in float16's way, but its own arithmetic stays float32.
+class Float32Toy : public ToyTask {
+ public:
+  Float32Toy() : ToyTask(1, /*dropout=*/0) {}
+  torch::Tensor loss(const Batch& batch) override {
+    const PrecisionScope float32(Precision::kFloat32, torch::kCPU);
+    return ToyTask::loss(batch);
+  }
+};
+
 Metrics float16_step(ToyTask& task, TrainStep& step) {
   const std::vector<int64_t> rows = {0, 1, 2, 3};
-  return step.run(task.train_data()->collate(rows), {}, 1e-3, {});
+  return step.run(task.data->collate(rows), {}, 1e-3, {});
 }
 
 TEST(LossScale, TheScaledStepIsThePlainOne) {
   const TrainConfig plain{.micro_batch_size = 2, .global_batch_size = 4, .max_grad_norm = 0.1};
   auto scaled = plain;
   scaled.precision = Precision::kFloat16;
-  ToyTask a(1, 0), b(1, 0);
-  TrainStep first(a, plain), second(b, scaled);
+  Float32Toy a, b;
+  World alone;
+  TrainStep first(a, plain, alone), second(b, scaled, alone);
   const auto want = float16_step(a, first), got = float16_step(b, second);
   EXPECT_NEAR(got.at(2).second, want.at(2).second, 1e-6);  // grad_norm
   const auto x = a.gpt->parameters(), y = b.gpt->parameters();
@@ -72,11 +82,12 @@ TEST(LossScale, TheScaledStepIsThePlainOne) {
 TEST(LossScale, AStepThatOverflowsChangesNothing) {
   TrainConfig config{.micro_batch_size = 4};
   config.precision = Precision::kFloat16;
-  ToyTask task(1, 0);
+  Float32Toy task;
   task.change_loss = [&](torch::Tensor loss) {
     return loss + (task.gpt->final_norm()->weight * 0).sqrt().sum();  // 0, with an infinite slope
   };
-  TrainStep step(task, config);
+  World alone;
+  TrainStep step(task, config, alone);
   const auto before = task.gpt->final_norm()->weight.clone();
   EXPECT_TRUE(std::isnan(float16_step(task, step).at(2).second));
   EXPECT_TRUE(task.gpt->final_norm()->weight.equal(before));
@@ -87,6 +98,23 @@ TEST(LossScale, AStepThatOverflowsChangesNothing) {
         for (int i = 0; i < 20; ++i) float16_step(task, step);
       },
       "final_norm");
+}
+
+TEST(TrainStep, ComputesInThePrecisionOfTheTraining) {
+  World alone;
+  for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
+    ToyTask task(1, 0);
+    bool on = false;
+    task.change_loss = [&](torch::Tensor loss) {
+      on = autocast_is_on();
+      return loss;
+    };
+    const TrainConfig config{.micro_batch_size = 4, .precision = precision};
+    TrainStep(task, config, alone)
+        .run(task.data->collate(std::vector<int64_t>{0, 1, 2, 3}), {}, 1e-3, {});
+    EXPECT_EQ(on, precision == Precision::kBFloat16);
+    EXPECT_FALSE(autocast_is_on());
+  }
 }
 
 }  // namespace

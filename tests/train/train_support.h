@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -17,6 +18,7 @@
 #include "models/gpt.h"
 #include "models/init.h"
 #include "support/support.h"
+#include "train/batch_tensors.h"
 #include "train/trainer.h"
 
 namespace gptkit::test {
@@ -45,7 +47,13 @@ inline std::shared_ptr<const Dataset> toy_data() {
   return std::make_shared<WindowDataset>(TokenStream(ids), WindowOptions{6, 6}, "toy text");
 }
 
-class ToyTask : public TrainingTask {
+/// One window: an evaluation measures it in one go.
+inline std::shared_ptr<const Dataset> toy_validation() {
+  return std::make_shared<WindowDataset>(TokenStream(std::vector<TokenId>{3, 1, 4, 1, 5, 9, 2}),
+                                         WindowOptions{6, 6}, "toy validation");
+}
+
+class ToyTask : public Objective {
  public:
   /// As a new process would: seeds, then draws the weights.
   explicit ToyTask(uint64_t seed = 1, double dropout = 0.1) {
@@ -54,11 +62,15 @@ class ToyTask : public TrainingTask {
     gpt = toy_model(dropout);
   }
 
-  torch::nn::Module& model() override { return *gpt; }
-  std::shared_ptr<const Dataset> train_data() const override { return data; }
-  std::string data_fingerprint() const override { return fingerprint; }
+  Training training(const TrainConfig& config) {
+    Training training(*this, {data, validation, fingerprint}, config);
+    training.samples = samples;
+    return training;
+  }
 
+  torch::nn::Module& model() override { return *gpt; }
   torch::Tensor loss(const Batch& batch) override {
+    evaluating_ = false;
     auto value = mean_loss(batch);
     ++losses;
     return change_loss ? change_loss(value) : value;
@@ -67,28 +79,30 @@ class ToyTask : public TrainingTask {
     return static_cast<int64_t>(batch.targets.size()) -
            std::count(batch.targets.begin(), batch.targets.end(), kNoLoss);
   }
-  Metrics evaluate() override {
+  MeanTerms evaluate(const Batch& batch, DataPart part) override {
     EXPECT_FALSE(gpt->is_training());
     EXPECT_FALSE(torch::GradMode::is_enabled());
-    if (on_evaluate) on_evaluate();
-    // Draws from the default generator, as the real tasks do.
-    const auto loss_of = [&](const Batch& batch) -> MeanTerms {
-      const auto terms = static_cast<double>(loss_terms(batch));
-      return {terms * mean_loss(batch).item<double>(), terms};
-    };
-    const auto loss = mean_over_batches(
-        data, {.loader = {.batch_size = 4, .shuffle = true}, .batches = 2}, loss_of);
-    return {{"val_loss", change_evaluation ? change_evaluation(loss) : loss}};
+    if (!std::exchange(evaluating_, true) && on_evaluate) on_evaluate();
+    const auto terms = static_cast<double>(loss_terms(batch));
+    if (terms == 0) return {};
+    const double loss = mean_loss(batch).item<double>();
+    const bool changes = part == DataPart::kValidation && change_evaluation;
+    return {terms * (changes ? change_evaluation(loss) : loss), terms};
   }
-  Metrics end_epoch(int64_t epoch) override { return {{"epoch_seen", static_cast<double>(epoch)}}; }
+  std::vector<Measure> epoch_measures() override {
+    return {{"seen", [](const Batch& batch, DataPart) -> MeanTerms {
+               return {1.0 * static_cast<double>(batch.rows), static_cast<double>(batch.rows)};
+             }}};
+  }
 
   GPT gpt{nullptr};
-  std::shared_ptr<const Dataset> data = toy_data();
+  std::shared_ptr<const Dataset> data = toy_data(), validation = toy_validation();
   std::string fingerprint = "toy";
+  Samples samples;
   int64_t losses = 0;  ///< micro batches so far
   std::function<torch::Tensor(torch::Tensor)> change_loss;
-  std::function<double(double)> change_evaluation;
-  std::function<void()> on_evaluate;
+  std::function<double(double)> change_evaluation;  ///< of the validation data
+  std::function<void()> on_evaluate;                ///< before the first batch of an evaluation
 
  private:
   torch::Tensor mean_loss(const Batch& batch) {
@@ -97,6 +111,7 @@ class ToyTask : public TrainingTask {
     return at::cross_entropy_loss(gpt(ids).flatten(0, 1), targets, {}, at::Reduction::Mean,
                                   kNoLoss);
   }
+  bool evaluating_ = false;
 };
 
 /// 15 steps of two micro batches each, with everything on that a checkpoint has to carry.
@@ -112,6 +127,14 @@ inline TrainConfig toy_config() {
           .eval_batches = 2,
           .checkpoint_every = 3,
           .keep_checkpoints = 2};
+}
+
+/// Trains the toy alone, in a run folder.
+inline TrainSummary run_toy(ToyTask& task, const fs::path& run, RunMode mode,
+                            const TrainConfig& config = toy_config()) {
+  World alone;
+  const RunFolder folder(run, mode);
+  return train(task.training(config), {.world = alone, .folder = folder});
 }
 
 /// The lines of a run's metrics without what depends on the clock.

@@ -21,16 +21,12 @@ namespace {
 using test::expect_equal_weights;
 using test::expect_error;
 using test::metrics_of;
+using test::run_toy;
 using test::ScratchFolder;
 using test::toy_config;
 using test::ToyTask;
 
 struct Killed {};  // stands for kill -9 in the middle of a step: nothing is saved
-
-TrainSummary run_toy(ToyTask& task, const fs::path& run, RunMode mode,
-                     const TrainConfig& config = toy_config()) {
-  return train(task, config, RunFolder(run, mode));
-}
 
 /// Trains until the given micro batch, or to the end; true when it got there.
 bool goes_on_until(const fs::path& run, RunMode mode, int64_t micro_batch,
@@ -76,7 +72,7 @@ TEST(Trainer, WritesALinePerStepWithEvaluationsWhenDue) {
     EXPECT_DOUBLE_EQ(row.at("epoch").get<double>(), static_cast<double>(step + 1) / 5);
     EXPECT_GT(row.at("grad_norm").get<double>(), 0);
     EXPECT_EQ(row.contains("val_loss"), step % 2 == 0 || step == 14) << step;
-    EXPECT_EQ(row.contains("epoch_seen"), step % 5 == 4) << step;
+    EXPECT_EQ(row.contains("val_seen"), step % 5 == 4) << step;
     if (step == 0) first = row.at("val_loss").get<double>();
     if (step == 14) last = row.at("val_loss").get<double>();
   }
@@ -236,6 +232,7 @@ TEST(Trainer, TheSmallestModelTrains) {
   initialize_(task.gpt);
   task.data = std::make_shared<WindowDataset>(TokenStream(std::vector<TokenId>{0, 1, 0, 1, 1, 0}),
                                               WindowOptions{1, 1}, "two letters");
+  task.validation = task.data;
   EXPECT_EQ(run_toy(task, run.path(), RunMode::kNew, {.micro_batch_size = 1}).steps, 5);
 }
 
@@ -247,8 +244,9 @@ TEST(Trainer, MaxStepsEndsEarlyWithAnEvaluation) {
   config.eval_every = 0;
   const auto summary = run_toy(task, run.path(), RunMode::kNew, config);
   EXPECT_EQ(summary.steps, 4);
-  ASSERT_EQ(summary.last_evaluation.size(), 1u);
-  EXPECT_EQ(summary.last_evaluation[0].first, "val_loss");
+  ASSERT_EQ(summary.last_evaluation.size(), 2u);
+  EXPECT_EQ(summary.last_evaluation[0].first, "train_loss");
+  EXPECT_EQ(summary.last_evaluation[1].first, "val_loss");
   const auto lines = metrics_of(run.path());
   EXPECT_THAT(lines.at(2), testing::Not(testing::HasSubstr("val_loss")));
   EXPECT_THAT(lines.at(3), testing::HasSubstr("val_loss"));
@@ -355,11 +353,12 @@ TEST(Trainer, EveryRunEndsWithACheckpointFromWhichItCanGoOn) {
 TEST(Trainer, AFinishedRunIsNeitherTrainedNorEvaluatedAgain) {
   ScratchFolder run;
   ToyTask task;
+  World alone;
   const auto save = [](const fs::path& folder) { write_file_atomic(folder / "config.json", "{}"); };
   {
     const RunFolder folder(run.path(), RunMode::kNew);
     folder.write_config("a: 1\n");
-    const auto summary = train(task, toy_config(), folder);
+    const auto summary = train(task.training(toy_config()), {.world = alone, .folder = folder});
     EXPECT_FALSE(summary.was_finished);
     leave_model(folder, summary, task.fingerprint, save);
   }
@@ -368,20 +367,21 @@ TEST(Trainer, AFinishedRunIsNeitherTrainedNorEvaluatedAgain) {
   again.on_evaluate = [] { ADD_FAILURE() << "evaluated again"; };
   const RunFolder folder(run.path(), RunMode::kResume);
   folder.write_config("a: 1\n");
-  const auto summary = train(again, toy_config(), folder);
+  const RunContext context{.world = alone, .folder = folder};
+  const auto summary = train(again.training(toy_config()), context);
   EXPECT_TRUE(summary.was_finished);
   EXPECT_EQ(again.losses, 0);
   expect_equal_weights(*again.gpt, *task.gpt);
-  const auto known = nothing_left_to_train(folder, task.fingerprint);
+  const auto known = nothing_left_to_train(context, task.fingerprint);
   ASSERT_TRUE(known);
   for (const auto& found : {summary, *known}) {
     EXPECT_EQ(found.steps, 15);
     EXPECT_EQ(found.tokens, 15 * 24);
-    ASSERT_EQ(found.last_evaluation.size(), 1u);
-    EXPECT_EQ(found.last_evaluation[0].first, "val_loss");
+    ASSERT_EQ(found.last_evaluation.size(), 2u);
+    EXPECT_EQ(found.last_evaluation[1].first, "val_loss");
   }
   EXPECT_EQ(contents(run.path()).at("metrics.jsonl"), before.at("metrics.jsonl"));
-  expect_error([&] { nothing_left_to_train(folder, "other"); }, "are not those the run");
+  expect_error([&] { nothing_left_to_train(context, "other"); }, "are not those the run");
 }
 
 TEST(Trainer, AFinishedRunThatIsTrainedOnIsNoLongerFinished) {
@@ -392,7 +392,9 @@ TEST(Trainer, AFinishedRunThatIsTrainedOnIsNoLongerFinished) {
     ToyTask task;
     const RunFolder folder(run.path(), RunMode::kNew);
     folder.write_config("a: 1\n");
-    leave_model(folder, train(task, config, folder), task.fingerprint,
+    World alone;
+    const auto summary = train(task.training(config), {.world = alone, .folder = folder});
+    leave_model(folder, summary, task.fingerprint,
                 [](const fs::path& model) { write_file_atomic(model / "config.json", "{}"); });
   }
   EXPECT_TRUE(fs::exists(run / "finished.json"));
@@ -402,13 +404,11 @@ TEST(Trainer, AFinishedRunThatIsTrainedOnIsNoLongerFinished) {
 }
 
 TEST(Trainer, KeepingTheBestNeedsValidationFromTheStart) {
-  class Unvalidated : public ToyTask {
-    bool has_validation() const override { return false; }
-  };
   ScratchFolder run;
   auto config = toy_config();
   config.keep_best = true;
-  Unvalidated task;
+  ToyTask task;
+  task.validation = nullptr;
   expect_error([&] { run_toy(task, run.path(), RunMode::kNew, config); }, "needs validation data");
   EXPECT_EQ(task.losses, 0);
 }

@@ -9,6 +9,7 @@ namespace {
 
 using test::expect_equal_weights;
 using test::metrics_of;
+using test::run_toy;
 using test::ScratchFolder;
 using test::toy_config;
 using test::ToyTask;
@@ -44,12 +45,12 @@ TEST(WeightAverage, ForgetsTheStartSoonAndThenAsItsDecaySays) {
 TEST(WeightAverage, IsWhatIsEvaluatedAndWhatTheRunEndsWith) {
   ScratchFolder plain_run, run;
   ToyTask plain;
-  train(plain, toy_config(), RunFolder(plain_run.path(), RunMode::kNew));
+  run_toy(plain, plain_run.path(), RunMode::kNew, toy_config());
   ToyTask task;
   torch::Tensor evaluated;
   const auto weight = [&] { return task.gpt->final_norm()->weight.detach().clone(); };
   task.on_evaluate = [&] { evaluated = weight(); };
-  train(task, averaging(), RunFolder(run.path(), RunMode::kNew));
+  run_toy(task, run.path(), RunMode::kNew, averaging());
   EXPECT_TRUE(torch::equal(evaluated, weight()));
 
   // The steps themselves are those of a run without: so is the last checkpoint's model.
@@ -69,7 +70,7 @@ TEST(WeightAverage, AKilledRunEndsWithTheSameAverage) {
     ScratchFolder whole;
     ToyTask reference;
     if (keep_best) reference.change_evaluation = bent;
-    const auto summary = train(reference, config, RunFolder(whole.path(), RunMode::kNew));
+    const auto summary = run_toy(reference, whole.path(), RunMode::kNew, config);
     ASSERT_TRUE(!keep_best || summary.best.steps_done < 15);
     for (const int64_t at : {3, 8, 13, 20, 29}) {
       ScratchFolder run;
@@ -79,10 +80,10 @@ TEST(WeightAverage, AKilledRunEndsWithTheSameAverage) {
         if (killed.losses > at) throw Killed();
         return loss;
       };
-      EXPECT_THROW(train(killed, config, RunFolder(run.path(), RunMode::kNew)), Killed);
+      EXPECT_THROW(run_toy(killed, run.path(), RunMode::kNew, config), Killed);
       ToyTask resumed;
       if (keep_best) resumed.change_evaluation = bent;
-      train(resumed, config, RunFolder(run.path(), RunMode::kResume));
+      run_toy(resumed, run.path(), RunMode::kResume, config);
       expect_equal_weights(*resumed.gpt, *reference.gpt);
       EXPECT_EQ(metrics_of(run.path()), metrics_of(whole.path())) << at;
     }

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "eval/classification_metrics.h"
 #include "tasks/finetune_classify/config.h"
-#include "tasks/training/common.h"
+#include "tasks/training/request.h"
 #include "train/trainer.h"
 
 namespace gptkit {
@@ -28,6 +28,6 @@ struct FinetuneClassifySummary {
 /// Trains, evaluates on whole splits, and leaves the classifier in <out>/model; adapters in PEFT's
 /// layout in <out>/adapter beside it, where they are merged. With data.folds the runs are
 /// <out>/fold-1 ..., and the report has each one's test metrics and their mean.
-FinetuneClassifySummary run_finetune_classify(const TaskRequest& request);
+FinetuneClassifySummary run_finetune_classify(const TaskRequest& request, World& world);
 
 }  // namespace gptkit

@@ -7,12 +7,12 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/stop.h"
-#include "distributed/world.h"
 #include "report/metrics_report.h"
-#include "tasks/finetune_classify/classify_task.h"
+#include "tasks/finetune_classify/classify_objective.h"
 #include "tasks/finetune_classify/datasets.h"
 #include "tasks/finetune_classify/preparation.h"
 #include "tasks/finetune_classify/trust_report.h"
+#include "tasks/training/seed.h"
 #include "train/finished.h"
 
 namespace gptkit {
@@ -49,13 +49,13 @@ FrozenBackbones run_frozen_blocks(const TextClassifier& model, const ClassifyDat
 }
 
 /// The summary of a run that had ended and left its report.
-std::optional<FinetuneClassifySummary> finished_summary(const RunFolder& run,
+std::optional<FinetuneClassifySummary> finished_summary(const RunContext& context,
                                                         const std::string& fingerprint) {
-  const auto done = nothing_left_to_train(run, fingerprint);
+  const auto done = nothing_left_to_train(context, fingerprint);
   if (!done) return std::nullopt;
-  const auto file = run.path() / "report.json";
-  const bool there = world().is_main() && fs::exists(file);
-  const auto text = world().broadcast_text(there ? read_file(file) : "");
+  const auto file = context.folder.path() / "report.json";
+  const bool there = context.world.is_main() && fs::exists(file);
+  const auto text = context.world.broadcast_text(there ? read_file(file) : "");
   if (text.empty()) return std::nullopt;
   FinetuneClassifySummary summary{.train = *done};
   summary.report = parse_json_ordered(text, file.string());
@@ -151,8 +151,8 @@ ClassifierReportInput about(const FinetuneClassifyConfig& c, const ModelConfig& 
 }  // namespace
 
 FinetuneClassifySummary finetune(const FinetuningJob& job, const fs::path& folder, RunMode mode,
-                                 RunContext context) {
-  const auto& [config, device, data] = job;
+                                 RunFolderOptions options) {
+  const auto& [config, world, device, data] = job;
   auto backbone = open_backbone(config, data.labels);
   auto& model = backbone.model;
   const auto& shape = backbone.gpt->config();
@@ -160,12 +160,13 @@ FinetuneClassifySummary finetune(const FinetuningJob& job, const fs::path& folde
   model.max_tokens = sets.train->max_length();
   const auto adapter = add_head(backbone, config, device);
 
-  const RunFolder run(folder, mode, std::move(context));
+  const RunFolder run(folder, mode, std::move(options));
   run.write_config(config_to_yaml(config), restated_config<FinetuneClassifyConfig>);
+  const RunContext context{world, device, config.seed, run};
   const auto class_weights = loss_weights(data, config.data.balance);
   const auto fingerprint = fingerprint_of(data, sets, *model.tokenizer, class_weights);
   const auto parameters = trainable_parameters(model.classifier);
-  if (auto done = finished_summary(run, fingerprint)) {
+  if (auto done = finished_summary(context, fingerprint)) {
     done->run = run.path();
     done->trainable_parameters = parameters;
     return *done;
@@ -173,17 +174,20 @@ FinetuneClassifySummary finetune(const FinetuningJob& job, const fs::path& folde
   log_rows(data, sets);
   const auto frozen = run_frozen_blocks(model, sets, config, run);
   log_info(format_count(parameters), " parameters learn");
-  auto seed = config.seed;
-  seed_everything(seed);
-  ClassifyTaskOptions options{.fingerprint = fingerprint, .config = config.train};
-  options.class_weights = class_weights;
-  options.language_model_loss = config.classifier.language_model_loss;
-  options.train_backbone = frozen.train ? &*frozen.train : nullptr;
-  options.validation_backbone = frozen.validation ? &*frozen.validation : nullptr;
-  ClassifyTask task(model.classifier, sets.train, sets.validation, options);
+  seed_everything(config.seed);
+  ClassifyObjective objective(
+      model.classifier, {.class_weights = class_weights,
+                         .language_model_loss = config.classifier.language_model_loss,
+                         .mean_tokens = sets.train->mean_length(),
+                         .train_backbone = frozen.train ? &*frozen.train : nullptr,
+                         .validation_backbone = frozen.validation ? &*frozen.validation : nullptr});
+  TrainingData training_data{sets.train, sets.validation, fingerprint};
+  training_data.match_validation = true;
+  Training training(objective, std::move(training_data), config.train);
+  training.plot_title = "Classifier: loss";
   FinetuneClassifySummary summary{.run = run.path(), .trainable_parameters = parameters};
-  summary.train = train(task, config.train, run);
-  if (!world().is_main()) return summary;
+  summary.train = train(training, context);
+  if (!world.is_main()) return summary;
 
   leave_classifier(model, adapter, config, run, summary.train, fingerprint);
   try {

@@ -12,6 +12,7 @@ namespace gptkit {
 
 struct FinetuningJob {
   const FinetuneClassifyConfig& config;
+  World& world;
   torch::Device device;
   const ClassificationData& data;
 };
@@ -19,6 +20,6 @@ struct FinetuningJob {
 /// Leaves model, adapter and report in the folder, which is made once data and model have been
 /// read. A resumed run that had ended gives its summary again.
 FinetuneClassifySummary finetune(const FinetuningJob& job, const std::filesystem::path& folder,
-                                 RunMode mode, RunContext context);
+                                 RunMode mode, RunFolderOptions options);
 
 }  // namespace gptkit

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
-#include "distributed/world.h"
 #include "tasks/finetune_classify/finetuning.h"
 
 namespace gptkit {
@@ -80,15 +79,15 @@ Spread spread_of(const std::vector<double>& values) {
   return {sum / static_cast<double>(values.size()), smallest, largest};
 }
 
-FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const TaskRequest& request,
-                                  const RunContext& context, torch::Device device,
-                                  const ClassificationData& data) {
+FinetuneClassifySummary run_folds(const FinetuningJob& job, const TaskRequest& request,
+                                  const RunFolderOptions& options) {
+  const auto& [config, world, device, data] = job;
   auto rows = data.train;
   rows.insert(rows.end(), data.validation.begin(), data.validation.end());
   rows.insert(rows.end(), data.test.begin(), data.test.end());
   const auto folds = stratified_folds(rows, data.labels, config.data.folds, data_seed(config));
   refuse_lone_fold(request);
-  const RunFolder run(request.out, request.mode, context);
+  const RunFolder run(request.out, request.mode, options);
   run.write_config(config_to_yaml(config), restated_config<FinetuneClassifyConfig>);
   FinetuneClassifySummary all{.run = request.out};
   auto tests = OrderedJson::array();
@@ -98,17 +97,18 @@ FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const Ta
     const auto folder = request.out / concat("fold-", i + 1);
     const auto mode = run.mode_of(folder);
     const auto summary =
-        finetune({config, device, part}, folder, mode, {.inputs = context.inputs, .outer = &run});
+        finetune({config, world, device, part}, folder, mode,
+                 {.inputs = options.inputs, .outer = &run, .writes = options.writes});
     all.train.steps += summary.train.steps;
     all.train.tokens += summary.train.tokens;
     all.train.seconds += summary.train.seconds;
     all.train.was_finished = summary.train.was_finished && (i == 0 || all.train.was_finished);
     all.trainable_parameters = summary.trainable_parameters;
-    if (!world().is_main()) continue;
+    if (!world.is_main()) continue;
     all.folds.push_back(summary.splits.at("test"));
     tests.push_back(summary.report.at("test"));
   }
-  if (!world().is_main()) return all;
+  if (!world.is_main()) return all;
   all.report = folds_report(std::move(tests), all.folds, data.labels);
   write_file_atomic(request.out / "report.json", dump_json(all.report, 2) + "\n");
   return all;

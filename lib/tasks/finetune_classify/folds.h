@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "data/tables/classification.h"
-#include "tasks/finetune_classify/finetune_classify.h"
+#include "tasks/finetune_classify/finetuning.h"
 
 namespace gptkit {
 
@@ -19,8 +19,7 @@ Spread spread_of(const std::vector<double>& values);
 /// Tested on each fold in turn, in <out>/fold-1 ...; a resumed run keeps the folds that are done.
 /// Leaves {"folds": each one's test metrics, "accuracy", "f1": {label: ...}: the spread of each} in
 /// <out>/report.json.
-FinetuneClassifySummary run_folds(const FinetuneClassifyConfig& config, const TaskRequest& request,
-                                  const RunContext& context, torch::Device device,
-                                  const ClassificationData& data);
+FinetuneClassifySummary run_folds(const FinetuningJob& job, const TaskRequest& request,
+                                  const RunFolderOptions& options);
 
 }  // namespace gptkit

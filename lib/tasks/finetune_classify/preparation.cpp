@@ -2,7 +2,8 @@
 
 #include "base/error.h"
 #include "models/init.h"
-#include "tasks/training/common.h"
+#include "tasks/training/seed.h"
+#include "text/end_of_text.h"
 
 namespace gptkit {
 
@@ -70,8 +71,7 @@ PretrainedBackbone open_backbone(const FinetuneClassifyConfig& config,
 AdapterLayers add_head(PretrainedBackbone& backbone, const FinetuneClassifyConfig& config,
                        torch::Device device) {
   auto& model = backbone.model;
-  auto seed = config.seed;
-  seed_everything(seed);
+  seed_everything(config.seed);
   if (config.classifier.random_weights) initialize_(backbone.gpt);
   model.classifier = Classifier(backbone.gpt, std::ssize(model.labels), config.classifier.pooling,
                                 config.classifier.head_bias);

@@ -58,7 +58,8 @@ void take_metrics(const FinetuneClassifySummary& summary, SweepRowResult& result
   result.accuracy["test"] = spread_of(accuracies).mean;
 }
 
-SweepRowResult run_row(const TaskRequest& request, const SweepRow& row, const std::string& origin) {
+SweepRowResult run_row(const TaskRequest& request, const SweepRow& row, const std::string& origin,
+                       World& world) {
   auto wanted = request;
   for (const auto& setting : row.set) {
     const auto equals = setting.find('=');
@@ -68,7 +69,7 @@ SweepRowResult run_row(const TaskRequest& request, const SweepRow& row, const st
   SweepRowResult result{.name = row.name, .set = row.set};
   try {
     const auto began = std::chrono::steady_clock::now();
-    take_metrics(run_finetune_classify(wanted), result);
+    take_metrics(run_finetune_classify(wanted, world), result);
     result.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   } catch (const Error& error) {
@@ -161,7 +162,10 @@ std::string to_markdown(const std::vector<SweepRowResult>& rows) {
   return text;
 }
 
-std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& wanted, const fs::path& file) {
+std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& wanted, const fs::path& file,
+                                               World& world) {
+  require(rank_environment().world_size == 1,
+          "a sweep trains its rows in one process; start it without WORLD_SIZE");
   const auto sweep = load_sweep(file);
   auto request = wanted;
   if (request.out.empty()) request.out = fs::path("runs") / file.stem();
@@ -173,7 +177,7 @@ std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& wanted, const 
   if (request.mode == RunMode::kResume && is_there(json_file)) before = finished_rows(json_file);
   auto inputs = base.data.train;
   inputs.push_back(file);
-  const RunFolder run(request.out, request.mode, run_context(request, inputs));
+  const RunFolder run(request.out, request.mode, run_folder_options(request, world, inputs));
   run.write_config(config_to_yaml(base), restated_config<FinetuneClassifyConfig>);
   run.when_begun([&] { write_file_atomic(run.path() / "sweep.yaml", config_to_yaml(sweep)); });
 
@@ -186,7 +190,7 @@ std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& wanted, const 
     one.mode = run.mode_of(one.out);
     one.outer = &run;
     const auto* earlier = find_row(before, row);
-    rows.push_back(earlier ? *earlier : run_row(one, row, file.string()));
+    rows.push_back(earlier ? *earlier : run_row(one, row, file.string(), world));
     if (run.replaces_a_run()) continue;  // no row has begun yet
     run.begin();
     write_file_atomic(json_file, dump_json(to_json(rows), 2) + "\n");

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "tasks/training/common.h"
+#include "tasks/training/request.h"
 
 namespace gptkit {
 
@@ -51,6 +51,6 @@ std::string to_markdown(const std::vector<SweepRowResult>& rows);
 /// and sweep.md after each row; with RunMode::kResume finished rows are kept and an interrupted one
 /// goes on.
 std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& request,
-                                               const std::filesystem::path& file);
+                                               const std::filesystem::path& file, World& world);
 
 }  // namespace gptkit

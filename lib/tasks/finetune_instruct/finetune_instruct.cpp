@@ -8,22 +8,24 @@
 #include "base/stop.h"
 #include "data/corpus/token_shard.h"
 #include "data/fingerprint.h"
-#include "distributed/world.h"
-#include "tasks/training/language_model_task.h"
+#include "tasks/training/language_model_objective.h"
+#include "tasks/training/ranks.h"
+#include "tasks/training/seed.h"
 #include "tensors/device.h"
+#include "text/end_of_text.h"
 #include "train/finished.h"
 
 namespace gptkit {
 
 namespace {
 
-/// Answers the sample's instruction into samples.txt.
-void write_answer(const LanguageModel& model, const SampleConfig& sample, const std::string& when,
-                  const RunFolder& run) {
-  if (sample.prompt.empty()) return;
-  const auto text = answer(model, {sample.prompt, ""}, sample.generation).text;
-  run.append_sample(concat(when, ": ", sample.prompt, " -> ", text));
-  log_info("  ", sample.prompt, " -> ", text);
+/// The sample's instruction, answered.
+Samples samples_of(const LanguageModel& model, const SampleConfig& sample) {
+  if (sample.prompt.empty()) return {};
+  return {[&] {
+    const auto text = answer(model, {sample.prompt, ""}, sample.generation).text;
+    return concat(sample.prompt, " -> ", text);
+  }};
 }
 
 /// Version 0.1's, which knew neither system messages nor earlier turns; empty where there are some.
@@ -229,14 +231,16 @@ void choose_chat_template(LanguageModel& model, const FinetuneInstructConfig& co
 
 }  // namespace
 
-FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
+FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted, World& world) {
   const auto request = with_run_folder(wanted, "finetune-instruct");
   ConfigOrigins origins;
-  auto config = load_finetune_instruct_config(request.inputs, origins);
-  require(!config.data.train.empty(), Key{"data.train"},
+  auto read = load_finetune_instruct_config(request.inputs, origins);
+  require(!read.data.train.empty(), Key{"data.train"},
           ": no instructions; set it in the config file or with ", Key{"data.train", "FILE"});
-  const auto device = join_ranks(config.device, config.train);
+  const auto device = join_ranks(world, read.device, read.train);
   set_threads(request.threads);
+  read.seed = settled_seed(read.seed, world);
+  const auto config = std::move(read);
   seed_everything(config.seed);
 
   auto model = load_language_model(config.model.text, {.dropout = config.instruct.dropout});
@@ -274,13 +278,14 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
     inputs.insert(inputs.end(), more->begin(), more->end());
   }
   inputs.emplace_back(config.model.text);
-  const RunFolder run(request.out, request.mode, run_context(request, inputs));
+  const RunFolder run(request.out, request.mode, run_folder_options(request, world, inputs));
   run.write_config(config_to_yaml(config), restated_config<FinetuneInstructConfig>);
+  const RunContext run_context{world, device, config.seed, run};
   const auto data_fingerprint = fingerprint(data, *train_set, *validation_set, *model.tokenizer);
-  if (const auto done = nothing_left_to_train(run, data_fingerprint)) {
+  if (const auto done = nothing_left_to_train(run_context, data_fingerprint)) {
     const Responses responses(run, data.test, config.responses);
     const bool complete = responses.answered() == responses.count();
-    if (!world().broadcast_text(complete ? "complete" : "").empty()) {
+    if (!world.broadcast_text(complete ? "complete" : "").empty()) {
       return {*done, run.path(), responses.count()};
     }
   }
@@ -289,12 +294,11 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted) {
   tell_left_out(data, *train_set, *validation_set, limit);
   model.gpt->to(device);
   seed_everything(config.seed);
-  LanguageModelTask task(model, {train_set, validation_set, data_fingerprint}, config.train,
-                         /*every_evaluation=*/false, [&](const std::string& when) {
-                           write_answer(model, config.sample, when, run);
-                         });
-  FinetuneInstructSummary summary{train(task, config.train, run), run.path()};
-  if (!world().is_main()) return summary;
+  LanguageModelObjective objective(model.gpt);
+  Training training(objective, {train_set, validation_set, data_fingerprint}, config.train);
+  training.samples = samples_of(model, config.sample);
+  FinetuneInstructSummary summary{train(training, run_context), run.path()};
+  if (!world.is_main()) return summary;
   model.gpt->eval();
   leave_model(run, summary.train, data_fingerprint,
               [&](const fs::path& folder) { save_language_model(folder, model); });

@@ -7,7 +7,8 @@
 
 #include "chat/styles.h"
 #include "data/tables/instruction.h"
-#include "tasks/training/common.h"
+#include "tasks/training/request.h"
+#include "tasks/training/samples.h"
 #include "train/trainer.h"
 
 namespace gptkit {
@@ -88,7 +89,8 @@ struct FinetuneInstructSummary {
 };
 
 /// Trains, answers the test instructions into responses.json, and leaves the model in <out>/model.
-FinetuneInstructSummary run_finetune_instruct(const TaskRequest& request);
+/// `world` joins the other processes that train, if there are any.
+FinetuneInstructSummary run_finetune_instruct(const TaskRequest& request, World& world);
 
 /// The messages of a row, up to the request.
 Conversation conversation_of(const ChatFormat& chat, const PromptFields& request);

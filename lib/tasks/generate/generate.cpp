@@ -9,7 +9,6 @@
 #include "base/stop.h"
 #include "data/text_encoding.h"
 #include "tasks/generate/stored_generation.h"
-#include "tasks/training/common.h"
 #include "tensors/device.h"
 #include "text/truncate.h"
 #include "weights/bundle.h"

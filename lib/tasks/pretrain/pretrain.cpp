@@ -5,11 +5,13 @@
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "distributed/world.h"
 #include "models/init.h"
-#include "tasks/training/language_model_task.h"
+#include "tasks/training/language_model_objective.h"
+#include "tasks/training/ranks.h"
+#include "tasks/training/seed.h"
 #include "tensors/device.h"
 #include "train/finished.h"
+#include "train/run_length.h"
 
 namespace gptkit {
 
@@ -143,48 +145,81 @@ std::string describe(const PretrainConfig& wanted, const ConfigOrigins& origins)
                 3 * flops, " to train on them\n", config_to_yaml(config, &origins));
 }
 
-PretrainSummary run_pretrain(const TaskRequest& wanted) {
-  const auto request = with_run_folder(wanted, "pretrain");
-  ConfigOrigins origins;
-  auto config = load_pretrain_config(request.inputs, origins);
-  require(!config.data.train.empty() || !config.data.sources.empty(), Key{"data.train"},
-          ": no training text; set it in the config file or with ", Key{"data.train", "FILE"});
-  const auto device = join_ranks(config.device, config.train);
-  set_threads(request.threads);
+namespace {
 
+/// What a run works with. The config is settled: nothing changes it from here on.
+struct Resolved {
+  PretrainConfig config;
+  LanguageModel model;
+  PretrainData data;
+};
+
+/// The seed, the tokenizer or the starting model, and the data decide what the config leaves open.
+Resolved resolve(PretrainConfig config, const ConfigOrigins& origins, World& world, int threads) {
+  config.seed = settled_seed(config.seed, world);
   seed_everything(config.seed);
   auto model = starting_model(config, origins);
-  const auto context = config.model.context_length;
   if (const auto& prompt = config.sample.prompt; !prompt.empty()) {
     require_room(std::ssize(encode_text(*model.tokenizer, prompt)), model, "sample.prompt");
   }
-  const auto data =
-      load_pretrain_data(config.data, *model.tokenizer, context, config.seed, request.threads);
-
+  const auto context = config.model.context_length;
+  auto data = load_pretrain_data(config.data, *model.tokenizer, context, config.seed, threads);
   let_budget_decide(config.train, data, context);
+  return {std::move(config), std::move(model), std::move(data)};
+}
+
+/// The prompt and what the model writes behind it, in one line.
+std::string sample(const LanguageModel& model, const SampleConfig& config) {
+  const auto prompt = encode_text(*model.tokenizer, config.prompt);
+  auto text = config.prompt + generate(model, prompt, config.generation).text;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+Samples samples_of(const LanguageModel& model, const SampleConfig& config) {
+  if (config.prompt.empty()) return {};
+  return {[&] { return sample(model, config); }, config.every_evaluation};
+}
+
+}  // namespace
+
+PretrainSummary run_pretrain(const TaskRequest& wanted, World& world) {
+  const auto request = with_run_folder(wanted, "pretrain");
+  ConfigOrigins origins;
+  const auto read = load_pretrain_config(request.inputs, origins);
+  require(!read.data.train.empty() || !read.data.sources.empty(), Key{"data.train"},
+          ": no training text; set it in the config file or with ", Key{"data.train", "FILE"});
+  const auto device = join_ranks(world, read.device, read.train);
+  set_threads(request.threads);
+  auto resolved = resolve(read, origins, world, request.threads);
+  const auto& config = resolved.config;
+  const auto& data = resolved.data;
+  auto& model = resolved.model;
+
+  LanguageModelObjective objective(model.gpt);
+  Training training(objective, {data.train, data.validation, data.fingerprint, data.train_sample},
+                    config.train);
+  training.samples = samples_of(model, config.sample);
+  const auto context_length = config.model.context_length;
   if (request.dry_run) {
     model.gpt->to(device);
-    LanguageModelTask task(model, {data.train, data.validation, data.fingerprint}, config.train,
-                           /*every_evaluation=*/false, [](const std::string&) {});
-    const double forward = forward_flops(config.model, config.train.batch_size(), context);
-    return {{}, {}, dry_run(task, config.train, /*flops=*/3 * forward)};
+    const double forward = forward_flops(config.model, config.train.batch_size(), context_length);
+    return {{}, {}, dry_run(training, world, /*flops=*/3 * forward)};
   }
-  const RunFolder run(request.out, request.mode, run_context(request, inputs_of(config)));
+  const RunFolder run(request.out, request.mode,
+                      run_folder_options(request, world, inputs_of(config)));
   run.write_config(config_to_yaml(config), restated_config<PretrainConfig>);
-  if (const auto done = nothing_left_to_train(run, data.fingerprint)) {
+  const RunContext context{world, device, config.seed, run};
+  if (const auto done = nothing_left_to_train(context, data.fingerprint)) {
     return {*done, run.path(), std::nullopt};
   }
   log_info("model: ", format_count(parameter_count(model.gpt->config())),
            " parameters; text: ", format_count(data.train_tokens), " training and ",
-           format_count(data.validation_tokens), " validation tokens; windows of ", context,
+           format_count(data.validation_tokens), " validation tokens; windows of ", context_length,
            " tokens");
   report_data(data, config, run);
   model.gpt->to(device);
-  LanguageModelTask task(
-      model, {data.train, data.validation, data.fingerprint, data.train_sample}, config.train,
-      config.sample.every_evaluation,
-      [&](const std::string& when) { write_sample(model, config.sample, when, run); });
-  const auto summary = train(task, config.train, run);
+  const auto summary = train(training, context);
   model.gpt->eval();
   leave_model(run, summary, data.fingerprint,
               [&](const fs::path& folder) { save_language_model(folder, model); });

@@ -8,7 +8,8 @@
 
 #include "models/family.h"
 #include "tasks/pretrain/pretrain_data.h"
-#include "tasks/training/common.h"
+#include "tasks/training/request.h"
+#include "tasks/training/samples.h"
 #include "train/config.h"
 #include "train/dry_run.h"
 #include "train/trainer.h"
@@ -66,6 +67,7 @@ struct PretrainSummary {
 };
 
 /// Trains and leaves the model in <out>/model; with request.dry_run only tries the first steps.
-PretrainSummary run_pretrain(const TaskRequest& request);
+/// `world` joins the other processes that train, if there are any.
+PretrainSummary run_pretrain(const TaskRequest& request, World& world);
 
 }  // namespace gptkit

@@ -1,6 +1,7 @@
 #include "tasks/pretrain/pretrain_data.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -10,11 +11,16 @@
 #include "base/parallel.h"
 #include "data/fingerprint.h"
 #include "data/random_order.h"
-#include "tasks/training/common.h"
 
 namespace gptkit {
 
 namespace {
+
+std::vector<fs::path> to_paths(const std::vector<NameOrPath>& inputs) {
+  std::vector<fs::path> paths;
+  for (const auto& input : inputs) paths.emplace_back(input.text);
+  return paths;
+}
 
 /// Windows that do not overlap: the first few evaluated would all be of the same text.
 WindowOptions apart(const WindowOptions& windows) {
@@ -146,6 +152,18 @@ class MixtureLoading {
 };
 
 }  // namespace
+
+ValidationSplit parse_validation(const std::vector<NameOrPath>& validation) {
+  if (validation.empty()) return {};
+  double fraction = 0;
+  const auto& text = validation.front().text;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), fraction);
+  const bool is_number = error == std::errc() && stop == text.data() + text.size();
+  if (!is_number) return {0, to_paths(validation)};
+  require(validation.size() == 1 && fraction >= 0 && fraction < 1, "data.validation: ", text,
+          " is out of range; expected a fraction of at least 0 and less than 1, or files");
+  return {fraction, {}};
+}
 
 void validate(const PretrainDataConfig& config) {
   require(config.train.empty() || config.sources.empty(),

@@ -50,6 +50,13 @@ void visit_fields(PretrainDataConfig& c, Visitor&& visit) {
   visit("filter", c.filter, "which training documents to leave out; text only");
 }
 
+/// `data.validation`: 0.1 (a fraction) or a list of files.
+struct ValidationSplit {
+  double fraction = 0;
+  std::vector<std::filesystem::path> files;
+};
+ValidationSplit parse_validation(const std::vector<NameOrPath>& validation);
+
 /// Fails naming the key that is out of range, missing or there beside another.
 void validate(const PretrainDataConfig& config);
 

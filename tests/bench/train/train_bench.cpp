@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "models/init.h"
-#include "tasks/training/common.h"
+#include "tasks/training/language_model_objective.h"
 #include "tensors/device.h"
 #include "train/optimizer.h"
 
@@ -53,7 +53,10 @@ int main(int argc, char** argv) {
     gptkit::Batch batch{B, T, {data, data + B * T}, {data, data + B * T}, {}, {}};
     const auto begin = std::chrono::steady_clock::now();
     optimizer.zero_grad();
-    const auto value = gptkit::language_model_loss(model, batch, precision);
+    const auto value = [&] {
+      const gptkit::PrecisionScope scope(precision, model->device());
+      return gptkit::language_model_loss(model, batch);
+    }();
     value.backward();
     const double norm = gptkit::gradient_norm(optimizer);
     optimizer.step(1e-4, gptkit::clipping_divisor(norm, 1.0));

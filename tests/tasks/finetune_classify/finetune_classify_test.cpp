@@ -10,10 +10,11 @@
 #include "data/tables/classification.h"
 #include "models/init.h"
 #include "support/support.h"
-#include "tasks/finetune_classify/classify_task.h"
+#include "tasks/finetune_classify/classify_objective.h"
 #include "tasks/finetune_classify/frozen_backbone.h"
 #include "tasks/tiny_data.h"
 #include "text/character.h"
+#include "train/evaluation.h"
 #include "train/trainer.h"
 #include "weights/bundle.h"
 
@@ -65,14 +66,21 @@ INSTANTIATE_TEST_SUITE_P(Poolings, Trunk,
                            return name;
                          });
 
+Training training_of(Objective& objective, const std::shared_ptr<const Dataset>& train,
+                     const std::shared_ptr<const Dataset>& validation, const TrainConfig& config) {
+  TrainingData data{train, validation, "rows"};
+  data.match_validation = true;
+  return {objective, std::move(data), config};
+}
+
 /// The losses of ten steps and the evaluation after them.
 std::vector<double> losses(Pooling pooling, int64_t frozen, bool kept, BackboneStore store,
                            const fs::path& folder, double language_model_loss = 0) {
   auto classifier = tiny_classifier(pooling, frozen);
   const auto train_set = dataset(24, pooling), validation_set = dataset(10, pooling);
   const TrainConfig config{.epochs = 4, .micro_batch_size = 4, .lr = 1e-3, .eval_batches = 0};
-  ClassifyTaskOptions options{.fingerprint = "", .config = config};
-  options.language_model_loss = language_model_loss;
+  ClassifyOptions options{.language_model_loss = language_model_loss,
+                          .mean_tokens = train_set->mean_length()};
   std::optional<FrozenBackbone> train_backbone, validation_backbone;
   if (kept) {
     const FrozenBackbone::Options where{.store = store, .folder = folder};
@@ -81,10 +89,11 @@ std::vector<double> losses(Pooling pooling, int64_t frozen, bool kept, BackboneS
     options.train_backbone = &*train_backbone;
     options.validation_backbone = &*validation_backbone;
   }
-  ClassifyTask task(classifier, train_set, validation_set, options);
+  ClassifyObjective objective(classifier, options);
   const RunFolder run(folder / (kept ? "kept" : "plain"), RunMode::kOverwrite);
+  World alone;
   torch::manual_seed(5);
-  train(task, config, run);
+  train(training_of(objective, train_set, validation_set, config), {.world = alone, .folder = run});
   std::vector<double> values;
   std::ifstream lines(run.path() / "metrics.jsonl");
   for (std::string line; std::getline(lines, line);) {
@@ -96,7 +105,7 @@ std::vector<double> losses(Pooling pooling, int64_t frozen, bool kept, BackboneS
   return values;
 }
 
-TEST(ClassifyTask, EvaluationsAreMeansOverTextsWhateverTheMicroBatch) {
+TEST(ClassifyObjective, EvaluationsAreMeansOverTextsWhateverTheMicroBatch) {
   torch::NoGradGuard no_grad;
   auto classifier = tiny_classifier(Pooling::kLastToken, 0);
   classifier->eval();
@@ -104,12 +113,14 @@ TEST(ClassifyTask, EvaluationsAreMeansOverTextsWhateverTheMicroBatch) {
   const auto measured = [&](int64_t micro, int64_t batches, std::vector<double> weights) {
     const TrainConfig config{
         .micro_batch_size = micro, .global_batch_size = 4, .eval_batches = batches};
-    ClassifyTaskOptions options{.fingerprint = "", .config = config};
-    options.class_weights = std::move(weights);
-    ClassifyTask task(classifier, data, data, options);
+    ClassifyObjective objective(classifier, {.class_weights = std::move(weights)});
+    const auto training = training_of(objective, data, data, config);
+    World alone;
     torch::manual_seed(5);
-    auto metrics = task.evaluate();
-    for (const auto& item : task.end_epoch(0)) metrics.push_back(item);
+    auto metrics = evaluate_loss(training, alone);
+    for (const auto& measure : objective.epoch_measures()) {
+      for (const auto& item : evaluate(training, alone, measure)) metrics.push_back(item);
+    }
     return metrics;
   };
   for (const int64_t batches : {0, 1, 2}) {
@@ -155,14 +166,11 @@ TEST_P(Trunk, KeptActivationsServeTheLanguageModelToo) {
 class LossBesideTheClasses : public testing::TestWithParam<Pooling> {
  protected:
   double loss(const std::vector<int64_t>& rows, double language_model_loss) {
-    ClassifyTaskOptions options{.fingerprint = "", .config = config_};
-    options.language_model_loss = language_model_loss;
-    return ClassifyTask(classifier_, data_, data_, options)
-        .loss(data_->collate(rows))
-        .item<double>();
+    ClassifyObjective objective(classifier_, {.language_model_loss = language_model_loss,
+                                              .mean_tokens = data_->mean_length()});
+    return objective.loss(data_->collate(rows)).item<double>();
   }
 
-  const TrainConfig config_;
   const std::shared_ptr<const ClassificationDataset> data_ = dataset(6, GetParam());
   Classifier classifier_ = tiny_classifier(GetParam(), 0);
 };
@@ -233,7 +241,8 @@ class FinetuneClassify : public testing::Test {
     for (const auto& text : settings) {
       set(text.substr(0, text.find('=')), text.substr(text.find('=') + 1));
     }
-    return run_finetune_classify(request);
+    World alone;
+    return run_finetune_classify(request, alone);
   }
   ScratchFolder folder_;
 };

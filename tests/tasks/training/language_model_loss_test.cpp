@@ -7,7 +7,8 @@
 #include "models/init.h"
 #include "models/tiny_families.h"
 #include "support/support.h"
-#include "tasks/training/common.h"
+#include "tasks/training/language_model_objective.h"
+#include "train/evaluation.h"
 
 namespace gptkit {
 namespace {
@@ -83,10 +84,13 @@ TEST(LanguageModelLoss, AnEvaluationCountsTokensAndNotBatches) {
   initialize_(gpt);
   const double want = language_model_loss(gpt, padded_batch()).item<double>();
   const auto data = std::make_shared<PaddedRows>();
+  LanguageModelObjective objective(gpt);
+  World alone;
   for (const int64_t micro : {1, 2, 3}) {
     // Of 7, 1 and 4 targets: a mean over rows would be another one.
     const TrainConfig config{.micro_batch_size = micro, .global_batch_size = 6, .eval_batches = 0};
-    for (const auto& [name, value] : evaluate_language_model(gpt, data, data, config)) {
+    const Training training(objective, {data, data, "rows"}, config);
+    for (const auto& [name, value] : evaluate_loss(training, alone)) {
       EXPECT_NEAR(value, want, 1e-6) << name << " in micro batches of " << micro;
     }
   }

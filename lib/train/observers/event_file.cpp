@@ -1,4 +1,4 @@
-#include "train/tensorboard.h"
+#include "train/observers/event_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "train/metrics.h"
+#include "train/observers/metrics_log.h"
 
 #include <cmath>
 #include <limits>

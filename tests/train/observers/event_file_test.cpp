@@ -1,4 +1,4 @@
-#include "train/tensorboard.h"
+#include "train/observers/event_file.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 #include "base/checksum.h"
 #include "base/files.h"
 #include "support/support.h"
-#include "train/metrics.h"
+#include "train/observers/metrics_log.h"
 
 namespace gptkit {
 namespace {
@@ -203,16 +203,18 @@ TEST(TensorBoard, OthersFilesAreLeftAlone) {
   EXPECT_EQ(read_file(other), "theirs");
 }
 
-TEST(MetricsLog, WritesTheSameRowsIntoAnEventFile) {
+TEST(EventFile, OfAResumedRunBeginsWithTheRowsThatAreKept) {
   ScratchFolder run;
   {
     MetricsLog log(run / "metrics.jsonl", 0);
-    log.write_events(0);
-    for (int64_t step = 0; step < 5; ++step) log.append(row(step, 1));
+    EventFile events(run.path(), log.rows(), 0);
+    for (int64_t step = 0; step < 5; ++step) {
+      log.append(row(step, 1));
+      events.append(row(step, 1));
+    }
   }
   MetricsLog log(run / "metrics.jsonl", 3);  // steps 3 and 4 are done again
-  log.write_events(6);
-  log.append(row(3, 2));
+  EventFile(run.path(), log.rows(), 6).append(row(3, 2));
   const auto files = event_files(run.path());
   ASSERT_EQ(files.size(), 2u);
   const auto all = records(read_file(std::max(files[0], files[1])));

@@ -1,4 +1,4 @@
-#include "train/plot.h"
+#include "train/observers/plot.h"
 
 #include <algorithm>
 #include <cmath>

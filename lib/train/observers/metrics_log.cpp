@@ -1,4 +1,4 @@
-#include "train/metrics.h"
+#include "train/observers/metrics_log.h"
 
 #include <fcntl.h>
 
@@ -40,13 +40,8 @@ MetricsLog::MetricsLog(fs::path path, int64_t next_step) : path_(std::move(path)
   write_file_atomic(path_, kept);
 }
 
-void MetricsLog::write_events(double seconds) {
-  events_.emplace(path_.parent_path(), rows_, seconds);
-}
-
 void MetricsLog::append(const OrderedJson& row) {
   append_line(path_, dump_json(row));
-  if (events_) events_->append(row);
   rows_.push_back(row);
 }
 

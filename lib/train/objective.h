@@ -1,0 +1,51 @@
+#pragma once
+// What a model learns by: its loss on a batch, and what an evaluation measures. The rest is the
+// trainer's: order of the data, precision, activation checkpointing, updates, evaluation batches.
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+
+namespace gptkit {
+
+/// What some rows add to a mean: the sum over their terms, and how many these are.
+struct MeanTerms {
+  double sum = 0, count = 0;
+};
+
+/// Which data a batch comes from.
+enum class DataPart { kTraining, kValidation };
+
+/// A mean that is measured on both parts, such as an accuracy: train_NAME and val_NAME.
+struct Measure {
+  std::string name;
+  std::function<MeanTerms(const Batch&, DataPart)> terms;
+};
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  virtual torch::nn::Module& model() = 0;
+  /// The mean loss over the batch's loss terms, as a scalar with a gradient.
+  virtual torch::Tensor loss(const Batch& batch) = 0;
+  /// How many targets (or examples) the batch's loss is the mean of.
+  virtual int64_t loss_terms(const Batch& batch) const = 0;
+
+  /// What the batch adds to train_loss or val_loss; in evaluation mode and without gradients.
+  virtual MeanTerms evaluate(const Batch& batch, DataPart /*part*/) {
+    const auto terms = static_cast<double>(loss_terms(batch));
+    if (terms == 0) return {};  // a mean over nothing is NaN
+    return {terms * loss(batch).item<double>(), terms};
+  }
+  /// What is measured after the last step of an epoch.
+  virtual std::vector<Measure> epoch_measures() { return {}; }
+};
+
+}  // namespace gptkit
