@@ -35,7 +35,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"tasks",
      {"train", "infer", "eval", "report", "baselines", "distributed", "data", "weights", "models",
       "nn", "kernels", "tensors", "formats", "chat", "text", "base"}},
-    {"gptkit", {"tasks", "infer", "weights", "models", "tensors", "chat", "text", "base"}}};
+    {"gptkit",
+     {"tasks", "infer", "distributed", "weights", "models", "tensors", "chat", "text", "base"}}};
 
 /// Libraries that only one layer may see.
 const std::map<std::string, std::string> kOwner = {{"yaml-cpp", "base"},

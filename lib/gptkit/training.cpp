@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "distributed/world.h"
 #include "gptkit/inside/model_call.h"
 #include "tasks/finetune_classify/finetune_classify.h"
 #include "tasks/finetune_instruct/finetune_instruct.h"
