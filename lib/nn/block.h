@@ -22,8 +22,8 @@ class BlockImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, LayerCache* cache = nullptr,
                         const Rotation* rotation = nullptr, const Packing* packing = nullptr);
 
-  /// The output of one row per sequence: x (N,C), rows int64 (B) -> (B,C). Of other rows only keys and
-  /// values are computed.
+  /// The output of one row per sequence: x (N,C), rows int64 (B) -> (B,C). Of other rows only keys
+  /// and values are computed.
   torch::Tensor forward_at(const torch::Tensor& x, const Packing& packing,
                            const torch::Tensor& rows, const Rotation* rotation = nullptr);
 

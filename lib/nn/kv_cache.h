@@ -1,6 +1,6 @@
 #pragma once
-// Keys and values of the tokens so far: decoding computes only those of the new tokens. The memory is
-// allocated once, for max_tokens.
+// Keys and values of the tokens so far: decoding computes only those of the new tokens. The memory
+// is allocated once, for max_tokens.
 
 #include <torch/types.h>
 

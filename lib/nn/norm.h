@@ -16,8 +16,8 @@ class NormImpl : public torch::nn::Module {
 
   /// x (...,C) -> (...,C)
   torch::Tensor forward(const torch::Tensor& x);
-  /// The same for the input of a matrix multiplication, which autocast rounds to bfloat16: the result
-  /// may be rounded here.
+  /// The same for the input of a matrix multiplication, which autocast rounds to bfloat16: the
+  /// result may be rounded here.
   torch::Tensor before_matmul(const torch::Tensor& x);
 
   double epsilon() const { return epsilon_; }

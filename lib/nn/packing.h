@@ -1,7 +1,7 @@
 #pragma once
-// Sequences of different lengths, concatenated without padding; other libraries call this varlen (the
-// cu_seqlens of FlashAttention). Only attention looks at more than one row, so everything else in a
-// model runs on the rows as they are and computes nothing for padding.
+// Sequences of different lengths, concatenated without padding; other libraries call this varlen
+// (the cu_seqlens of FlashAttention). Only attention looks at more than one row, so everything else
+// in a model runs on the rows as they are and computes nothing for padding.
 
 #include <torch/types.h>
 

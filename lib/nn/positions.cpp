@@ -53,7 +53,8 @@ Rotation RotaryTable::at(int64_t past, int64_t T, const torch::Tensor& like) {
     const c10::InferenceMode off(false);  // training also uses a table that sampling made
     constexpr int64_t kStep = 256;
     const int64_t known = table_.cos.defined() ? table_.cos.size(0) : 0;
-    // In whole steps: otherwise the rounding of the last cosines would depend on the table's length.
+    // In whole steps: otherwise the rounding of the last cosines would depend on the table's
+    // length.
     const int64_t positions = (std::max(past + T, 2 * known) + kStep - 1) / kStep * kStep;
     const auto angles = at::outer(at::arange(positions, torch::kFloat32), frequencies_);
     table_ = {angles.cos().to(like.options()), angles.sin().to(like.options())};

@@ -1,7 +1,7 @@
 #pragma once
-// Positions. Rotary (arXiv:2104.09864): queries and keys are turned by an angle that grows with their
-// position, so that the dot product of a query and a key depends only on their distance. Element i
-// of a head is paired with element i + D/2, as in Hugging Face's weights. Sinusoidal
+// Positions. Rotary (arXiv:2104.09864): queries and keys are turned by an angle that grows with
+// their position, so that the dot product of a query and a key depends only on their distance.
+// Element i of a head is paired with element i + D/2, as in Hugging Face's weights. Sinusoidal
 // (arXiv:1706.03762): added to the embeddings.
 
 #include <torch/types.h>

@@ -31,11 +31,11 @@
 #include "models/init.h"
 #include "tasks/pretrain/pretrain.h"
 #include "tasks/training/language_model_objective.h"
-#include "train/evaluation.h"
-#include "train/observers/metrics_log.h"
 #include "tensors/device.h"
 #include "text/hugging_face_tokenizer.h"
 #include "text/word.h"
+#include "train/evaluation.h"
+#include "train/observers/metrics_log.h"
 #include "train/trainer.h"
 
 namespace {

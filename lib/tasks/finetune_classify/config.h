@@ -35,7 +35,7 @@ struct ClassifyDataConfig {
   std::vector<std::filesystem::path> train, validation, test;
   TableColumns columns;  // its fields are the section's own
   Balance balance = Balance::kNone;
-  SplitShares split;
+  ClassificationSplit split;
   int64_t folds = 0;
   int64_t seed = -1;
 };

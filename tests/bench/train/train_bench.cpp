@@ -17,6 +17,7 @@
 #include "models/init.h"
 #include "tasks/training/language_model_objective.h"
 #include "tensors/device.h"
+#include "tensors/precision.h"
 #include "train/optimizer.h"
 
 int main(int argc, char** argv) {
