@@ -36,6 +36,7 @@ void expect_covered(const std::string& file, std::span<const KeyRule> rules) {
 
 TEST(ConfigKeys, CoverWhatTransformersAndPeftWrite) {
   for (const auto* family : families()) {
+    if (family->name == "gptkit") continue;  // no other program writes its files
     expect_covered(std::string(family->name), family->json_keys);
   }
   expect_covered("generation_config.json", generation_key_rules());
