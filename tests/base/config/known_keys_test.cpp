@@ -20,7 +20,7 @@ TEST(KnownKeys, RefusesAValueByNameWithWhatIsExpected) {
       {{{"scale", "a\n"}}, "f.json: scale 'a\\n' is not supported"},
       {{{"packed", Json::object()}}, "f.json: packed {} is not supported"}};
   for (const auto& [json, message] : bad) {
-    test::expect_error([&] { check_keys(json, kRules, "f.json"); }, message);
+    test::expect_error([&json = json] { check_keys(json, kRules, "f.json"); }, message);
   }
   check_keys({{"scale", 1.0}, {"packed", nullptr}, {"size", -1}, {"note", 3}}, kRules, "f.json");
 }
