@@ -317,7 +317,7 @@ TEST_F(FinetuneClassify, FoldsTestEveryRowOnce) {
 }
 
 TEST_F(FinetuneClassify, RefusesWhatCannotBe) {
-  expect_error([&] { finetune("a", {"classifier.causal=false"}); }, "needs classifier.pooling");
+  expect_error([&] { finetune("a", {"classifier.causal=false"}); }, "requires classifier.pooling");
   expect_error([&] { finetune("b", {"data.folds=31"}); }, "at least 31 rows of every label");
   expect_error([&] { finetune("e", {"classifier.language_model_loss=-1"}); }, "out of range");
   expect_error(
@@ -325,7 +325,7 @@ TEST_F(FinetuneClassify, RefusesWhatCannotBe) {
         finetune("f", {"classifier.causal=false", "classifier.pooling=last_position",
                        "classifier.language_model_loss=0.5"});
       },
-      "nothing to predict");
+      "sees the next token");
   expect_error(
       [&] {
         finetune("c", {"lora.rank=2", "lora.targets=[nose]"});
