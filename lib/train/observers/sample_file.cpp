@@ -14,10 +14,7 @@ void SampleFile::evaluating(const RunProgress& run, bool loss) {
   }
 }
 
-/// Of several ranks this one alone draws random numbers for a sample. The generator decides the
-/// order of the data, so it has to stay the same on all of them.
 void SampleFile::write(const std::string& when) {
-  const auto generator = generator_state();
   try {
     const auto text = samples_.write();
     folder_.append_sample(concat(when, ": ", text));
@@ -25,7 +22,6 @@ void SampleFile::write(const std::string& when) {
   } catch (const Stopped&) {  // several ranks stop together, after the step
     if (ranks_ == 1) throw;
   }
-  if (ranks_ > 1) set_generator_state(generator);
 }
 
 }  // namespace gptkit

@@ -2,8 +2,9 @@
 
 #include <torch/nn/modules/linear.h>
 
-#include <fstream>
+#include <csignal>
 
+#include "base/stop.h"
 #include "train/observers/checkpoints.h"
 #include "train/observers/loss_plot.h"
 #include "train/observers/metrics_file.h"
@@ -129,16 +130,13 @@ TEST_F(SampleFileTest, GetsALineAfterEachEpochOrAtEachEvaluation) {
   EXPECT_EQ(written(false), "");
 }
 
-TEST_F(SampleFileTest, LeavesTheOrderOfTheDataAloneWhereOtherRanksDrawNoSample) {
-  samples_.write = [] { return concat(torch::rand({1}).item<double>()); };
+TEST_F(SampleFileTest, IsLeftOutWhenASignalStopsItAmongSeveralRanks) {
+  samples_.write = []() -> std::string { throw Stopped(SIGINT, "stopped"); };
   ScratchFolder scratch;
   const RunFolder folder(scratch.path(), RunMode::kNew);
-  torch::manual_seed(1);
-  const auto untouched = generator_state();
-  SampleFile(samples_, folder, /*ranks=*/2).evaluating(progress(5), false);
-  EXPECT_TRUE(torch::equal(generator_state(), untouched));
-  SampleFile(samples_, folder, /*ranks=*/1).evaluating(progress(5), false);
-  EXPECT_FALSE(torch::equal(generator_state(), untouched)) << "alone, as in version 0.1";
+  EXPECT_THROW(SampleFile(samples_, folder, /*ranks=*/1).evaluating(progress(5), false), Stopped);
+  SampleFile(samples_, folder, /*ranks=*/2).evaluating(progress(5), false);  // they stop together
+  EXPECT_FALSE(fs::exists(scratch / "samples.txt"));
 }
 
 TEST(Samples, OfARunAreThereOnceThoughItWasResumed) {
