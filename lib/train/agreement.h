@@ -1,5 +1,5 @@
 #pragma once
-// What the ranks of a run have to agree on.
+// Checks that all ranks of a run have the same settings and data.
 
 #include "distributed/world.h"
 #include "train/training.h"

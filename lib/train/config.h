@@ -70,48 +70,53 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("max_steps", c.max_steps, "stop after this many steps; 0: the epochs decide");
   visit("token_budget", c.token_budget,
         "stop after this many input tokens, padding included; 0: no limit");
-  visit("micro_batch_size", c.micro_batch_size, "sequences that go through the model at once");
-  visit("global_batch_size", c.global_batch_size, "sequences per step; 0: the micro batch");
+  visit("micro_batch_size", c.micro_batch_size, "sequences in one forward pass");
+  visit("global_batch_size", c.global_batch_size,
+        "sequences per optimizer step, accumulated from micro batches; 0: one micro batch");
   visit("lr", c.lr, "peak learning rate");
-  visit("min_lr", c.min_lr, "learning rate of the last step (linear, cosine, wsd)");
+  visit("min_lr", c.min_lr, "learning rate of the last step (for linear, cosine and wsd)");
   visit("schedule", c.schedule, "constant, linear, cosine or wsd (constant, then a linear decay)");
-  visit("warmup_steps", c.warmup_steps, "steps of linear warm-up");
-  visit("decay_steps", c.decay_steps, "wsd: steps of the decay at the end; 0: a tenth of all");
-  visit("weight_decay", c.weight_decay, "AdamW's decay");
-  visit("decay_all", c.decay_all, "decay biases and norms too, as the book does");
-  visit("beta1", c.beta1, "AdamW's decay of the mean");
-  visit("beta2", c.beta2, "AdamW's decay of the square");
-  visit("max_grad_norm", c.max_grad_norm, "gradients are scaled down to this norm; 0: off");
+  visit("warmup_steps", c.warmup_steps, "steps of linear learning rate warm-up");
+  visit("decay_steps", c.decay_steps,
+        "wsd: steps of the decay at the end; 0: a tenth of all steps");
+  visit("weight_decay", c.weight_decay, "weight decay of AdamW");
+  visit("decay_all", c.decay_all, "apply weight decay to biases and norms too, as the book does");
+  visit("beta1", c.beta1, "AdamW: decay rate of the first moment");
+  visit("beta2", c.beta2, "AdamW: decay rate of the second moment");
+  visit("max_grad_norm", c.max_grad_norm,
+        "largest norm of the gradient, which is scaled down to it; 0: off");
   visit("ema_decay", c.ema_decay,
-        "evaluate and end with a moving average of the weights that keeps this share at each step, "
-        "such as 0.99; 0: with the weights themselves");
+        "decay of an exponential moving average of the weights, such as 0.99; evaluations and the "
+        "final model use the average; 0: no average");
   visit("precision", c.precision,
-        "float32, bfloat16 (twice as fast where the processor has it), float16 (CUDA) or auto");
+        "float32, bfloat16 (about twice as fast if the processor supports it), float16 (CUDA) or "
+        "auto");
   visit("activation_checkpointing", c.activation_checkpointing,
-        "keep only the inputs of each block and compute the rest again in the backward pass: less "
-        "memory, slower steps");
+        "store only the input of each block and recompute the rest in the backward pass: less "
+        "memory, "
+        "slower steps");
   visit("group_by_length", c.group_by_length,
-        "batches of like lengths, so that attention has little to pad (finetuning)");
-  visit("eval_every", c.eval_every, "steps between evaluations; 0: only at the end");
+        "put examples of similar lengths into one batch, to reduce padding (finetuning)");
+  visit("eval_every", c.eval_every, "steps between evaluations; 0: evaluate only at the end");
   visit("eval_batches", c.eval_batches,
-        "batches of a step's size per evaluation; 0: all (a classifier: all of validation, as many "
-        "of training)");
+        "batches per evaluation, each as large as a step; 0: all (a classifier: all validation "
+        "batches, and as many training batches)");
   visit("checkpoint_every", c.checkpoint_every,
         "steps between checkpoints; 0: only at the end and on a signal");
-  visit("keep_checkpoints", c.keep_checkpoints, "newest checkpoints kept");
+  visit("keep_checkpoints", c.keep_checkpoints, "number of newest checkpoints to keep");
   visit("keep_best", c.keep_best,
-        "keep the checkpoint of the lowest val_loss too, and end with its weights");
+        "also keep the checkpoint with the lowest val_loss; the final model has its weights");
   visit("early_stopping", c.early_stopping,
-        "stop after this many evaluations in a row without a lower val_loss; 0: off");
+        "stop after this many consecutive evaluations without a lower val_loss; 0: off");
   visit("spike_factor", c.spike_factor,
-        "stop when a step's loss exceeds this many times the median of the last 64 (or 1), from "
-        "step 16 "
-        "on; 0: off");
-  visit("tensorboard", c.tensorboard, "write TensorBoard event files too");
-  visit("shard_optimizer", c.shard_optimizer,
-        "several processes: each keeps and updates its share of AdamW's moments (ZeRO stage 1)");
+        "stop when the loss of a step exceeds this many times the median of the last 64 losses (at "
+        "least 1); active from step 16; 0: off");
+  visit("tensorboard", c.tensorboard, "also write TensorBoard event files");
+  visit(
+      "shard_optimizer", c.shard_optimizer,
+      "several processes: each stores and updates its part of the moments of AdamW (ZeRO stage 1)");
   visit("timeout", c.timeout,
-        "several processes: seconds after which one that the others wait for counts as lost");
+        "several processes: seconds without an answer after which a process counts as lost");
 }
 
 /// Fails naming the key that is out of range.

@@ -1,6 +1,5 @@
 #pragma once
-// What a run will need, found out before it: memory by part and time, measured over the first real
-// steps of it. Nothing is written.
+// Estimates the memory and the time of a run from its first real steps. Writes nothing.
 
 #include <cstdint>
 #include <string>

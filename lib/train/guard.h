@@ -1,6 +1,6 @@
 #pragma once
-// What stops a run that has gone wrong: numbers that are not finite and losses that jump, each with
-// the step, the batch and the layer at which it shows.
+// Stops a run when a value is not finite or the loss jumps. Errors name the step, the batch and the
+// layer.
 
 #include <torch/nn/module.h>
 #include <torch/types.h>

@@ -1,6 +1,6 @@
 #pragma once
-// What a model learns by: its loss on a batch, and what an evaluation measures. The rest is the
-// trainer's: order of the data, precision, activation checkpointing, updates, evaluation batches.
+// The loss of a model on a batch, and the metrics of an evaluation. The trainer does the rest: data
+// order, precision, activation checkpointing, updates, evaluation batches.
 
 #include <torch/nn/module.h>
 #include <torch/types.h>

@@ -1,7 +1,6 @@
 #pragma once
-// An exponential moving average of the weights along the training (Polyak and Juditsky 1992): it
-// lies nearer the middle of the valley that single steps jump about in, and mostly does better on
-// new data than any of them.
+// An exponential moving average of the weights during training (Polyak and Juditsky 1992). It often
+// has a lower validation loss than the weights of any single step.
 
 #include <torch/types.h>
 

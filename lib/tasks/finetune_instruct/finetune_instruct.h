@@ -21,11 +21,11 @@ struct InstructDataConfig {
 
 template <class Visitor>
 void visit_fields(InstructDataConfig& c, Visitor&& visit) {
-  visit("train", c.train, "JSON: Alpaca rows, messages or ShareGPT's conversations");
+  visit("train", c.train, "JSON files: Alpaca rows, messages or ShareGPT conversations");
   visit("validation", c.validation, "files; none: the last part of train");
   visit("test", c.test, "files; none: the middle part of train");
   visit("split", c.split, "shares of train for each split, when validation has no files");
-  visit("strict", c.strict, "refuse keys that are not read and rows that would be left out");
+  visit("strict", c.strict, "refuse unknown keys and rows that would be dropped");
 }
 
 struct InstructConfig {
@@ -40,9 +40,9 @@ void visit_fields(InstructConfig& c, Visitor&& visit) {
   visit("prompt_style", c.prompt_style,
         "chat template: alpaca (the book), phi3, chatml, llama2, llama3, llama3.1, zephyr, mistral "
         "or plain; model: the model's own");
-  visit("mask_prompt", c.mask_prompt, "learn from the answers only");
-  visit("max_tokens", c.max_tokens, "longer examples are cut; 0: the model's context");
-  visit("dropout", c.dropout, "while finetuning");
+  visit("mask_prompt", c.mask_prompt, "compute the loss on the answers only");
+  visit("max_tokens", c.max_tokens, "truncate longer examples; 0: the context length of the model");
+  visit("dropout", c.dropout, "dropout during finetuning");
 }
 
 struct ResponsesConfig {
@@ -52,7 +52,7 @@ struct ResponsesConfig {
 
 template <class Visitor>
 void visit_fields(ResponsesConfig& c, Visitor&& visit) {
-  visit("count", c.count, "test instructions answered into responses.json; -1: all");
+  visit("count", c.count, "number of test instructions to answer in responses.json; -1: all");
   visit_fields(c.generation, visit);
 }
 
@@ -69,13 +69,13 @@ struct FinetuneInstructConfig {
 
 template <class Visitor>
 void visit_fields(FinetuneInstructConfig& c, Visitor&& visit) {
-  visit("seed", c.seed, "of order and dropout; -1: a new one");
+  visit("seed", c.seed, "seed of data order and dropout; -1: draw a new seed");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
-  visit("model", c.model, "the pretrained model: a folder or a name");
+  visit("model", c.model, "pretrained model: folder or name");
   visit("data", c.data, "instructions and answers");
-  visit("instruct", c.instruct, "how they become text");
-  visit("train", c.train, "how");
-  visit("sample", c.sample, "an instruction answered while learning");
+  visit("instruct", c.instruct, "chat template and text settings");
+  visit("train", c.train, "training settings");
+  visit("sample", c.sample, "instruction to answer during training");
   visit("responses", c.responses, "answers to the test instructions at the end");
 }
 

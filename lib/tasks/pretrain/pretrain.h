@@ -25,9 +25,9 @@ struct PretrainModelConfig : ModelConfig {
 
 template <class Visitor>
 void visit_fields(PretrainModelConfig& c, Visitor&& visit) {
-  visit("from", c.from, "a model folder or name to go on from; empty: from scratch");
+  visit("from", c.from, "model folder or name to start from; empty: train from scratch");
   visit("preset", c.preset,
-        "gpt2 ... gpt2-xl, smollm2-135m, -360m or -1.7b, for what is not set below");
+        "gpt2 ... gpt2-xl, smollm2-135m, -360m or -1.7b: values for the fields that are not set");
   visit_fields(static_cast<ModelConfig&>(c), visit);
 }
 
@@ -43,14 +43,14 @@ struct PretrainConfig {
 
 template <class Visitor>
 void visit_fields(PretrainConfig& c, Visitor&& visit) {
-  visit("seed", c.seed, "of weights, order and dropout; -1: a new one");
+  visit("seed", c.seed, "seed of weights, data order and dropout; -1: draw a new seed");
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
   visit("tokenizer", c.tokenizer,
-        "gpt2, a folder or a .model file; a model to go on from has its own");
-  visit("model", c.model, "shape of the network");
-  visit("data", c.data, "what to learn from");
-  visit("train", c.train, "how");
-  visit("sample", c.sample, "text written while learning");
+        "gpt2, a folder or a .model file; model.from brings its own tokenizer");
+  visit("model", c.model, "model architecture");
+  visit("data", c.data, "training data");
+  visit("train", c.train, "training settings");
+  visit("sample", c.sample, "text generated during training");
 }
 
 /// The config of a request: preset and family first, then what the files and options set.

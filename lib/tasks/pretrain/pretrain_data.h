@@ -25,8 +25,8 @@ struct PretrainSourceConfig {
 template <class Visitor>
 void visit_fields(PretrainSourceConfig& c, Visitor&& visit) {
   visit("path", c.path, "a text file, .jsonl, folder, glob, or token shards");
-  visit("weight", c.weight, "its part of the training mix; scaled to 100 % over all");
-  visit("name", c.name, "what tables call it; empty: the path's last part");
+  visit("weight", c.weight, "share of the training windows; all weights are scaled to 100 %");
+  visit("name", c.name, "name in tables; empty: the last part of the path");
 }
 
 struct PretrainDataConfig {
@@ -42,12 +42,14 @@ struct PretrainDataConfig {
 template <class Visitor>
 void visit_fields(PretrainDataConfig& c, Visitor&& visit) {
   visit("train", c.train, "text files, .jsonl, folders, globs, or token shards");
-  visit("sources", c.sources, "instead: a mixture, [{path: ..., weight: ...}, ...]");
-  visit("validation", c.validation, "a fraction of each source's end, or files; 0: none");
-  visit("split_by", c.split_by, "cut that fraction by characters (the book) or tokens");
-  visit("stride", c.stride, "tokens from one window to the next; 0: the context length");
-  visit("allow_special", c.allow_special, "<|endoftext|> in the text becomes that token");
-  visit("filter", c.filter, "which training documents to leave out; text only");
+  visit("sources", c.sources, "instead of train: a mixture, [{path: ..., weight: ...}, ...]");
+  visit("validation", c.validation,
+        "fraction at the end of each source, or files; 0: no validation");
+  visit("split_by", c.split_by, "cut the fraction by characters (the book) or by tokens");
+  visit("stride", c.stride,
+        "distance between the starts of two windows, in tokens; 0: the context length");
+  visit("allow_special", c.allow_special, "convert <|endoftext|> in the text to the special token");
+  visit("filter", c.filter, "rules that drop training documents; text only");
 }
 
 /// `data.validation`: 0.1 (a fraction) or a list of files.

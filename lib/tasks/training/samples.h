@@ -17,8 +17,9 @@ struct SampleConfig {
 
 template <class Visitor>
 void visit_fields(SampleConfig& c, Visitor&& visit) {
-  visit("prompt", c.prompt, "text to continue after each epoch; empty: none");
-  visit("every_evaluation", c.every_evaluation, "at every evaluation instead of every epoch");
+  visit("prompt", c.prompt, "text to continue after each epoch; empty: no samples");
+  visit("every_evaluation", c.every_evaluation,
+        "write samples at every evaluation instead of after every epoch");
   visit_fields(c.generation, visit);
 }
 

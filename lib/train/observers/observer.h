@@ -1,6 +1,6 @@
 #pragma once
-// What follows a run: each file that grows with it, the checkpoints, early stopping. The trainer
-// calls the hooks in this order, step for step.
+// The interface between the trainer and the parts of a run that watch it: metrics, plot, samples,
+// checkpoints, early stopping. The trainer calls the hooks in this order at each step.
 
 #include <chrono>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace gptkit {
 
-/// How far a run is: what its observers see.
+/// The state of a run, as its observers see it.
 struct RunProgress {
   TrainState state;  ///< after the last update
   RunLength length;
