@@ -78,16 +78,6 @@ TEST_F(Resume, TakesTheCheckpointBeforeADamagedOneAndSaysSo) {
   }
 }
 
-TEST_F(Resume, RefusesOtherSettingsAndOtherText) {
-  expect_failure(pretrain("pre", {"--resume", "-s", "train.lr=0.5"}), 2, "pretrain",
-                 "cannot go on with 'lr: 0.5'");
-  auto text = content("stories.txt");
-  text[100] = text[100] == 'x' ? 'y' : 'x';
-  file("stories.txt", text);
-  expect_failure(pretrain("pre", {"--resume"}), 2, "pretrain",
-                 "not those the run was started with");
-}
-
 TEST_F(Resume, ReadsTheKeysOfVersion01InItsOwnConfigAlone) {
   const auto expected = weights("pre");
   const auto config = content("pre/config.yaml");
@@ -113,6 +103,16 @@ TEST_F(Resume, ReadsTheKeysOfVersion01InItsOwnConfigAlone) {
     EXPECT_EQ(weights("pre"), expected);
     EXPECT_EQ(content("pre/config.yaml"), config);
   }
+}
+
+TEST_F(Resume, RefusesOtherSettingsAndOtherText) {
+  expect_failure(pretrain("pre", {"--resume", "-s", "train.lr=0.5"}), 2, "pretrain",
+                 "cannot go on with 'lr: 0.5'");
+  auto text = content("stories.txt");
+  text[100] = text[100] == 'x' ? 'y' : 'x';
+  file("stories.txt", text);
+  expect_failure(pretrain("pre", {"--resume"}), 2, "pretrain",
+                 "not those the run was started with");
 }
 
 }  // namespace

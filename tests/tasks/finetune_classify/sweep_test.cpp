@@ -1,5 +1,8 @@
 #include "tasks/finetune_classify/sweep.h"
 
+#include <cstdlib>
+#include <map>
+
 #include "support/support.h"
 #include "tasks/finetune_classify/folds.h"
 
@@ -33,6 +36,16 @@ TEST(Folds, HaveASpread) {
   EXPECT_DOUBLE_EQ(spread.mean, 0.75);
   EXPECT_EQ(spread.smallest, 0.5);
   EXPECT_EQ(spread.largest, 1);
+}
+
+TEST(Sweep, IsRefusedAmongSeveralProcesses) {
+  const std::map<std::string, std::string> launched = {
+      {"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "localhost"}, {"MASTER_PORT", "29500"}};
+  for (const auto& [name, value] : launched) ::setenv(name.c_str(), value.c_str(), 1);
+  World alone;
+  test::expect_error([&] { run_classify_sweep({}, "rows.yaml", alone); },
+                     "a sweep trains its rows in one process");
+  for (const auto& [name, value] : launched) ::unsetenv(name.c_str());
 }
 
 }  // namespace
