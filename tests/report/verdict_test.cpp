@@ -31,7 +31,7 @@ TEST(Verdict, AMethodThatIsAsGoodComesFirst) {
   input.baselines = {made_up_baseline(input, "dice", 0.1), made_up_baseline(input, "words", 5)};
   const auto verdict = verdict_of(make_classifier_report(input));
   EXPECT_EQ(verdict.front().kind, Finding::Kind::kDoubt);
-  EXPECT_THAT(verdict.front().text, StartsWith("words is"));
+  EXPECT_THAT(verdict.front().text, StartsWith("gpt2 is not better than words."));
   EXPECT_THAT(verdict.front().text, HasSubstr("Texts that only one of them classifies correctly"));
 }
 
