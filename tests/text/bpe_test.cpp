@@ -200,14 +200,14 @@ TEST(Bpe, BrokenModelsAreRefused) {
   refused([](BpeModel& m) { m.merges[0].first = -1; }, "merge 0 names token -1");
   refused([](BpeModel& m) { m.special.push_back(262); }, "special token 262 is outside");
   refused([](BpeModel& m) { m.special.push_back(261); }, "special token 261 is listed twice");
-  refused([](BpeModel& m) { m.found_in_text = {5}; }, "token 5 is to be found in any text but");
-  refused([](BpeModel& m) { m.found_in_text = {-1}; }, "token -1 is to be found in any text but");
+  refused([](BpeModel& m) { m.found_in_text = {5}; }, "token 5 is matched in any text but");
+  refused([](BpeModel& m) { m.found_in_text = {-1}; }, "token -1 is matched in any text but");
   refused(
       [](BpeModel& m) {
         m.tokens[261] = "<a b>";
         m.found_in_text = {261};
       },
-      "has white space inside");
+      "contains white space");
   refused([](BpeModel& m) { m.frame.before = {262}; }, "begins or ends a text is 262, outside");
   refused([](BpeModel& m) { m.end_of_text = -1; }, "begins or ends a text is -1, outside");
   refused([](BpeModel& m) { m.special.push_back(256); }, "merge 0 makes 'he', which is not");
