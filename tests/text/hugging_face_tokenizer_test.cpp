@@ -256,7 +256,7 @@ TEST(HuggingFaceTokenizer, OtherPatternsAreRefusedWithTheKnownOnes) {
           R"(unknown pattern \p{L}+|\n; known are (Llama 3, Qwen 2): (?i:'s|)");
   refused([](Json& p) { p[0]["behavior"] = "Removed"; }, "a Split of behavior 'Removed'");
   refused([](Json& p) { p[0]["invert"] = true; }, "not inverted");
-  refused([](Json& p) { p[0]["pattern"] = {{"String", " "}}; }, "by something else than a Regex");
+  refused([](Json& p) { p[0]["pattern"] = {{"String", " "}}; }, "by anything but a Regex");
   refused([](Json& p) { p[1]["use_regex"] = true; }, "a ByteLevel behind a Split with use_regex");
   refused([](Json& p) { p[1]["add_prefix_space"] = true; }, "add_prefix_space is not supported");
   refused([](Json& p) { p[0] = {{"type", "Digits"}}; }, "Digits without individual_digits");

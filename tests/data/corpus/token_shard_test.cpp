@@ -122,7 +122,8 @@ TEST(TokenShard, RefusesAnIdOutsideTheVocabulary) {
 TEST(TokenShard, RefusesBareFilesThatAreNoUint16) {
   const ScratchFolder folder;
   test::write(folder / "odd.bin", "abc");
-  expect_error([&] { inspect_shard(folder / "odd.bin"); }, "3 bytes are no whole number of uint16");
+  expect_error([&] { inspect_shard(folder / "odd.bin"); },
+               "3 bytes are not a whole number of uint16");
   test::write(folder / "wide.bin", bytes_of<std::uint32_t>({15496, 11, 314, 716, 50256}));
   expect_error([&] { inspect_shard(folder / "wide.bin"); }, "these are uint32 tokens");
   test::write(folder / "said.bin", bytes_of<std::uint16_t>({1, 2, 3, 4}));
