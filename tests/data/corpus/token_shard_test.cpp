@@ -153,7 +153,7 @@ TEST(TokenShard, RefusesAGptkitShardCutAnywhere) {
   const auto whole = read_file(path);
   for (std::size_t size = 8; size < whole.size(); ++size) {
     test::write(path, whole.substr(0, size));
-    expect_error([&] { inspect_shard(path); }, "cut short");
+    expect_error([&] { inspect_shard(path); }, "truncated");
   }
 }
 
