@@ -50,6 +50,8 @@ Tokenizer train_tokenizer(const std::vector<std::filesystem::path>& files,
     gptkit::TokenizerTraining training;
     training.algorithm = options.algorithm;
     training.vocab_size = options.vocab_size;
+    const bool learns_pieces = options.algorithm == "bpe" || options.algorithm == "unigram";
+    if (learns_pieces && !training.vocab_size) training.vocab_size = 32000;
     training.files = files;
     training.out = out;
     training.threads = options.threads;

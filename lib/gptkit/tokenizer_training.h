@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,10 @@
 namespace gptkit::api {
 
 struct TokenizerTraining {
-  std::string algorithm = "bpe";    ///< bpe, unigram, word or char
-  std::int64_t vocab_size = 32000;  ///< at most; includes bytes and special tokens
+  std::string algorithm = "bpe";  ///< bpe, unigram, word or char
+  /// At most; includes bytes and special tokens. Empty: 32,000 for bpe and unigram, all tokens of
+  /// the files for word and char.
+  std::optional<std::int64_t> vocab_size = {};
   int threads = 1;
 };
 

@@ -27,7 +27,7 @@ struct GenerationConfig {
 
 template <class Visitor>
 void visit_fields(GenerationConfig& c, Visitor&& visit) {
-  visit("max_new_tokens", c.max_new_tokens, "generate at most this many tokens");
+  visit("max_new_tokens", c.max_new_tokens, "most tokens to generate");
   visit("temperature", c.temperature,
         "0: greedy, always the likeliest token; above 0: draw a token, more freely the higher");
   visit("top_k", c.top_k, "draw among the k likeliest tokens; 0: all");

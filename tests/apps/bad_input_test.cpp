@@ -44,7 +44,7 @@ TEST_F(BadInput, PretrainNamesTheSettingAndWritesNothing) {
                   {{"-s", "train.lr="}, "no value"},
                   {{"-s", "train.max_steps=010"}, "train.max_steps is '010'"},
                   {{"-s", "classifier.labels=a"}, "read by finetune-classify"},
-                  {{"-s", "sample.temperature=-1"}, "sample: temperature: -1"},
+                  {{"-s", "sample.temperature=-1"}, "sample.temperature: -1"},
                   {{"-s", "sample.prompt=" + std::string(300, 'x')}, "sample.prompt has"},
                   {{"--seed", "18446744073709551616"}, "--seed"},
                   {{"--resume", "--overwrite"}, "--overwrite"},

@@ -108,11 +108,13 @@ TEST(Documentation, EveryCommandHasItsOptionsAndSettings) {
     for (auto words : commands_in(content)) {
       words = without_gaps(words);
       if (is_prose(words)) continue;
-      const bool inspects = words.size() > 1 && words[0] == "convert" && words[1] == "inspect";
+      const bool has_no_settings =
+          words[0] == "doctor" ||
+          (words.size() > 1 && words[0] == "convert" && words[1] == "inspect");
       const bool shows = std::any_of(words.begin(), words.end(), [](const std::string& word) {
         return word == "--help" || word == "--version" || word == "--print-config";
       });
-      if (!shows) words.push_back(inspects ? "--help" : "--print-config");
+      if (!shows) words.push_back(has_no_settings ? "--help" : "--print-config");
       const auto result =
           run_program(words[0], {words.begin() + 1, words.end()}, {.folder = source()});
       EXPECT_EQ(result.exit_code, 0)

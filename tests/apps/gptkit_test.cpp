@@ -82,8 +82,9 @@ TEST(Gptkit, AnEnvironmentVariableForcesTheLevelOfTheKernels) {
   EXPECT_THAT(reference.out, HasSubstr(": matmul reference, attention reference,"));
   expect_failure(with("sse"), 2, "generate",
                  "GPTKIT_ISA=sse is no level; expected one of reference");
-  expect_failure(run_program("generate", {"hello"}, {.environment = {{"GPTKIT_ISA", "sse"}}}), 2,
-                 "generate", "GPTKIT_ISA=sse is no level");
+  expect_failure(run_program("generate", {"-m", "nowhere", "-p", "x"},
+                             {.environment = {{"GPTKIT_ISA", "sse"}}}),
+                 2, "generate", "GPTKIT_ISA=sse is no level");
 }
 
 TEST(Gptkit, DoctorKnowsMachineAndBuild) {

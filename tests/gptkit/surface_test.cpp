@@ -25,7 +25,7 @@ TEST(Surface, WarningsOnlyHidesProgress) {
   write_text(folder / "text.txt");
   set_log_level(LogLevel::kWarnings);
   testing::internal::CaptureStderr();
-  train_tokenizer({folder / "text.txt"}, folder / "tokenizer", {.vocab_size = 300});
+  train_tokenizer({folder / "text.txt"}, folder / "tokenizer", {.vocab_size = 280});
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 

@@ -11,15 +11,16 @@ class PublicTokenizer : public testing::Test {
     set_log_level(LogLevel::kWarnings);
     write_text(folder / "text.txt");
   }
-  Tokenizer learn(const std::string& algorithm) const {
+  Tokenizer learn(const std::string& algorithm,
+                  std::optional<std::int64_t> vocab_size = std::nullopt) const {
     return train_tokenizer({folder / "text.txt"}, folder / algorithm,
-                           {.algorithm = algorithm, .vocab_size = 300});
+                           {.algorithm = algorithm, .vocab_size = vocab_size});
   }
   ScratchFolder folder;
 };
 
 TEST_F(PublicTokenizer, LearnsSavesAndComesBack) {
-  const auto learned = learn("bpe");
+  const auto learned = learn("bpe", 280);
   const auto loaded = Tokenizer::load((folder / "bpe").string());
   const std::string text = "The lamp \xF0\x9F\x98\x80 <|endoftext|>";
   const auto ids = loaded.encode(text);
@@ -33,7 +34,7 @@ TEST_F(PublicTokenizer, LearnsSavesAndComesBack) {
 }
 
 TEST_F(PublicTokenizer, SpecialTokensAreTextUnlessAllowed) {
-  const auto tokenizer = learn("bpe");
+  const auto tokenizer = learn("bpe", 280);
   const auto end = tokenizer.end_of_text();
   ASSERT_TRUE(end);
   EXPECT_EQ(tokenizer.special_id("<|endoftext|>"), end);
