@@ -26,7 +26,7 @@ std::string help() {
       "Train, finetune and use GPT-style language models.\nUsage: gptkit PROGRAM [OPTIONS]\n\n"
       "Programs:\n";
   for (const auto& [name, line] : installed_programs()) {
-    text += "  " + name + std::string(20 - name.size(), ' ') + line + "\n";
+    text.append("  ").append(name).append(20 - name.size(), ' ').append(line).append("\n");
   }
   return text + kExamples;
 }

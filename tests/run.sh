@@ -91,6 +91,7 @@ check_tidy() {
     failed+=("the configuration for clang-tidy")
     return
   fi
+  cmake --build build/tidy --target gptkit_commit >>build/tidy-configure.log 2>&1  # a header that it makes
   : >"$log"
   while IFS= read -r source; do
     grep -q "/$source\"" build/tidy/compile_commands.json || continue

@@ -28,7 +28,7 @@ CLI::App* chosen(CLI::App& app) {
 }
 
 std::string full_name(const CLI::App* app) {
-  const std::string name = app->get_name();
+  const auto& name = app->get_name();
   return app->get_parent() ? full_name(app->get_parent()) + " " + name : name;
 }
 
@@ -129,7 +129,8 @@ void check_values_given(CLI::App& app, const std::vector<std::string>& arguments
 
 /// The help text. Its examples call the program as the person did: through gptkit or by its name.
 std::string help_of(const CLI::App& app) {
-  const auto shown = app.get_name(), name = shown.substr(shown.rfind(' ') + 1);
+  const auto& shown = app.get_name();
+  const auto name = shown.substr(shown.rfind(' ') + 1);
   std::string text = app.help();
   const std::string before = "\n  " + name + " ", now = "\n  " + shown + " ";
   for (auto at = text.find(before); at != text.npos; at = text.find(before, at + now.size())) {

@@ -20,7 +20,7 @@ namespace {
 /// Beside an installed gptkit stand foreign programs, among them other ones called `convert`: only
 /// in a build tree are those beside it ours.
 fs::path program_folder() {
-  const auto here = fs::read_symlink("/proc/self/exe").parent_path();
+  auto here = fs::read_symlink("/proc/self/exe").parent_path();
   if (fs::exists(here.parent_path() / "CMakeCache.txt")) return here;
   return (here / GPTKIT_PROGRAMS_FROM_BIN).lexically_normal();
 }

@@ -44,7 +44,7 @@ struct SplitStep {
 };
 
 /// Reads the member `pre_tokenizer`; refuses other kinds by name.
-std::vector<SplitStep> read_split_steps(const Json& file, const std::string& where);
+std::vector<SplitStep> read_split_steps(const Json& file, const std::string& file_name);
 
 /// Cuts a text; `at_start`: it is the beginning of what is encoded.
 std::vector<std::string> split_text(const std::vector<SplitStep>& steps, std::string text,

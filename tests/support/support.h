@@ -59,4 +59,4 @@ inline fs::path real_data() {
 /// Skips the running test when the real corpora are absent; else `name` is their folder.
 #define GPTKIT_REAL_DATA_OR_SKIP(name)         \
   const auto name = gptkit::test::real_data(); \
-  if (name.empty()) GTEST_SKIP() << "no real data here: set GPTKIT_TEST_DATA"
+  if ((name).empty()) GTEST_SKIP() << "no real data here: set GPTKIT_TEST_DATA"
