@@ -39,7 +39,7 @@ void check_targets(const std::vector<LoraTarget>& targets, const LoraConfig& con
   std::set<std::string> known;
   for (const auto& target : targets) known.insert(target.name);
   for (const auto& wanted : config.targets) {
-    require(known.contains(wanted), "lora.targets: '", wanted,
+    require(known.contains(wanted), Key{"lora.targets"}, ": '", wanted,
             "' is no layer of this model; expected some of ", join(known));
   }
 }
@@ -54,22 +54,23 @@ std::vector<LoraTarget> lora_targets(const GPT& gpt, const Linear& head) {
 }
 
 void validate(const LoraConfig& config) {
-  require(config.rank >= 0 && config.rank <= 4096, "lora.rank: ", config.rank,
+  require(config.rank >= 0 && config.rank <= 4096, Key{"lora.rank"}, ": ", config.rank,
           " is out of range; expected 0 (no adapters) to 4096");
-  require(config.dropout >= 0 && config.dropout < 1, "lora.dropout: ", config.dropout,
+  require(config.dropout >= 0 && config.dropout < 1, Key{"lora.dropout"}, ": ", config.dropout,
           " is out of range; expected at least 0 and less than 1");
-  require(config.alpha > 0, "lora.alpha: ", config.alpha, " is out of range; expected more than 0");
-  require(config.last_blocks >= 0, "lora.last_blocks: ", config.last_blocks,
+  require(config.alpha > 0, Key{"lora.alpha"}, ": ", config.alpha,
+          " is out of range; expected more than 0");
+  require(config.last_blocks >= 0, Key{"lora.last_blocks"}, ": ", config.last_blocks,
           " is out of range; expected 0 (all) or more");
 }
 
 AdapterLayers make_adapter(const GPT& gpt, const Linear& head, const LoraConfig& config) {
   validate(config);
-  require(config.rank > 0, "lora.rank: 0 makes no adapter; expected at least 1");
+  require(config.rank > 0, Key{"lora.rank"}, ": 0 makes no adapter; expected at least 1");
   const auto targets = lora_targets(gpt, head);
   check_targets(targets, config);
   const int64_t n = gpt->config().n_layer;
-  require(config.last_blocks <= n, "lora.last_blocks: ", config.last_blocks,
+  require(config.last_blocks <= n, Key{"lora.last_blocks"}, ": ", config.last_blocks,
           " is out of range; the model has ", n, " blocks");
   const int64_t first = config.last_blocks > 0 ? n - config.last_blocks : 0;
   const auto wanted = [&](const LoraTarget& target) {

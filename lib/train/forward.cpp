@@ -14,8 +14,8 @@ void set_activation_checkpointing(torch::nn::Module& model, bool on) {
     gpt->set_recompute(on);
     found = true;
   }
-  require(found || !on,
-          "train.activation_checkpointing: this model has no transformer blocks; set it to false");
+  require(found || !on, Key{"train.activation_checkpointing"},
+          ": this model has no transformer blocks; set it to false");
 }
 
 PrecisionScope training_precision(Objective& objective, const TrainConfig& config) {

@@ -53,10 +53,11 @@ std::vector<std::string> schedule_warnings(const TrainConfig& c, int64_t total_s
 
 void validate(const TrainConfig& c) {
   const auto at_least = [](const char* name, auto value, auto low) {
-    require(value >= low, "train.", name, ": ", value, " is out of range; expected at least ", low);
+    require(value >= low, Key{concat("train.", name)}, ": ", value,
+            " is out of range; expected at least ", low);
   };
   const auto within = [](const char* name, int64_t value, int64_t low, int64_t high) {
-    require(value >= low && value <= high, "train.", name, ": ", value,
+    require(value >= low && value <= high, Key{concat("train.", name)}, ": ", value,
             " is out of range; expected ", low, " to ", high);
   };
   within("epochs", c.epochs, 1, 1'000'000'000);
@@ -75,22 +76,22 @@ void validate(const TrainConfig& c) {
   at_least("keep_checkpoints", c.keep_checkpoints, int64_t{1});
   within("timeout", c.timeout, 1, 1'000'000);  // seconds
   require(c.global_batch_size == 0 || c.global_batch_size % c.micro_batch_size == 0,
-          "train.global_batch_size: ", c.global_batch_size,
+          Key{"train.global_batch_size"}, ": ", c.global_batch_size,
           " is not a multiple of micro_batch_size ", c.micro_batch_size);
-  require(c.lr > 0 && c.lr <= 1e3, "train.lr: ", c.lr,
+  require(c.lr > 0 && c.lr <= 1e3, Key{"train.lr"}, ": ", c.lr,
           " is out of range; expected more than 0 and at most 1000 (typical: 1e-5 to 1e-2)");
-  require(c.min_lr >= 0 && c.min_lr <= c.lr, "train.min_lr: ", c.min_lr,
+  require(c.min_lr >= 0 && c.min_lr <= c.lr, Key{"train.min_lr"}, ": ", c.min_lr,
           " is out of range; expected 0 to lr ", c.lr);
-  require(c.decay_steps == 0 || c.schedule == Schedule::kWsd, "train.decay_steps: ", c.decay_steps,
-          " is for schedule wsd; choose it, or leave decay_steps out");
-  require(c.spike_factor == 0 || c.spike_factor > 1, "train.spike_factor: ", c.spike_factor,
-          " is out of range; expected more than 1, or 0 for off");
-  require(c.eval_every > 0 || (c.early_stopping == 0 && !c.keep_best),
-          "train.eval_every: 0 evaluates only at the end; train.early_stopping and "
+  require(c.decay_steps == 0 || c.schedule == Schedule::kWsd, Key{"train.decay_steps"}, ": ",
+          c.decay_steps, " is for schedule wsd; choose it, or leave decay_steps out");
+  require(c.spike_factor == 0 || c.spike_factor > 1, Key{"train.spike_factor"}, ": ",
+          c.spike_factor, " is out of range; expected more than 1, or 0 for off");
+  require(c.eval_every > 0 || (c.early_stopping == 0 && !c.keep_best), Key{"train.eval_every"},
+          ": 0 evaluates only at the end; train.early_stopping and "
           "train.keep_best need evaluations on the way");
   for (const auto& [name, share] : {std::pair{"beta1", c.beta1}, std::pair{"beta2", c.beta2},
                                     std::pair{"ema_decay", c.ema_decay}}) {
-    require(share >= 0 && share < 1, "train.", name, ": ", share,
+    require(share >= 0 && share < 1, Key{concat("train.", name)}, ": ", share,
             " is out of range; expected at least 0 and less than 1");
   }
 }

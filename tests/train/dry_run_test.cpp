@@ -64,7 +64,7 @@ TEST(DryRun, StopsWhereTheRunWould) {
   config.token_budget = 100;
   EXPECT_EQ(dry_toy(task, config).steps, 5);
   config.lr = 0;
-  test::expect_error([&] { dry_toy(task, config); }, "train.lr: 0");
+  test::expect_error([&] { dry_toy(task, config); }, "`train.lr`: 0");
 }
 
 TEST(DryRun, SaysItInLinesAndAsAnObject) {

@@ -88,16 +88,16 @@ TEST(TrainConfig, RefusesValuesOutOfRangeByName) {
     change(config);
     expect_error([&] { validate(config); }, message);
   };
-  refuses([](auto& c) { c.token_budget = -1; }, "train.token_budget: -1");
-  refuses([](auto& c) { c.early_stopping = -1; }, "train.early_stopping: -1");
+  refuses([](auto& c) { c.token_budget = -1; }, "`train.token_budget`: -1");
+  refuses([](auto& c) { c.early_stopping = -1; }, "`train.early_stopping`: -1");
   refuses([](auto& c) { c.decay_steps = -1, c.schedule = Schedule::kWsd; },
-          "train.decay_steps: -1");
+          "`train.decay_steps`: -1");
   refuses([](auto& c) { c.decay_steps = 5; }, "is for schedule wsd");
-  refuses([](auto& c) { c.spike_factor = 1; }, "train.spike_factor: 1");
-  refuses([](auto& c) { c.early_stopping = 2, c.eval_every = 0; }, "train.eval_every: 0");
-  refuses([](auto& c) { c.keep_best = true, c.eval_every = 0; }, "train.eval_every: 0");
-  refuses([](auto& c) { c.lr = 0; }, "train.lr: 0");
-  refuses([](auto& c) { c.min_lr = 1; }, "train.min_lr: 1");
+  refuses([](auto& c) { c.spike_factor = 1; }, "`train.spike_factor`: 1");
+  refuses([](auto& c) { c.early_stopping = 2, c.eval_every = 0; }, "`train.eval_every`: 0");
+  refuses([](auto& c) { c.keep_best = true, c.eval_every = 0; }, "`train.eval_every`: 0");
+  refuses([](auto& c) { c.lr = 0; }, "`train.lr`: 0");
+  refuses([](auto& c) { c.min_lr = 1; }, "`train.min_lr`: 1");
   EXPECT_NO_THROW(validate(TrainConfig{}));
 }
 

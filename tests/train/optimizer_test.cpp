@@ -243,7 +243,7 @@ TEST(TrainConfig, RefusesValuesOutOfRangeByKey) {
   refused([](auto& c) { c.checkpoint_every = -1; }, "train.checkpoint_every");
   refused([](auto& c) { c.keep_checkpoints = 0; }, "train.keep_checkpoints");
   refused([](auto& c) { c.micro_batch_size = 4, c.global_batch_size = 6; },
-          "train.global_batch_size: 6 is not a multiple of micro_batch_size 4");
+          "`train.global_batch_size`: 6 is not a multiple of micro_batch_size 4");
 }
 
 }  // namespace

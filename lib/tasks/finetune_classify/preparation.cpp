@@ -11,7 +11,7 @@ namespace {
 
 /// Lets the last n blocks and the final norm learn.
 void thaw_blocks(const GPT& gpt, int64_t n) {
-  require(n >= 1 && n <= gpt->config().n_layer, "classifier.trainable_blocks: ", n,
+  require(n >= 1 && n <= gpt->config().n_layer, Key{"classifier.trainable_blocks"}, ": ", n,
           " is out of range; the model has ", gpt->config().n_layer, " blocks");
   for (int64_t i = gpt->config().n_layer - n; i < gpt->config().n_layer; ++i) {
     for (auto& parameter : gpt->block(i)->parameters()) parameter.requires_grad_(true);
@@ -49,10 +49,10 @@ PretrainedBackbone open_backbone(const FinetuneClassifyConfig& config,
   const auto base = load_language_model(config.model.text, {.dropout = config.classifier.dropout});
   const auto& c = config.classifier;
   const int64_t context = base.gpt->config().context_length;
-  require(c.max_tokens <= context, "classifier.max_tokens: ", c.max_tokens,
+  require(c.max_tokens <= context, Key{"classifier.max_tokens"}, ": ", c.max_tokens,
           " is longer than the model's context of ", context);
-  require(!c.head_bias || holds_head_bias(base.gpt),
-          "classifier.head_bias: a class head of family ", base.gpt->config().family,
+  require(!c.head_bias || holds_head_bias(base.gpt), Key{"classifier.head_bias"},
+          ": a class head of family ", base.gpt->config().family,
           " is stored without a bias; leave it false");
 
   PretrainedBackbone backbone{.gpt = base.gpt};

@@ -50,13 +50,13 @@ BaselinePredictions predict(const Baseline& baseline, const std::vector<SplitPre
 
 void validate(const TrustReportConfig& config, const std::vector<std::string>& labels) {
   require(config.target_precision > 0 && config.target_precision <= 1,
-          "report.target_precision: ", config.target_precision,
+          Key{"report.target_precision"}, ": ", config.target_precision,
           " is out of range; expected more than 0 and at most 1");
-  require(config.mistakes >= 0 && config.mistakes <= 1000, "report.mistakes: ", config.mistakes,
-          " is out of range; expected 0 to 1000");
+  require(config.mistakes >= 0 && config.mistakes <= 1000, Key{"report.mistakes"}, ": ",
+          config.mistakes, " is out of range; expected 0 to 1000");
   require(config.positive.empty() ||
               std::find(labels.begin(), labels.end(), config.positive) != labels.end(),
-          "report.positive: '", config.positive, "' is none of the data's labels");
+          Key{"report.positive"}, ": '", config.positive, "' is none of the data's labels");
 }
 
 SplitPredictions predictions_of(const std::string& name, const std::vector<LabelledText>& rows,

@@ -167,12 +167,11 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
   validate(config.train);
   validate_for_one(config.sample.generation, "sample");
   validate(config.data.split);
-  require(config.instruct.max_tokens >= 0, "instruct.max_tokens: ", config.instruct.max_tokens,
-          " is out of range; expected 0 (the model's context) or more");
-  require(config.instruct.dropout >= 0 && config.instruct.dropout < 1,
-          "instruct.dropout: ", config.instruct.dropout,
-          " is out of range; expected at least 0 and less than 1");
-  require(config.responses.count >= -1, "responses.count: ", config.responses.count,
+  require(config.instruct.max_tokens >= 0, Key{"instruct.max_tokens"}, ": ",
+          config.instruct.max_tokens, " is out of range; expected 0 (the model's context) or more");
+  require(config.instruct.dropout >= 0 && config.instruct.dropout < 1, Key{"instruct.dropout"},
+          ": ", config.instruct.dropout, " is out of range; expected at least 0 and less than 1");
+  require(config.responses.count >= -1, Key{"responses.count"}, ": ", config.responses.count,
           " is out of range; expected 0 or more, or -1 for all");
   validate_for_one(config.responses.generation, "responses");
   return config;
@@ -223,8 +222,8 @@ void choose_chat_template(LanguageModel& model, const FinetuneInstructConfig& co
     const bool with_begin = model.tokenizer->begin_of_text().has_value();
     set_chat_template(model, style_template(style, with_begin), "instruct.prompt_style");
   }
-  require(!model.chat_template.empty() || !model.chat_problem.empty(), "instruct.prompt_style: '",
-          config.model.text,
+  require(!model.chat_template.empty() || !model.chat_problem.empty(), Key{"instruct.prompt_style"},
+          ": '", config.model.text,
           "' has no chat template; choose a built-in one: alpaca, phi3, chatml, llama2, llama3, "
           "llama3.1, zephyr, mistral or plain");
 }
@@ -257,7 +256,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted, World& 
                                        .strict = config.data.strict});
   const int64_t context = model.gpt->config().context_length;
   const int64_t limit = config.instruct.max_tokens > 0 ? config.instruct.max_tokens : context;
-  require(limit <= context, "instruct.max_tokens: ", limit,
+  require(limit <= context, Key{"instruct.max_tokens"}, ": ", limit,
           " is longer than the model's context of ", context);
   const auto end = require_end_of_text(*model.tokenizer);
   add_generation_end(model.roles, *model.tokenizer, end);

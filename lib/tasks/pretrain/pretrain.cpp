@@ -116,10 +116,9 @@ PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& o
   if (set.contains("model.family")) model = of_family(first.model.family, model);
   origins = load_config(config, inputs);
   validate(model);
-  require(
-      model.attention == AttentionMask::kCausal,
-      "model.attention: bidirectional does not fit pretraining, in which each token predicts the "
-      "next one; expected causal");
+  require(model.attention == AttentionMask::kCausal, Key{"model.attention"},
+          ": bidirectional does not fit pretraining, in which each token predicts the "
+          "next one; expected causal");
   validate(config.train);
   validate_for_one(config.sample.generation, "sample");
   validate(config.data);

@@ -135,9 +135,9 @@ class MixtureLoading {
       data_.validation =
           std::make_shared<MixtureDataset>(validation_, seed, windows_without_repeats(validation_));
     } else {
-      require(options_.validation_fraction == 0,
-              "data.validation: the end of no source is long enough for a window of ",
-              windows_.length, " tokens; raise the fraction, name files, or set it to 0");
+      require(options_.validation_fraction == 0, Key{"data.validation"},
+              ": the end of no source is long enough for a window of ", windows_.length,
+              " tokens; raise the fraction, name files, or set it to 0");
     }
   }
 
@@ -160,15 +160,15 @@ ValidationSplit parse_validation(const std::vector<NameOrPath>& validation) {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), fraction);
   const bool is_number = error == std::errc() && stop == text.data() + text.size();
   if (!is_number) return {0, to_paths(validation)};
-  require(validation.size() == 1 && fraction >= 0 && fraction < 1, "data.validation: ", text,
-          " is out of range; expected a fraction of at least 0 and less than 1, or files");
+  require(validation.size() == 1 && fraction >= 0 && fraction < 1, Key{"data.validation"}, ": ",
+          text, " is out of range; expected a fraction of at least 0 and less than 1, or files");
   return {fraction, {}};
 }
 
 void validate(const PretrainDataConfig& config) {
   require(config.train.empty() || config.sources.empty(),
           "data.train and data.sources are both set; leave one of them out");
-  require(config.stride >= 0, "data.stride: ", config.stride,
+  require(config.stride >= 0, Key{"data.stride"}, ": ", config.stride,
           " is out of range; expected 0 (the context length) or more");
   parse_validation(config.validation);
   validate(config.filter, "data.filter");

@@ -78,7 +78,7 @@ TEST(TrustReport, SettingsAreChecked) {
   TrustReportConfig config;
   validate(config, {"ham", "spam"});
   config.target_precision = 1.5;
-  expect_error([&] { validate(config, {"ham", "spam"}); }, "report.target_precision: 1.5");
+  expect_error([&] { validate(config, {"ham", "spam"}); }, "`report.target_precision`: 1.5");
   config = {.positive = "eggs"};
   expect_error([&] { validate(config, {"ham", "spam"}); }, "'eggs'");
 }

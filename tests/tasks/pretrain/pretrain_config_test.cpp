@@ -51,7 +51,7 @@ TEST(PretrainConfig, AChoiceOfItsOwnNeedsAFamilyThatTakesIt) {
       [] {
         model_of({{"model.family", "gptkit"}, {"model.attention", "bidirectional"}});
       },
-      "model.attention: bidirectional does not fit pretraining");
+      "`model.attention`: bidirectional does not fit pretraining");
   expect_error([] { model_of({{"model.family", "gemma"}}); }, "model.family: 'gemma' is not known");
 }
 
