@@ -71,7 +71,7 @@ TEST(ParallelFor, RethrowsTheErrorOfTheLowestIndex) {
 TEST(StartableThreads, AreThoseWantedUnlessALimitStandsAgainstThem) {
   EXPECT_EQ(startable_threads(1), 1);
   EXPECT_EQ(startable_threads(4), 4);
-#ifdef __SANITIZE_ADDRESS__
+#ifdef GPTKIT_SANITIZED
   GTEST_SKIP() << "the address sanitizer needs more addresses than the limit below";
 #endif
   const pid_t child = ::fork();
