@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "kernels/decoding.h"
+#include "kernels/reference/decoding.h"
 #if defined(__x86_64__)
 #include "kernels/x86/variants.h"
 #endif
@@ -35,6 +37,7 @@ Isa chosen_isa(const std::vector<Isa>& available) {
 KernelTable table_of(Isa isa) {
   KernelTable table;
   table.isa = isa;
+  table.decoding = &reference::decoding();
 #if defined(__x86_64__)
   x86::add_variants(isa, table);
 #endif
@@ -76,7 +79,7 @@ std::string describe_kernels() {
   auto text = concat(name(table.isa), " of ", names(available_isas()), ':');
   for (const auto& [operation, isa] : operations)
     text += concat(' ', operation, ' ', name(isa), ',');
-  return text + " embedding portable";
+  return text + concat(" decoding ", table.decoding->name, ", embedding portable");
 }
 
 IsaScope::IsaScope(Isa isa) : table_(table_of(isa)), before_(table_in_use()) {

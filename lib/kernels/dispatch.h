@@ -38,6 +38,7 @@ struct Variant {
 };
 
 struct CrossEntropyChunk;
+struct DecodingKernels;
 struct Gpt2BlockWeights;
 struct HeadCounts;
 
@@ -62,6 +63,7 @@ struct KernelTable {
                  const Gpt2BlockWeights& weights, int64_t n_head, double epsilon)>
       gpt2_block;
   Variant<double(const CrossEntropyChunk& chunk, const Tensor& weight)> cross_entropy;
+  const DecodingKernels* decoding = nullptr;  // never null in the table in use
 };
 
 /// The table in use. The first call fills it, and fails for a GPTKIT_ISA that is no level or that

@@ -6,6 +6,7 @@
 #include <exception>
 #include <string_view>
 
+#include "kernels/x86/decoding_variants.h"
 #include "kernels/x86/panels.h"
 
 namespace gptkit::x86 {
@@ -77,6 +78,10 @@ std::vector<Isa> available_isas() {
 }
 
 void add_variants(Isa isa, KernelTable& table) {
+  if (isa >= Isa::kAvx2 && __builtin_cpu_supports("f16c")) table.decoding = &decoding_avx2();
+  if (isa >= Isa::kAvx512 && __builtin_cpu_supports("avx512vnni")) {
+    table.decoding = &decoding_avx512();
+  }
   if (isa < Isa::kAvx512Bf16) return;
   table.autocast_linear = {linear, isa};
   table.autocast_lora_linear = {lora_linear, isa};
