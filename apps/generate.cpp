@@ -19,16 +19,12 @@ constexpr const char* kHelp =
     "Continue a prompt with a language model. The text appears while it is generated. The\n"
     "default is greedy decoding; --temperature above 0 draws tokens at random.\n\n"
     "  generate --model runs/mine/model --prompt \"Every effort moves you\"\n"
-    "  generate -m gpt2 -f letter.txt -n 300 --temp 0.7 --top-p 0.9";
+    "  generate -m gpt2 -f letter.txt -n 300 --temp 0.7 --top-p 0.9\n"
+    "  generate -m gpt2 --input prompts.jsonl --output answers.jsonl --quantize int8\n"
+    "  generate -m gpt2 --benchmark --quantize int4";
 
 void print_json(const std::string& prompt, const Generation& result) {
-  const gptkit::OrderedJson row = {{"prompt", prompt},
-                                   {"text", result.text},
-                                   {"token_ids", result.token_ids},
-                                   {"new_tokens", result.token_ids.size()},
-                                   {"finish_reason", to_string(result.finish_reason)},
-                                   {"tokens_per_second", result.tokens_per_second()}};
-  std::cout << gptkit::dump_json(row) << std::endl;
+  std::cout << gptkit::dump_json(to_json(prompt, result)) << std::endl;
 }
 
 /// The text as it comes. An answer stands alone; a continuation reads on from its prompt.
@@ -41,8 +37,11 @@ gptkit::GenerateEvents print_text(bool with_prompt) {
   };
   events.on_done = [](const std::string&, const Generation& result) {
     std::cout << std::endl;
+    const auto cached = result.cached_tokens > 0
+                            ? gptkit::concat(", ", result.cached_tokens, " prompt tokens cached")
+                            : std::string();
     gptkit::log_info("[", result.token_ids.size(), " tokens, ", result.tokens_per_second(),
-                     " tokens/s, ended by ", to_string(result.finish_reason), "]");
+                     " tokens/s", cached, ", ended by ", to_string(result.finish_reason), "]");
   };
   return events;
 }
@@ -54,6 +53,9 @@ void generate(const gptkit::GenerateConfig& config, const gptkit::CommonOptions&
   } else {
     events = print_text(!config.chat);
   }
+  events.on_benchmark = [&](const gptkit::OrderedJson& figures) {
+    std::cout << (common.json ? gptkit::dump_json(figures) : figures.dump(2)) << std::endl;
+  };
   try {
     gptkit::run_generate(config, common.threads, events);
   } catch (const gptkit::Stopped&) {
@@ -71,6 +73,7 @@ int main(int argc, char** argv) {
                                                               {"prompt", "-p"},
                                                               {"prompt_file", "-f"},
                                                               {"max_new_tokens", "-n"},
-                                                              {"temperature", "--temp"}});
+                                                              {"temperature", "--temp"},
+                                                              {"verbose", "-v"}});
       });
 }

@@ -31,7 +31,7 @@ void wait_for_change(const std::atomic<uint32_t>& counter, uint32_t old, int spi
 
 }  // namespace
 
-Share share_of(int64_t count, int index, int parts) {
+WorkShare share_of(int64_t count, int index, int parts) {
   return {count * index / parts, count * (index + 1) / parts};
 }
 

@@ -12,11 +12,11 @@
 namespace gptkit {
 
 /// A share of some work: [begin, end).
-struct Share {
+struct WorkShare {
   int64_t begin, end;
 };
 /// Part `index` of `parts` of `count` items in order; parts differ by at most one item.
-Share share_of(int64_t count, int index, int parts);
+WorkShare share_of(int64_t count, int index, int parts);
 
 class ThreadTeam {
  public:

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <random>
 #include <utility>
 
 #include "base/error.h"
 #include "base/stop.h"
 #include "infer/sampler.h"
+#include "infer/text_stream.h"
 #include "tensors/finite.h"
 
 namespace gptkit {
@@ -29,104 +31,12 @@ torch::Tensor ids_tensor(std::span<const TokenId> ids, torch::Device device) {
   return torch::tensor(wide, torch::kInt64).unsqueeze(0).to(device);  // (1,T)
 }
 
-/// Collects the text, hands out what can no longer change, and watches for stop texts.
-class TextStream {
- public:
-  TextStream(const std::vector<std::string>& stops, const OnText& on_text)
-      : stops_(stops), on_text_(on_text) {}
-
-  /// False when a stop text was completed or the receiver wants no more.
-  bool append(std::string_view bytes) {
-    text_ += bytes;
-    auto end = std::string::npos;
-    // Only text that was still held back can begin a stop text.
-    for (const auto& stop : stops_) end = std::min(end, text_.find(stop, sent_));
-    if (end == std::string::npos) return send(text_.size() - held_back());
-    text_.resize(end);
-    send(end);
-    return false;
-  }
-
-  void finish() { send(text_.size()); }
-  std::string take() { return std::move(text_); }
-
- private:
-  size_t held_back() const {
-    size_t held = incomplete_utf8_suffix(text_);
-    for (const auto& stop : stops_) {
-      const size_t most = std::min(stop.size() - 1, text_.size() - sent_);
-      for (size_t n = most; n > held; --n) {
-        if (text_.ends_with(std::string_view(stop).substr(0, n))) held = n;
-      }
-    }
-    return std::min(held, text_.size() - sent_);
-  }
-
-  bool send(size_t end) {
-    if (end <= sent_ || !wanted_) return wanted_;
-    const auto piece = std::string_view(text_).substr(sent_, end - sent_);
-    sent_ = end;
-    wanted_ = !on_text_ || on_text_(piece);
-    return wanted_;
-  }
-
-  const std::vector<std::string>& stops_;
-  const OnText& on_text_;
-  std::string text_;
-  size_t sent_ = 0;
-  bool wanted_ = true;  // until the receiver says no
-};
-
-/// The text that each new token adds.
-class PieceDecoder {
- public:
-  explicit PieceDecoder(const Tokenizer& tokenizer)
-      : tokenizer_(tokenizer), joins_words_(tokenizer.algorithm() == "word") {}
-
-  std::string next(TokenId id) {
-    if (!joins_words_) return tokenizer_.token_bytes(id);
-    // A word's blank depends on its neighbour: decode everything and hand out what is new.
-    ids_.push_back(id);
-    const auto text = tokenizer_.decode(ids_);
-    const auto known = std::exchange(length_, text.size());
-    return (known == 0 ? " " : "") + text.substr(std::min(known, text.size()));
-  }
-
- private:
-  const Tokenizer& tokenizer_;
-  bool joins_words_;
-  std::vector<TokenId> ids_;
-  size_t length_ = 0;
-};
-
 }  // namespace
-
-const char* to_string(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kContext:
-      return "context";
-  }
-  return "";
-}
 
 double Generation::tokens_per_second() const {
   const auto decoded =
       static_cast<double>(token_ids.size()) - 1;  // the first comes with the prompt
   return decoded > 0 && decode_seconds > 0 ? decoded / decode_seconds : 0;
-}
-
-size_t incomplete_utf8_suffix(std::string_view text) {
-  for (size_t back = 1; back <= std::min<size_t>(3, text.size()); ++back) {
-    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;  // a continuation: look further back for its lead
-    const size_t length = byte >= 0xF0 && byte < 0xF5 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC2 ? 2 : 1;
-    return byte < 0xF5 && length > back ? back : 0;
-  }
-  return 0;
 }
 
 Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
@@ -194,6 +104,84 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
   stream.finish();
   result.text = stream.take();
   return result;
+}
+
+EngineOptions engine_options(const ModelText& text, int64_t vocabulary) {
+  EngineOptions options;
+  options.ends = generation_ends(text.roles, *text.tokenizer);
+  options.where = text.where;
+  for (TokenId id = 0; id < vocabulary; ++id) {
+    if (!text.tokenizer->contains(id)) options.not_text.push_back(id);
+  }
+  return options;
+}
+
+namespace {
+
+/// One request of several that run together.
+struct Running {
+  size_t index;
+  TextStream stream;
+  PieceDecoder pieces;
+  Generation result;
+  std::chrono::steady_clock::time_point begin;
+};
+
+}  // namespace
+
+std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
+                                 std::span<const GenerationRequest> requests,
+                                 const OnTextOf& on_text, const OnDone& on_done) {
+  std::vector<Generation> results(requests.size());
+  std::map<SequenceId, Running> running;
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto begin = now();
+  const auto finish = [&](Running& r, FinishReason reason) {
+    r.stream.finish();
+    r.result.text = r.stream.take();
+    r.result.finish_reason = reason;
+    r.result.decode_seconds = seconds_since(r.begin);
+    results[r.index] = std::move(r.result);
+    if (on_done) on_done(r.index, results[r.index]);
+  };
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const auto& [prompt, config] = requests[i];
+    OnText receiver;
+    if (on_text) receiver = [&on_text, i](std::string_view piece) { return on_text(i, piece); };
+    Running r{i, TextStream(config.stop, receiver), PieceDecoder(tokenizer), {}, begin};
+    r.result.prompt_tokens = std::ssize(prompt);
+    if (config.max_new_tokens == 0) {
+      finish(r, FinishReason::kLength);
+      continue;
+    }
+    running.emplace(engine.add(prompt, config, resolved_seed(config)), std::move(r));
+  }
+  while (!running.empty()) {
+    if (stop_signal() != 0) {
+      for (auto& [id, r] : running) r.stream.finish();
+      for (const auto& [id, r] : running) engine.cancel(id);
+      throw Stopped(stop_signal(), "stopped while generating");
+    }
+    for (const auto& step : engine.step()) {
+      const auto it = running.find(step.id);
+      auto& r = it->second;
+      if (r.result.token_ids.empty()) {
+        r.result.prefill_seconds = seconds_since(begin);
+        r.result.cached_tokens = step.cached_tokens;
+        r.begin = now();
+      }
+      auto reason = step.finish;
+      if (step.is_text) {
+        r.result.token_ids.push_back(step.token);
+        if (!r.stream.append(r.pieces.next(step.token))) reason = FinishReason::kStop;
+      }
+      if (!reason) continue;
+      engine.cancel(step.id);  // a stop text ends it here, the engine does not know it
+      finish(r, *reason);
+      running.erase(it);
+    }
+  }
+  return results;
 }
 
 }  // namespace gptkit

@@ -9,31 +9,23 @@
 #include <string_view>
 #include <vector>
 
+#include "infer/engine.h"
 #include "infer/generation_config.h"
+#include "infer/text_stream.h"
 #include "text/tokenizer.h"
 #include "weights/bundle.h"
 
 namespace gptkit {
-
-enum class FinishReason {
-  kLength,   ///< max_new_tokens
-  kStop,     ///< a token that ends texts, or a stop text
-  kContext,  ///< the model's context is full
-};
-const char* to_string(FinishReason reason);
 
 struct Generation {
   std::string text;                // of the new tokens, without the stop text
   std::vector<TokenId> token_ids;  // the new ones, without the one that ends the text
   FinishReason finish_reason = FinishReason::kLength;
   int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;  // of the prompt, that were not computed again
   double prefill_seconds = 0, decode_seconds = 0;
   double tokens_per_second() const;  // of decoding
 };
-
-/// Called with each new piece of text; pieces end at character boundaries of UTF-8 and never
-/// contain the beginning of a stop text. Returning false ends the generation (kStop).
-using OnText = std::function<bool(std::string_view)>;
 
 /// Continues `prompt`. Fails when the prompt is empty or longer than the context. The model sees no
 /// more than its context: the token that a full context predicts is the last one (kContext). Throws
@@ -41,7 +33,19 @@ using OnText = std::function<bool(std::string_view)>;
 Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
                     const GenerationConfig& config, const OnText& on_text = {});
 
-/// Number of bytes at the end of `text` that begin an incomplete UTF-8 character.
-size_t incomplete_utf8_suffix(std::string_view text);
+/// An engine for the texts of a model, whose tokens end as its roles and tokenizer say.
+EngineOptions engine_options(const ModelText& text, int64_t vocabulary);
+
+/// Continues prompts together. Events name them by their index; the results are those of each
+/// prompt alone. `on_text` is called as above, with the index. Throws Stopped as above.
+struct GenerationRequest {
+  std::vector<TokenId> prompt;
+  GenerationConfig config;  ///< its seed is used as it is
+};
+using OnTextOf = std::function<bool(size_t index, std::string_view)>;
+using OnDone = std::function<void(size_t index, const Generation&)>;
+std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
+                                 std::span<const GenerationRequest> requests,
+                                 const OnTextOf& on_text = {}, const OnDone& on_done = {});
 
 }  // namespace gptkit

@@ -15,13 +15,6 @@ constexpr int64_t kFirstCapacity = 1024;  // tokens; the cache grows to what a p
 
 }  // namespace
 
-size_t common_prefix(std::span<const TokenId> a, std::span<const TokenId> b) {
-  const auto n = std::min(a.size(), b.size());
-  return static_cast<size_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
-      a.begin());
-}
-
 torch::Tensor PromptCache::log_probabilities(std::span<const TokenId> ids, int64_t n_last) {
   torch::InferenceMode inference;
   const auto n = std::ssize(ids), context = gpt_->config().context_length;

@@ -10,14 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "infer/prefix_cache.h"
 #include "models/gpt.h"
 #include "nn/kv_cache.h"
 #include "text/tokenizer.h"
 
 namespace gptkit {
-
-/// The length of the common prefix.
-size_t common_prefix(std::span<const TokenId> a, std::span<const TokenId> b);
 
 /// Runs prompts that share a prefix: the keys and values of the prefix that a prompt shares with
 /// the previous one are reused.

@@ -121,11 +121,10 @@ std::span<const float> floats_of(const torch::Tensor& matrix, int64_t row,
   return buffer;
 }
 
-void require_finite(std::span<const float> row, int64_t index) {
+void require_finite(std::span<const float> row, const std::string& where) {
   const bool finite =
       std::all_of(row.begin(), row.end(), [](float value) { return std::isfinite(value); });
-  require(finite, "row ", index,
-          " holds NaN or infinity; the file is damaged or the training diverged");
+  require(finite, where, " holds NaN or infinity; the file is damaged or the training diverged");
 }
 
 /// A source of rows for one format.
@@ -136,14 +135,14 @@ struct Filler {
   std::function<void(int64_t row, int64_t lane, std::byte* panel)> fill;
 };
 
-Filler float_filler(const torch::Tensor& matrix, PanelKind kind) {
+Filler float_filler(const torch::Tensor& matrix, PanelKind kind, const std::string& where) {
   const auto panels = layout(kind, matrix.size(0), matrix.size(1));
   const auto type = matrix.scalar_type();
   if (kind == PanelKind::kFloat32) {
     return {panels, "float32", [=](int64_t row, int64_t lane, std::byte* panel) {
               std::vector<float> buffer;
               const auto values = floats_of(matrix, row, buffer);
-              require_finite(values, row);
+              require_finite(values, where);
               store_words(panels, panel, lane, values.data());
             }};
   }
@@ -152,7 +151,7 @@ Filler float_filler(const torch::Tensor& matrix, PanelKind kind) {
           [=](int64_t row, int64_t lane, std::byte* panel) {
             std::vector<float> buffer;
             const auto values = floats_of(matrix, row, buffer);
-            require_finite(values, row);
+            require_finite(values, where);
             if (as_is) return store_words(panels, panel, lane, row_of<uint16_t>(matrix, row));
             std::vector<uint16_t> halves(values.size());
             std::transform(values.begin(), values.end(), halves.begin(), to_bfloat16);
@@ -160,42 +159,43 @@ Filler float_filler(const torch::Tensor& matrix, PanelKind kind) {
           }};
 }
 
-Filler integer_filler(const torch::Tensor& matrix, bool eight) {
+Filler integer_filler(const torch::Tensor& matrix, bool eight, const std::string& where) {
   const auto panels = layout(eight ? PanelKind::kBytes : PanelKind::kNibbles, matrix.size(0),
                              matrix.size(1), kIntegerGroup);
   return {panels, eight ? "int8" : "int4", [=](int64_t row, int64_t lane, std::byte* panel) {
             std::vector<float> buffer;
             RowCodes codes;
             const auto values = floats_of(matrix, row, buffer);
-            require_finite(values, row);
+            require_finite(values, where);
             eight ? quantize_int8(values, codes) : quantize_int4(values, codes);
-            require(codes.finite(), "row ", row, " holds values too large for int8 and int4");
+            require(codes.finite(), where, " holds values too large for int8 and int4");
             store_codes(panels, panel, lane, codes);
           }};
 }
 
-Filler block_filler(const QuantizedTensor& matrix) {
+Filler block_filler(const QuantizedTensor& matrix, const std::string& where) {
   const auto kind = code_kind(matrix.dtype());
   const auto panels = layout(kind.nibbles ? PanelKind::kNibbles : PanelKind::kBytes, matrix.rows(),
                              matrix.columns(), kind.group, kind.minima);
   return {panels, name(matrix.dtype()), [=](int64_t row, int64_t lane, std::byte* panel) {
             RowCodes codes;
             decode_codes(matrix.dtype(), matrix.slice(row, 1).bytes(), codes);
-            require(codes.finite(), "row ", row, " of ", name(matrix.dtype()),
-                    " has a scale that is not finite or too large; the file is damaged");
+            require(codes.finite(), where,
+                    " holds NaN or infinity; the file is damaged or the training diverged");
             store_codes(panels, panel, lane, codes);
           }};
 }
 
-Filler filler_for(const torch::Tensor& matrix, WeightFormat format) {
+Filler filler_for(const torch::Tensor& matrix, WeightFormat format, const std::string& where) {
   const bool groups = matrix.size(1) % kIntegerGroup == 0;
-  if (format == WeightFormat::kInt8 && groups) return integer_filler(matrix, true);
-  if (format == WeightFormat::kInt4 && groups) return integer_filler(matrix, false);
+  if (format == WeightFormat::kInt8 && groups) return integer_filler(matrix, true, where);
+  if (format == WeightFormat::kInt4 && groups) return integer_filler(matrix, false, where);
   const auto type = matrix.scalar_type();
-  if (format == WeightFormat::kFloat32) return float_filler(matrix, PanelKind::kFloat32);
-  if (format != WeightFormat::kStored) return float_filler(matrix, PanelKind::kBFloat16);
-  if (type == torch::kBFloat16) return float_filler(matrix, PanelKind::kBFloat16);
-  return float_filler(matrix, type == torch::kFloat16 ? PanelKind::kFloat16 : PanelKind::kFloat32);
+  if (format == WeightFormat::kFloat32) return float_filler(matrix, PanelKind::kFloat32, where);
+  if (format != WeightFormat::kStored) return float_filler(matrix, PanelKind::kBFloat16, where);
+  if (type == torch::kBFloat16) return float_filler(matrix, PanelKind::kBFloat16, where);
+  return float_filler(matrix, type == torch::kFloat16 ? PanelKind::kFloat16 : PanelKind::kFloat32,
+                      where);
 }
 
 void fill(const Filler& filler, std::byte* memory) {
@@ -226,20 +226,21 @@ PackedMatrix::PackedMatrix(Panels panels, std::string_view format)
   panels_.data = raw;
 }
 
-PackedMatrix PackedMatrix::from(const torch::Tensor& matrix, WeightFormat format) {
+PackedMatrix PackedMatrix::from(const torch::Tensor& matrix, WeightFormat format,
+                                const std::string& where) {
   require(matrix.dim() == 2 && matrix.is_cpu(), "only matrices on the CPU are packed, found ",
           matrix.sizes());
   const auto type = matrix.scalar_type();
   const bool known = type == torch::kFloat32 || type == torch::kBFloat16 || type == torch::kFloat16;
   const auto rows = (known ? matrix.detach() : matrix.detach().to(torch::kFloat32)).contiguous();
-  const auto filler = filler_for(rows, format);
+  const auto filler = filler_for(rows, format, where);
   PackedMatrix result(filler.panels, filler.format);
   fill(filler, result.memory_.get());
   return result;
 }
 
-PackedMatrix PackedMatrix::from(const QuantizedTensor& matrix) {
-  const auto filler = block_filler(matrix);
+PackedMatrix PackedMatrix::from(const QuantizedTensor& matrix, const std::string& where) {
+  const auto filler = block_filler(matrix, where);
   PackedMatrix result(filler.panels, filler.format);
   fill(filler, result.memory_.get());
   return result;

@@ -1,7 +1,7 @@
 #pragma once
-// Weights in the form that decoding multiplies with (kernels/weight_panels.h), made once when a model is
-// opened. The values are those of the source, except where a format is asked for that has fewer
-// bits.
+// Weights in the form that decoding multiplies with (kernels/weight_panels.h), made once when a
+// model is opened. The values are those of the source, except where a format is asked for that has
+// fewer bits.
 
 #include <torch/types.h>
 
@@ -41,11 +41,12 @@ class PackedMatrix {
 
   /// From a matrix in float32, bfloat16 or float16 on the CPU. int8 and int4 need rows of whole
   /// groups of 64; a matrix with other rows stays in bfloat16. Fails for values that are not
-  /// finite.
-  static PackedMatrix from(const torch::Tensor& matrix, WeightFormat format);
+  /// finite; messages begin with `where`, which names the file and the tensor.
+  static PackedMatrix from(const torch::Tensor& matrix, WeightFormat format,
+                           const std::string& where = {});
   /// From GGML's blocks: the same values, but that the scales of q4_k and q6_k, which are products,
   /// are rounded to float16. q5_0, q5_1 and q6_k take 8 bits an element here.
-  static PackedMatrix from(const QuantizedTensor& matrix);
+  static PackedMatrix from(const QuantizedTensor& matrix, const std::string& where = {});
 
   const Panels& panels() const { return panels_; }
   int64_t rows() const { return panels_.rows; }

@@ -60,7 +60,7 @@ PackedNorm::PackedNorm(const LayerTensors& tensors, const NormOptions& options)
       epsilon_(options.epsilon) {}
 
 void PackedNorm::apply(const DecodingKernels& kernels, const StepRows& x, StepRows& out,
-                       Share rows) const {
+                       WorkShare rows) const {
   if (rows.begin >= rows.end) return;
   kernels.norm({x.x(rows.begin), rows.end - rows.begin, x.width(), x.stride(), weight_.data(),
                 bias_.empty() ? nullptr : bias_.data(), epsilon_, out.x(rows.begin)});
@@ -200,7 +200,7 @@ void DecodingBlock::attend_tile(const DecodingStep& step, DecodingWorkspace& w, 
 void DecodingBlock::activate(const DecodingStep& step, DecodingWorkspace& w, int member) const {
   const int64_t F = options_.mlp.d_ff, runs = (F + kStepColumns - 1) / kStepColumns;
   const auto share = share_of(runs, member, step.team.size());
-  const Share columns{share.begin * kStepColumns, std::min(F, share.end * kStepColumns)};
+  const WorkShare columns{share.begin * kStepColumns, std::min(F, share.end * kStepColumns)};
   if (columns.begin >= columns.end) return;
   const bool gated = options_.mlp.kind == MlpKind::kSwiglu;
   const auto activation = gated ? step.kernels.swiglu : step.kernels.gelu;

@@ -61,7 +61,8 @@ class PackedNorm {
   PackedNorm() = default;
   PackedNorm(const LayerTensors& tensors, const NormOptions& options);
   /// out = norm(x) for these rows
-  void apply(const DecodingKernels& kernels, const StepRows& x, StepRows& out, Share rows) const;
+  void apply(const DecodingKernels& kernels, const StepRows& x, StepRows& out,
+             WorkShare rows) const;
 
  private:
   std::vector<float> weight_, bias_;

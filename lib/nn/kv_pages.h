@@ -3,15 +3,23 @@
 // with the same beginning share its pages (arXiv:2309.06180); a page is copied when one of its
 // owners writes to it.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kernels/decoding.h"
 #include "nn/options.h"
 
 namespace gptkit {
+
+constexpr auto enum_names(CacheKind) {
+  return std::array{std::pair{"float32", CacheKind::kFloat32},
+                    std::pair{"bfloat16", CacheKind::kBFloat16},
+                    std::pair{"int8", CacheKind::kInt8}};
+}
 
 /// Where keys and values lie in a page: block by block, head by head.
 struct KvLayout {

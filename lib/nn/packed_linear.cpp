@@ -33,11 +33,11 @@ std::vector<MatrixPart> fitting(const std::vector<MatrixPart>& parts) {
   return {at::cat(all)};
 }
 
-PackedMatrix packed(const MatrixPart& part, WeightFormat format) {
+PackedMatrix packed(const MatrixPart& part, WeightFormat format, const std::string& where) {
   const auto* blocks = std::get_if<QuantizedTensor>(&part);
-  if (!blocks) return PackedMatrix::from(std::get<torch::Tensor>(part), format);
-  if (format == WeightFormat::kStored) return PackedMatrix::from(*blocks);
-  return PackedMatrix::from(blocks->dequantize(), format);
+  if (!blocks) return PackedMatrix::from(std::get<torch::Tensor>(part), format, where);
+  if (format == WeightFormat::kStored) return PackedMatrix::from(*blocks, where);
+  return PackedMatrix::from(blocks->dequantize(), format, where);
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ StepRows::StepRows(int64_t most, int64_t width)
   sum_.resize(elements / 16);
 }
 
-void StepRows::quantize(const DecodingKernels& kernels, Share rows, Share columns) {
+void StepRows::quantize(const DecodingKernels& kernels, WorkShare rows, WorkShare columns) {
   if (rows.begin >= rows.end || columns.begin >= columns.end) return;
   const auto end = rounded_up(columns.end, kStepColumns);
   const auto at = static_cast<size_t>(rows.begin * stride_ + columns.begin);
@@ -75,7 +75,7 @@ InputRows StepRows::inputs(int64_t count) const {
 PackedLinear::PackedLinear(const LayerTensors& tensors, WeightFormat format)
     : bias_(floats_of(tensors.bias)) {
   for (const auto& part : fitting(tensors.weight)) {
-    parts_.push_back(packed(part, format));
+    parts_.push_back(packed(part, format, tensors.where));
     const auto& panels = parts_.back().panels();
     rows_ += panels.rows;
     panels_ += panels.count();

@@ -22,6 +22,7 @@ using MatrixPart = std::variant<torch::Tensor, QuantizedTensor>;
 struct LayerTensors {
   std::vector<MatrixPart> weight;  // the rows of the layer one part after the other
   torch::Tensor bias;              // (out) or undefined
+  std::string where = {};          // the file and the tensor, for messages
 };
 
 /// A vector of the layer in float32, aligned and readable up to a multiple of kLanes.
@@ -41,8 +42,8 @@ class StepRows {
 
   /// Rounds rows [rows.begin, rows.end), columns [columns.begin, columns.end): multiples of 32, the
   /// last one excepted.
-  void quantize(const DecodingKernels& kernels, Share rows, Share columns);
-  void quantize(const DecodingKernels& kernels, Share rows) {
+  void quantize(const DecodingKernels& kernels, WorkShare rows, WorkShare columns);
+  void quantize(const DecodingKernels& kernels, WorkShare rows) {
     quantize(kernels, rows, {0, width_});
   }
   /// The first `count` rows as inputs.

@@ -9,6 +9,7 @@
 #include "tensors/finite.h"
 #include "weights/hugging_face_names.h"
 #include "weights/opened_model.h"
+#include "weights/stored_layers.h"
 
 namespace gptkit {
 
@@ -40,28 +41,37 @@ std::string own_template(const ModelSource& source, const Tokenizer& tokenizer) 
   return {};
 }
 
-/// The weights and what belongs to them.
-LanguageModel load_plain(ModelSource source, const LoadOptions& options) {
-  const auto opened = open_for(std::move(source), options.dropout);
-  require(!opened.source.is_classifier(), opened.where,
+void require_language_model(const ModelSource& source) {
+  const auto where = source.path.string();
+  require(!source.is_classifier(), where,
           ": this is a classifier; use the classify program, or name a language model");
-  require(opened.source.config.attention == AttentionMask::kCausal, opened.where,
+  require(source.config.attention == AttentionMask::kCausal, where,
           ": attention is bidirectional; expected a causal language model, which predicts the next "
           "token");
+}
+
+/// What belongs to the weights.
+void open_text(ModelText& model, const ModelSource& source) {
+  model.tokenizer = open_tokenizer(source);
+  model.roles = open_token_roles(source, *model.tokenizer);
+  model.where = source.path.string();
+  set_chat_template(model, own_template(source, *model.tokenizer), model.where);
+  if (!model.chat && model.chat_problem.empty()) {
+    model.chat_problem = source.chat_template_problem;
+  }
+}
+
+LanguageModel load_plain(ModelSource source, const LoadOptions& options) {
+  require_language_model(source);
+  const auto opened = open_for(std::move(source), options.dropout);
   LanguageModel model;
-  model.tokenizer = open_tokenizer(opened.source);
-  model.roles = open_token_roles(opened.source, *model.tokenizer);
+  open_text(model, opened.source);
   auto gpt = opened.gpt;
   load_from_hugging_face(gpt, opened.source.tensors, {},
                          options.keep_quantized ? Quantized::kKeep : Quantized::kDecode);
   require_finite(*gpt, opened.where);
   gpt->eval();
   model.gpt = gpt;
-  model.where = opened.where;
-  set_chat_template(model, own_template(opened.source, *model.tokenizer), opened.where);
-  if (!model.chat && model.chat_problem.empty()) {
-    model.chat_problem = opened.source.chat_template_problem;
-  }
   return model;
 }
 
@@ -116,7 +126,24 @@ LanguageModel load_language_model(const std::string& name_or_path, const LoadOpt
   return model;
 }
 
-void set_chat_template(LanguageModel& model, const std::string& jinja, const std::string& where) {
+DecodingBundle open_for_decoding(const std::string& name_or_path, const DecodingOptions& options) {
+  DecodingBundle bundle;
+  if (is_adapter(name_or_path)) {
+    const auto merged = load_language_model(name_or_path);
+    static_cast<ModelText&>(bundle) = merged;
+    bundle.model =
+        std::make_unique<DecodingModel>(merged.gpt->config(), layers_of(merged.gpt), options);
+    return bundle;
+  }
+  const auto source = open_model(name_or_path);
+  require_language_model(source);
+  open_text(bundle, source);
+  bundle.model = std::make_unique<DecodingModel>(source.config, stored_layers(source), options);
+  check_mapped_files();
+  return bundle;
+}
+
+void set_chat_template(ModelText& model, const std::string& jinja, const std::string& where) {
   model.chat_template = jinja;
   model.chat = nullptr;
   model.chat_problem.clear();
@@ -129,7 +156,7 @@ void set_chat_template(LanguageModel& model, const std::string& jinja, const std
   }
 }
 
-const ChatFormat& require_chat(const LanguageModel& model) {
+const ChatFormat& require_chat(const ModelText& model) {
   if (model.chat) return *model.chat;
   require(model.chat_problem.empty(), model.chat_problem);
   fail("this model was never finetuned to chat; leave ", Key{"chat"},

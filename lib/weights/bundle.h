@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "chat/chat_format.h"
+#include "models/decoding_model.h"
 #include "models/gpt.h"
 #include "models/heads/classifier.h"
 #include "nn/lora.h"
@@ -23,15 +24,24 @@
 
 namespace gptkit {
 
-/// A language model with its tokenizer.
-struct LanguageModel {
-  GPT gpt{nullptr};
+/// How text becomes a model's tokens and its tokens text.
+struct ModelText {
   std::shared_ptr<const Tokenizer> tokenizer;
   TokenRoles roles = {};           ///< which tokens begin, end and pad its texts
   std::string chat_template = {};  ///< Jinja, as it is saved with the model; empty: none
   std::shared_ptr<const ChatFormat> chat = {};  ///< from the template; null: no chat
   std::string chat_problem = {};                ///< why the template cannot be used
   std::string where = {};                       ///< where it was opened, for messages
+};
+
+/// A language model with its tokenizer.
+struct LanguageModel : ModelText {
+  GPT gpt{nullptr};
+};
+
+/// One that only decodes (models/decoding_model.h).
+struct DecodingBundle : ModelText {
+  std::unique_ptr<DecodingModel> model;
 };
 
 /// What the class head's outputs are: transformers' `problem_type`.
@@ -73,15 +83,18 @@ struct LoadOptions {
 /// refused naming the tensor. A LoRA adapter's folder (weights/peft.h) is the base model that it
 /// names with the adapter merged.
 LanguageModel load_language_model(const std::string& name_or_path, const LoadOptions& options = {});
+/// Opens a model for decoding: its weights are read layer by layer and are in memory once, in the
+/// format of `options`. An adapter is merged into its base.
+DecodingBundle open_for_decoding(const std::string& name_or_path, const DecodingOptions& options);
 /// The same for a folder with a class head, `score.weight`, or for a LoRA adapter of one
 /// (weights/peft.h), which is put into the base model that it names.
 TextClassifier load_text_classifier(const std::string& name_or_path);
 
 /// Sets the chat template, which is saved with the model. A template with a syntax error sets
 /// chat_problem, which begins with `where`.
-void set_chat_template(LanguageModel& model, const std::string& jinja, const std::string& where);
+void set_chat_template(ModelText& model, const std::string& jinja, const std::string& where);
 /// The model's chat format; fails with the reason when there is none.
-const ChatFormat& require_chat(const LanguageModel& model);
+const ChatFormat& require_chat(const ModelText& model);
 
 struct SaveOptions {
   torch::ScalarType dtype = torch::kFloat32;               ///< of the stored weights

@@ -45,7 +45,7 @@ TEST_F(Pipeline, LeavesAModelAndTheRecordOfItsTraining) {
 }
 
 TEST_F(Pipeline, PartsOfAChatPromptWithoutChatAreRefused) {
-  for (const char* option : {"--input", "--system"}) {
+  for (const char* option : {"--instruction-input", "--system"}) {
     const auto result = generate({"-p", "x", option, "y"});
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_THAT(result.err, HasSubstr("give --chat too"));

@@ -1,62 +1,189 @@
 #include "tasks/generate/generate.h"
 
-#include <iostream>
-#include <iterator>
 #include <random>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/parallel.h"
+#include "base/progress.h"
 #include "base/stop.h"
-#include "data/text_encoding.h"
+#include "tasks/generate/answers.h"
+#include "tasks/generate/benchmark.h"
+#include "tasks/generate/prompts.h"
 #include "tasks/generate/stored_generation.h"
 #include "tensors/device.h"
-#include "text/truncate.h"
 #include "weights/bundle.h"
 
 namespace gptkit {
 
 namespace {
 
-std::string read_prompt(const GenerateConfig& config) {
-  if (config.prompt_file.empty()) return config.prompt;
-  if (config.prompt_file.filename() == "-") {
-    return decode_text(std::string(std::istreambuf_iterator<char>(std::cin), {}), "standard input");
-  }
-  return read_text(config.prompt_file, uint64_t{64} << 20);
+void validate_prompt(const GenerateConfig& config) {
+  const int given = !config.prompt.empty() + !config.prompt_file.empty() + !config.input.empty();
+  require(given > 0, "no prompt; give ", Key{"prompt"}, " TEXT, ", Key{"prompt_file"},
+          " FILE or, for many, ", Key{"input"}, " FILE");
+  require(config.prompt.empty() || config.prompt_file.empty(), Key{"prompt"}, " and ",
+          Key{"prompt_file"}, " are both given; choose one");
+  require(given == 1, Key{"input"}, " is given beside another prompt; choose one");
+  require(config.input.empty() == config.output.empty(), Key{"input"}, " and ", Key{"output"},
+          " belong together; give both");
+  require(!config.resume || !config.output.empty(), Key{"resume"}, " needs ", Key{"output"});
+  require(config.input.empty() || config.generation.num_return_sequences == 1,
+          Key{"num_return_sequences"}, ": ", config.generation.num_return_sequences,
+          " is out of range; expected 1 for a file of prompts");
 }
 
-Conversation conversation(const ChatFormat& chat, const GenerateConfig& config,
-                          const std::string& prompt) {
-  Conversation messages;
-  if (config.system) messages.push_back({"system", *config.system});
-  messages.push_back({"user", chat.request(prompt, config.input)});
-  return messages;
+/// Turns events of sequences that run together into events in their order: what a later sequence
+/// says waits until the earlier ones are done.
+class InOrder {
+ public:
+  InOrder(const GenerateEvents& events, const std::string& prompt, size_t count)
+      : events_(events), prompt_(prompt), held_(count) {}
+
+  bool text(size_t index, std::string_view piece) {
+    if (index == current_) return say(piece);
+    held_[index].text += piece;
+    return true;
+  }
+
+  void done(size_t index, const Generation& result) {
+    held_[index].result = result;
+    while (current_ < held_.size() && held_[current_].result) {
+      begin();
+      if (events_.on_done) events_.on_done(prompt_, *held_[current_].result);
+      ++current_;
+      begun_ = false;
+    }
+    if (current_ < held_.size()) begin();
+  }
+
+ private:
+  struct Held {
+    std::string text;
+    std::optional<Generation> result;
+  };
+
+  /// Says what the current sequence has said so far.
+  void begin() {
+    if (begun_) return;
+    begun_ = true;
+    if (events_.on_prompt) events_.on_prompt(prompt_);
+    auto text = std::move(held_[current_].text);
+    if (!text.empty()) say(text);
+  }
+  bool say(std::string_view piece) {
+    begin();
+    return !events_.on_text || events_.on_text(piece);
+  }
+
+  const GenerateEvents& events_;
+  const std::string& prompt_;
+  std::vector<Held> held_;
+  size_t current_ = 0;
+  bool begun_ = false;
+};
+
+/// A model, what decodes with it, and the settings that both add to the config's.
+struct Session {
+  DecodingBundle bundle;
+  std::unique_ptr<Engine> engine;
+
+  Session(const GenerateConfig& config, int threads)
+      : bundle(open_for_decoding(config.model.text,
+                                 {.format = config.quantize,
+                                  .cache = config.cache_type,
+                                  .threads = threads > 0 ? threads : physical_cores()})) {
+    if (config.verbose) describe();
+    if (config.benchmark) return;
+    auto options = engine_options(bundle, bundle.model->config().vocab_size);
+    options.cache_bytes = config.cache_mib << 20;
+    engine = std::make_unique<Engine>(*bundle.model, options);
+  }
+
+ private:
+  void describe() const {
+    const auto& model = *bundle.model;
+    log_info("[weights ", model.describe_weights(), ", ", model.bytes_per_token(),
+             " bytes a token; kernels ", model.kernels().name, ", ", model.threads(), " threads]");
+  }
+};
+
+void add_end_of_turn(const ModelText& model, const GenerateConfig& config, GenerationConfig& used) {
+  if (!config.chat) return;
+  const auto& end = require_chat(model).end_of_turn();
+  if (!end.empty()) used.stop.push_back(end);
 }
 
-/// A chat prompt that is too long is cut inside what was asked.
-std::vector<TokenId> encode_chat(const ChatFormat& chat, const GenerateConfig& config,
-                                 const std::string& prompt, int64_t most) {
-  const auto messages = conversation(chat, config, prompt);
-  if (!config.truncate_prompt) return chat.encode_prompt(messages);
-  auto fitted = chat.encode_prompt_within(messages, most);
-  if (fitted.cut_characters > 0) {
-    log_warning("the first ", fitted.cut_characters,
-                " characters of the prompt are cut; the chat template",
-                config.system ? " and the system message stay" : " stays");
+/// One prompt, num_return_sequences times.
+void answer_one(Session& session, const GenerateConfig& config, GenerationConfig generation,
+                const GenerateEvents& events) {
+  const auto prompt = read_prompts(config).front();
+  const auto ids =
+      encode_prompt(session.bundle, config, prompt, session.bundle.model->config().context_length);
+  add_end_of_turn(session.bundle, config, generation);
+  std::vector<GenerationRequest> requests;
+  for (int64_t i = 0; i < generation.num_return_sequences; ++i) {
+    requests.push_back({ids, generation});
+    ++generation.seed;
   }
-  return fitted.ids;
+  InOrder ordered(events, prompt, requests.size());
+  generate(
+      *session.engine, *session.bundle.tokenizer, requests,
+      [&](size_t index, std::string_view piece) { return ordered.text(index, piece); },
+      [&](size_t index, const Generation& result) { ordered.done(index, result); });
 }
 
-/// Of a text that is too long the beginning is cut, behind the tokens that begin every text.
-std::vector<TokenId> encode_plain(const Tokenizer& tokenizer, const GenerateConfig& config,
-                                  const std::string& prompt, int64_t most) {
-  auto ids = encode_beginning(tokenizer, prompt);
-  const auto tokens = std::ssize(ids);
-  if (config.truncate_prompt &&
-      truncate(ids, most, Truncate::kLeft, {.before = tokenizer.frame().before})) {
-    log_warning("the prompt's first ", tokens - std::ssize(ids), " of ", tokens, " tokens are cut");
+/// A file of prompts, at most so many tokenised at once.
+void answer_all(Session& session, const GenerateConfig& config, GenerationConfig generation) {
+  const auto prompts = read_prompts(config);
+  AnswerFile answers(config.output, prompts, config.resume);
+  add_end_of_turn(session.bundle, config, generation);
+  const int64_t context = session.bundle.model->config().context_length;
+  Progress progress("generate", std::ssize(prompts), "prompts",
+                    static_cast<int64_t>(answers.answered()));
+  constexpr size_t kAtOnce = 256;
+  for (size_t begin = answers.answered(); begin < prompts.size(); begin += kAtOnce) {
+    const size_t end = std::min(prompts.size(), begin + kAtOnce);
+    std::vector<GenerationRequest> requests;
+    for (size_t i = begin; i < end; ++i) {
+      try {
+        requests.push_back(
+            {encode_prompt(session.bundle, config, prompts[i], context), generation});
+      } catch (const Error& error) {
+        fail(config.input.string(), ":", i + 1, ": ", error.what());
+      }
+    }
+    generate(*session.engine, *session.bundle.tokenizer, requests, {},
+             [&](size_t index, const Generation& result) {
+               answers.add(begin + index, result);
+               progress.update(static_cast<int64_t>(answers.answered()));
+             });
   }
-  return ids;
+  progress.finish();
+  log_info("[", prompts.size(), " answers in ", config.output.string(), ", ",
+           session.engine->cached_tokens(), " of ", session.engine->prompt_tokens(),
+           " prompt tokens from the cache]");
+}
+
+/// On other devices the modules run, one sequence after the other.
+void answer_with_modules(const GenerateConfig& config, GenerationConfig generation,
+                         torch::Device device, const GenerateEvents& events) {
+  require(config.input.empty() && !config.benchmark && config.quantize == WeightFormat::kStored &&
+              config.cache_type == CacheKind::kFloat32,
+          Key{"input"}, ", ", Key{"benchmark"}, ", ", Key{"quantize"}, " and ", Key{"cache_type"},
+          " need the processor; give ", Key{"device", "cpu"});
+  auto model = load_language_model(config.model.text);
+  model.gpt->to(device);
+  const auto prompt = read_prompts(config).front();
+  const auto ids = encode_prompt(model, config, prompt, model.gpt->config().context_length);
+  add_end_of_turn(model, config, generation);
+  for (int64_t i = 0; i < generation.num_return_sequences; ++i) {
+    if (events.on_prompt) events.on_prompt(prompt);
+    const auto result = generate(model, ids, generation, events.on_text);
+    if (events.on_done) events.on_done(prompt, result);
+    ++generation.seed;
+  }
 }
 
 }  // namespace
@@ -64,43 +191,49 @@ std::vector<TokenId> encode_plain(const Tokenizer& tokenizer, const GenerateConf
 void validate(const GenerateConfig& config) {
   require(!config.model.empty(), "no model; name a folder or gpt2, gpt2-medium ... with ",
           Key{"model"});
-  require(!config.prompt.empty() || !config.prompt_file.empty(), "no prompt; give ", Key{"prompt"},
-          " TEXT or ", Key{"prompt_file"}, " FILE");
-  require(config.prompt.empty() || config.prompt_file.empty(), Key{"prompt"}, " and ",
-          Key{"prompt_file"}, " are both given; choose one");
-  require(config.chat || (config.input.empty() && !config.system), Key{"input"}, " and ",
-          Key{"system"}, " are parts of a chat prompt; give ", Key{"chat"}, " too");
+  if (!config.benchmark) validate_prompt(config);
+  require(config.chat || (config.instruction_input.empty() && !config.system),
+          Key{"instruction_input"}, " and ", Key{"system"}, " are parts of a chat prompt; give ",
+          Key{"chat"}, " too");
+  constexpr int64_t kMostMib = int64_t{1} << 24;
+  require(config.cache_mib >= 0 && config.cache_mib <= kMostMib, Key{"cache_mib"}, ": ",
+          config.cache_mib, " is out of range; expected 0 to ", kMostMib);
+  constexpr int64_t kMostSequences = 1024;
+  require(config.benchmark_sequences >= 1 && config.benchmark_sequences <= kMostSequences,
+          Key{"benchmark_sequences"}, ": ", config.benchmark_sequences,
+          " is out of range; expected 1 to ", kMostSequences);
   validate(config.generation);
 }
 
-void run_generate(const GenerateConfig& wanted, int threads, const GenerateEvents& events) {
-  auto config = wanted;
+OrderedJson to_json(const std::string& prompt, const Generation& result) {
+  return {{"prompt", prompt},
+          {"text", result.text},
+          {"token_ids", result.token_ids},
+          {"new_tokens", result.token_ids.size()},
+          {"prompt_tokens", result.prompt_tokens},
+          {"cached_tokens", result.cached_tokens},
+          {"finish_reason", to_string(result.finish_reason)},
+          {"tokens_per_second", result.tokens_per_second()}};
+}
+
+void run_generate(const GenerateConfig& config, int threads, const GenerateEvents& events) {
   validate(config);
-  auto& generation = config.generation;
+  auto generation = config.generation;
   if (generation.seed == -1) generation.seed = static_cast<int64_t>(std::random_device{}());
   const auto device = resolve_device(config.device);
   set_threads(threads);
-  const auto prompt = read_prompt(config);
-  auto model = load_language_model(config.model.text);
-  warn_of_settings_left_out(model_path(config.model.text), config.generation);
-  model.gpt->to(device);
-
-  const int64_t context = model.gpt->config().context_length;
-  const int64_t room = std::min(std::max<int64_t>(generation.max_new_tokens, 1), context / 2);
-  const auto ids = config.chat ? encode_chat(require_chat(model), config, prompt, context - room)
-                               : encode_plain(*model.tokenizer, config, prompt, context - room);
-  require(std::ssize(ids) <= context, "the prompt has ", ids.size(),
-          " tokens and the model's context holds ", context,
-          "; shorten it, or cut its beginning with ", Key{"truncate_prompt"});
-  if (config.chat && !require_chat(model).end_of_turn().empty()) {
-    generation.stop.push_back(require_chat(model).end_of_turn());
-  }
   watch_stop_signals();
-  for (int64_t i = 0; i < generation.num_return_sequences; ++i) {
-    if (events.on_prompt) events.on_prompt(prompt);
-    const auto result = generate(model, ids, generation, events.on_text);
-    if (events.on_done) events.on_done(prompt, result);
-    ++generation.seed;
+  warn_of_settings_left_out(model_path(config.model.text), generation);
+  if (!device.is_cpu()) return answer_with_modules(config, generation, device, events);
+  Session session(config, threads);
+  if (config.benchmark) {
+    events.on_benchmark(run_benchmark(
+        *session.bundle.model, {.sequences = config.benchmark_sequences,
+                                .new_tokens = std::min<int64_t>(generation.max_new_tokens, 128)}));
+  } else if (!config.input.empty()) {
+    answer_all(session, config, generation);
+  } else {
+    answer_one(session, config, generation, events);
   }
 }
 

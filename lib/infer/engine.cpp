@@ -1,0 +1,299 @@
+#include "infer/engine.h"
+
+#include <ATen/ops/from_blob.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+
+namespace gptkit {
+
+/// A sequence that waits or runs.
+struct Engine::Sequence {
+  SequenceId id;
+  GenerationConfig config;
+  Sampler sampler;
+  std::vector<TokenId> tokens;  // the prompt, then the new ones
+  size_t prompt_tokens;
+  KvSequence cache = {};
+  int64_t cached_tokens = 0;
+
+  int64_t to_compute() const { return std::ssize(tokens) - cache.tokens(); }
+  bool in_prompt() const { return cache.tokens() < static_cast<int64_t>(prompt_tokens); }
+};
+
+namespace {
+
+int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
+
+/// Memory that no process uses, in bytes.
+int64_t free_memory() {
+  return static_cast<int64_t>(::sysconf(_SC_AVPHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+}
+
+int64_t pages_within(const KvLayout& layout, int64_t bytes) {
+  const int64_t budget =
+      bytes > 0 ? bytes : std::max<int64_t>(free_memory() / 2, int64_t{64} << 20);
+  return budget / layout.page_bytes();
+}
+
+std::vector<bool> flags(const std::vector<TokenId>& ids, int64_t count) {
+  std::vector<bool> set(static_cast<size_t>(count));
+  for (const auto id : ids) {
+    if (id >= 0 && id < count) set[static_cast<size_t>(id)] = true;
+  }
+  return set;
+}
+
+TokenId next_token(Sampler& sampler, std::span<const float> logits, std::span<const TokenId> seen) {
+  return sampler.next(at::from_blob(const_cast<float*>(logits.data()), {std::ssize(logits)}), seen);
+}
+double log_sum_exp(std::span<const float> logits) {
+  const double most = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float x : logits) sum += std::exp(x - most);
+  return most + std::log(sum);
+}
+
+}  // namespace
+
+const char* to_string(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kContext:
+      return "context";
+  }
+  return "";
+}
+
+Engine::Engine(DecodingModel& model, const EngineOptions& options)
+    : model_(model),
+      options_(options),
+      ends_(flags(options.ends, model.config().vocab_size)),
+      not_text_(flags(options.not_text, model.config().vocab_size)),
+      pool_(model.layout(), pages_within(model.layout(), options.cache_bytes)) {
+  require(pool_.max_pages() > 0, Key{"cache_bytes"}, ": ", options.cache_bytes,
+          " bytes hold no token; expected at least ", model.layout().page_bytes(), ", which hold ",
+          kPageTokens);
+}
+
+Engine::~Engine() = default;
+
+int64_t Engine::cache_bytes_in_use() const {
+  return (pool_.max_pages() - pool_.free_pages()) * pool_.layout().page_bytes();
+}
+
+bool Engine::is_end(TokenId id, const GenerationConfig& config) const {
+  const auto index = static_cast<size_t>(id);
+  return not_text_[index] || (ends_[index] && !config.ignore_end);
+}
+
+/// Tokens of which keys and values are ever needed: the last new one is not read.
+int64_t Engine::most_tokens(const Sequence& s) const {
+  const auto prompt = static_cast<int64_t>(s.prompt_tokens);
+  const int64_t fresh = std::min(s.config.max_new_tokens, context_length());
+  return std::min(context_length(), prompt + std::max<int64_t>(fresh - 1, 0));
+}
+
+int64_t Engine::pages_to_come(const Sequence& s) const {
+  return s.cache.pages_needed(most_tokens(s) - s.cache.tokens());
+}
+
+SequenceId Engine::add(std::span<const TokenId> prompt, const GenerationConfig& config,
+                       uint64_t seed) {
+  validate(config);
+  require(!prompt.empty(), "the prompt is empty; give at least one token of text");
+  require(std::ssize(prompt) <= context_length(), "the prompt has ", prompt.size(),
+          " tokens and the model's context holds ", context_length(),
+          "; shorten it, or cut its beginning with ", Key{"truncate_prompt"});
+  require(config.max_new_tokens > 0, Key{"max_new_tokens"}, ": 0 new tokens; expected at least 1");
+  for (const auto id : prompt) {
+    require(id >= 0 && id < model_.config().vocab_size, "the prompt has the token id ", id,
+            " and the model's vocabulary ends at ", model_.config().vocab_size - 1);
+  }
+  auto sequence = std::make_unique<Sequence>(Sequence{
+      next_id_, config, Sampler(config, seed), {prompt.begin(), prompt.end()}, prompt.size()});
+  const int64_t needed = pages_for(most_tokens(*sequence));
+  const int64_t page = pool_.layout().page_bytes();
+  require(needed <= pool_.max_pages(), "the prompt of ", prompt.size(), " tokens and ",
+          config.max_new_tokens, " new ones need ", needed * page,
+          " bytes of keys and values; the cache has ", pool_.max_pages() * page,
+          ": give fewer tokens or a larger ", Key{"cache_bytes"});
+  waiting_.push_back(std::move(sequence));
+  return next_id_++;
+}
+
+void Engine::cancel(SequenceId id) {
+  const auto is_it = [&](const auto& sequence) { return sequence->id == id; };
+  std::erase_if(waiting_, is_it);
+  std::erase_if(running_, is_it);
+}
+
+/// Drops remembered beginnings until so many pages are free beside those promised to running
+/// sequences.
+bool Engine::make_room(int64_t pages) {
+  for (const auto& sequence : running_) pages += pages_to_come(*sequence);
+  while (pool_.free_pages() < pages) {
+    if (!prefixes_.drop_oldest()) return false;
+  }
+  return true;
+}
+
+KvSequence Engine::known_beginning(std::span<const TokenId> tokens, int64_t most) {
+  prompt_tokens_ += std::ssize(tokens);
+  if (!options_.reuse_prefixes) return {};
+  auto known = prefixes_.find(tokens, most);
+  cached_tokens_ += known.tokens();
+  return known;
+}
+
+/// Whether a running sequence is about to compute a beginning that this one can use.
+bool Engine::waits_for_prefix(const Sequence& waiting) const {
+  if (!options_.reuse_prefixes) return false;
+  return std::any_of(running_.begin(), running_.end(), [&](const auto& running) {
+    return running->in_prompt() &&
+           common_prefix(running->tokens, waiting.tokens) >= static_cast<size_t>(kPageTokens);
+  });
+}
+
+void Engine::admit() {
+  while (!waiting_.empty() && std::ssize(running_) < options_.most_sequences) {
+    auto& next = *waiting_.front();
+    if (waits_for_prefix(next)) return;
+    // The last token of the prompt is always computed: its logits are wanted.
+    next.cache = options_.reuse_prefixes ? prefixes_.find(next.tokens, std::ssize(next.tokens) - 1)
+                                         : KvSequence();
+    if (!make_room(pages_to_come(next))) {
+      next.cache = {};
+      return;
+    }
+    next.cached_tokens = next.cache.tokens();
+    prompt_tokens_ += std::ssize(next.tokens);
+    cached_tokens_ += next.cached_tokens;
+    running_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+}
+
+/// Keeps the prompt of a sequence that goes on. A last page that is not full is shared only if there
+/// is room for the copy that the sequence then writes to.
+void Engine::remember_prompt(const Sequence& s) {
+  if (!options_.reuse_prefixes) return;
+  const auto full = static_cast<size_t>(s.cache.tokens() / kPageTokens * kPageTokens);
+  const auto tokens = std::span<const TokenId>(s.tokens);
+  prefixes_.insert(make_room(1) ? tokens : tokens.first(full), s.cache);
+}
+
+/// Keeps all of a sequence that is done.
+void Engine::remember(const Sequence& s) {
+  if (options_.reuse_prefixes) prefixes_.insert(s.tokens, s.cache);
+}
+
+EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
+  EngineStep step{.id = s.id, .cached_tokens = s.cached_tokens};
+  step.token = next_token(s.sampler, logits, s.tokens);
+  step.is_text = !is_end(step.token, s.config);
+  if (!step.is_text) {
+    step.finish = FinishReason::kStop;
+    return step;
+  }
+  s.tokens.push_back(step.token);
+  const auto generated = std::ssize(s.tokens) - static_cast<int64_t>(s.prompt_tokens);
+  if (generated >= s.config.max_new_tokens) {
+    step.finish = FinishReason::kLength;
+  } else if (std::ssize(s.tokens) > context_length()) {
+    step.finish = FinishReason::kContext;
+  }
+  return step;
+}
+
+std::vector<EngineStep> Engine::step() {
+  admit();
+  std::vector<DecodingModel::Chunk> chunks;
+  std::vector<Sequence*> owners;
+  int64_t room = model_.options().most_rows;
+  const auto put = [&](Sequence& s) {
+    const int64_t count = std::min(s.to_compute(), room);
+    if (count == 0) return;
+    s.cache.grow(pool_, count);
+    const auto begin = static_cast<size_t>(s.cache.tokens());
+    const bool last = count == s.to_compute();
+    chunks.push_back(
+        {&s.cache, std::span(s.tokens).subspan(begin, static_cast<size_t>(count)), last ? 1 : 0});
+    owners.push_back(&s);
+    room -= count;
+  };
+  // Sequences that decode come first: a long prompt must not hold them up.
+  for (const auto& sequence : running_) {
+    if (!sequence->in_prompt()) put(*sequence);
+  }
+  for (const auto& sequence : running_) {
+    if (sequence->in_prompt()) put(*sequence);
+  }
+  std::vector<EngineStep> steps;
+  if (chunks.empty()) return steps;
+  model_.step(chunks, [&](int64_t chunk, int64_t, std::span<const float> logits) {
+    auto& sequence = *owners[static_cast<size_t>(chunk)];
+    if (sequence.tokens.size() == sequence.prompt_tokens) remember_prompt(sequence);
+    steps.push_back(sample(sequence, logits));
+  });
+  for (const auto& step : steps) {
+    if (!step.finish) continue;
+    const auto it = std::find_if(running_.begin(), running_.end(),
+                                 [&](const auto& sequence) { return sequence->id == step.id; });
+    remember(**it);
+    running_.erase(it);
+  }
+  return steps;
+}
+
+void Engine::compute_beginning(std::span<const TokenId> tokens) {
+  auto cache = known_beginning(tokens, std::ssize(tokens));
+  while (cache.tokens() < std::ssize(tokens)) {
+    const auto begin = static_cast<size_t>(cache.tokens());
+    const auto count = std::min(model_.options().most_rows, std::ssize(tokens) - cache.tokens());
+    require(make_room(cache.pages_needed(count)), "the cache of keys and values is full");
+    cache.grow(pool_, count);
+    const DecodingModel::Chunk chunk{&cache, tokens.subspan(begin, static_cast<size_t>(count)), 0};
+    model_.step({&chunk, 1}, {});
+  }
+  if (options_.reuse_prefixes) prefixes_.insert(tokens, cache);
+}
+
+std::vector<std::vector<double>> Engine::log_likelihoods(std::span<const Scored> requests) {
+  std::vector<std::vector<double>> results;
+  for (const auto& request : requests) {
+    const auto count = std::ssize(request.ids);
+    require(request.first >= 1 && request.first < count, "log-likelihoods of tokens ",
+            request.first, " to ", count, ": expected at least one token, behind another");
+    require(count - 1 <= context_length(), "a text of ", count, " tokens in a context of ",
+            context_length());
+    auto& result = results.emplace_back();
+    // Behind ids[i] the model predicts ids[i + 1]; the last id is not read.
+    const auto read = request.ids.first(request.ids.size() - 1);
+    if (request.first > 1) compute_beginning(read.first(static_cast<size_t>(request.first - 1)));
+    auto cache = options_.reuse_prefixes ? prefixes_.find(read, request.first - 1) : KvSequence();
+    while (cache.tokens() < std::ssize(read)) {
+      const int64_t begin = cache.tokens();
+      const auto n = std::min(model_.options().most_rows, std::ssize(read) - begin);
+      require(make_room(cache.pages_needed(n)), "the cache of keys and values is full");
+      cache.grow(pool_, n);
+      const int64_t wanted = std::min(n, begin + n - (request.first - 1));
+      const DecodingModel::Chunk chunk{
+          &cache, read.subspan(static_cast<size_t>(begin), static_cast<size_t>(n)), wanted};
+      model_.step({&chunk, 1}, [&](int64_t, int64_t token, std::span<const float> logits) {
+        const auto next = request.ids[static_cast<size_t>(begin + token + 1)];
+        result.push_back(logits[static_cast<size_t>(next)] - log_sum_exp(logits));
+      });
+    }
+  }
+  return results;
+}
+
+}  // namespace gptkit

@@ -1,0 +1,266 @@
+// The engine gives each sequence what it would get alone, whatever else runs, joins and leaves.
+
+#include "infer/engine.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "infer/generator.h"
+#include "infer_support.h"
+#include "models/family.h"
+
+namespace gptkit {
+namespace {
+
+using test::expect_error;
+
+using Ids = std::vector<TokenId>;
+
+constexpr int64_t kVocabulary = 40, kContext = 100;
+
+ModelConfig tiny() {
+  return of_family("llama", {.vocab_size = kVocabulary,
+                             .context_length = kContext,
+                             .n_layer = 2,
+                             .n_head = 4,
+                             .n_kv_head = 2,
+                             .d_model = 16,
+                             .d_ff = 24});
+}
+
+GPT tiny_gpt() {
+  torch::manual_seed(4);
+  GPT gpt(tiny());
+  initialize_(gpt);
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : gpt->parameters()) parameter.add_(torch::randn_like(parameter), 0.3);
+  gpt->eval();
+  return gpt;
+}
+
+struct Served {
+  GPT gpt = tiny_gpt();
+  DecodingModel model{gpt->config(), layers_of(gpt), {.threads = 1, .most_rows = 16}};
+
+  EngineOptions options() const { return {.ends = {3, 7}, .not_text = {39}}; }
+};
+
+struct Answer {
+  Ids tokens;
+  FinishReason finish = FinishReason::kLength;
+  bool operator==(const Answer&) const = default;
+};
+
+/// Runs the engine until it is idle.
+std::map<SequenceId, Answer> drain(Engine& engine) {
+  std::map<SequenceId, Answer> answers;
+  while (!engine.idle()) {
+    for (const auto& step : engine.step()) {
+      auto& answer = answers[step.id];
+      if (step.is_text) answer.tokens.push_back(step.token);
+      if (step.finish) answer.finish = *step.finish;
+    }
+  }
+  return answers;
+}
+
+struct Request {
+  Ids prompt;
+  GenerationConfig config;
+};
+
+Answer alone(Served& served, const Request& request) {
+  auto options = served.options();
+  options.reuse_prefixes = false;
+  Engine engine(served.model, options);
+  engine.add(request.prompt, request.config, static_cast<uint64_t>(request.config.seed));
+  return drain(engine).begin()->second;
+}
+
+/// The simple loop: the modules' logits of the whole sequence, and the likeliest token.
+Answer simple_loop(GPT gpt, const Request& request, const EngineOptions& options) {
+  torch::NoGradGuard no_grad;
+  Ids sequence = request.prompt;
+  Answer answer;
+  const auto is_end = [&](TokenId id) {
+    return std::count(options.not_text.begin(), options.not_text.end(), id) > 0 ||
+           (!request.config.ignore_end &&
+            std::count(options.ends.begin(), options.ends.end(), id) > 0);
+  };
+  while (true) {
+    const std::vector<int64_t> ids(sequence.begin(), sequence.end());
+    const auto logits = gpt->forward(torch::tensor(ids).unsqueeze(0))[0][-1];
+    const auto id = static_cast<TokenId>(logits.argmax().item<int64_t>());
+    if (is_end(id)) {
+      answer.finish = FinishReason::kStop;
+      return answer;
+    }
+    answer.tokens.push_back(id);
+    sequence.push_back(id);
+    if (std::ssize(answer.tokens) >= request.config.max_new_tokens) return answer;
+    if (std::ssize(sequence) > kContext) {
+      answer.finish = FinishReason::kContext;
+      return answer;
+    }
+  }
+}
+
+/// Prompts that share beginnings of all lengths, with all kinds of settings.
+std::vector<Request> some_requests(int count, std::mt19937& random) {
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  std::vector<Request> requests;
+  for (int i = 0; i < count; ++i) {
+    Request request;
+    if (i > 0 && below(2)) {
+      const auto& other = requests[static_cast<size_t>(below(i))].prompt;
+      request.prompt.assign(other.begin(),
+                            other.begin() + 1 + below(static_cast<int>(other.size())));
+    }
+    const int more = 1 + below(below(4) == 0 ? 60 : 8);
+    for (int k = 0; k < more && std::ssize(request.prompt) < kContext; ++k) {
+      request.prompt.push_back(8 + below(30));
+    }
+    auto& config = request.config;
+    config.max_new_tokens = 1 + below(below(5) == 0 ? 80 : 10);
+    config.temperature = below(2) ? 0 : 0.5 + below(3);
+    config.top_k = below(3) * 5;
+    config.repetition_penalty = below(3) ? 1 : 1.3;
+    config.ignore_end = below(2);
+    config.seed = below(1000);
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+TEST(Engine, GreedyTextsAreThoseOfTheSimpleLoop) {
+  Served served;
+  std::mt19937 random(1);
+  for (auto& request : some_requests(40, random)) {
+    request.config.temperature = 0;
+    request.config.repetition_penalty = 1;
+    EXPECT_EQ(alone(served, request), simple_loop(served.gpt, request, served.options()));
+  }
+}
+
+TEST(Engine, TenThousandSchedulesChangeNoText) {
+  Served served;
+  std::mt19937 random(2);
+  const auto requests = some_requests(60, random);
+  std::vector<Answer> want;
+  for (const auto& request : requests) want.push_back(alone(served, request));
+  const auto below = [&](size_t n) { return static_cast<size_t>(random() % n); };
+  int64_t cancelled = 0, finished = 0, cached = 0;
+  for (int schedule = 0; schedule < 10000;) {
+    // An engine lives through several schedules, so that its prefix cache has a past.
+    auto options = served.options();
+    options.most_sequences = 1 + static_cast<int64_t>(below(6));
+    options.cache_bytes = served.model.layout().page_bytes() * static_cast<int64_t>(5 + below(20));
+    options.reuse_prefixes = below(5) != 0;
+    Engine engine(served.model, options);
+    for (int i = 0; i < 50; ++i, ++schedule) {
+      std::map<SequenceId, size_t> running;
+      std::map<SequenceId, Ids> texts;
+      size_t to_add = 1 + below(4);
+      while (to_add > 0 || !engine.idle()) {
+        if (to_add > 0 && below(2)) {
+          const size_t which = below(requests.size());
+          const auto& request = requests[which];
+          running[engine.add(request.prompt, request.config,
+                             static_cast<uint64_t>(request.config.seed))] = which;
+          --to_add;
+        }
+        if (!running.empty() && below(12) == 0) {
+          const auto victim = std::next(running.begin(), static_cast<long>(below(running.size())));
+          engine.cancel(victim->first);
+          running.erase(victim);
+          ++cancelled;
+        }
+        for (const auto& step : engine.step()) {
+          ASSERT_TRUE(running.contains(step.id)) << "a cancelled sequence goes on";
+          if (step.is_text) texts[step.id].push_back(step.token);
+          if (!step.finish) continue;
+          const auto& expected = want[running[step.id]];
+          ASSERT_EQ(texts[step.id], expected.tokens) << "schedule " << schedule;
+          ASSERT_EQ(*step.finish, expected.finish);
+          running.erase(step.id);
+          ++finished;
+        }
+      }
+      ASSERT_TRUE(running.empty());
+    }
+    cached += engine.cached_tokens();
+  }
+  EXPECT_GT(cancelled, 1000);
+  EXPECT_GT(finished, 10000);
+  EXPECT_GT(cached, 50000);
+}
+
+TEST(Engine, ACancelledSequenceFreesItsCacheAtOnce) {
+  Served served;
+  auto options = served.options();
+  options.reuse_prefixes = false;
+  Engine engine(served.model, options);
+  const auto id = engine.add(Ids(70, 9), {.max_new_tokens = 20}, 1);
+  engine.step();
+  EXPECT_GT(engine.cache_bytes_in_use(), 0);
+  engine.cancel(id);
+  EXPECT_EQ(engine.cache_bytes_in_use(), 0);
+  EXPECT_TRUE(engine.idle());
+}
+
+TEST(Engine, SeveralTextsOfOnePromptComputeItOnce) {
+  Served served;
+  Engine engine(served.model, served.options());
+  Ids prompt;
+  for (TokenId i = 0; i < 70; ++i) prompt.push_back(8 + i % 31);
+  for (int i = 0; i < 4; ++i) engine.add(prompt, {.max_new_tokens = 3, .ignore_end = true}, 1);
+  const auto answers = drain(engine);
+  for (const auto& [id, answer] : answers) EXPECT_EQ(answer, answers.begin()->second);
+  EXPECT_EQ(engine.prompt_tokens(), 4 * 70);
+  EXPECT_EQ(engine.cached_tokens(), 3 * 69) << "all but the last token, whose logits are wanted";
+}
+
+TEST(Engine, RefusesWhatDoesNotFitWithBothNumbers) {
+  Served served;
+  auto options = served.options();
+  options.cache_bytes = 2 * served.model.layout().page_bytes();
+  Engine engine(served.model, options);
+  const auto page = served.model.layout().page_bytes();
+  expect_error([&] { engine.add(Ids(60, 9), {.max_new_tokens = 30}, 1); },
+               concat("need ", 3 * page, " bytes of keys and values; the cache has ", 2 * page));
+  expect_error([&] { engine.add(Ids(101, 9), {}, 1); }, "the prompt has 101 tokens");
+  expect_error([&] { engine.add(Ids(), {}, 1); }, "the prompt is empty");
+  expect_error([&] { engine.add(Ids{8, 40}, {}, 1); }, "token id 40");
+  expect_error([&] { engine.add(Ids{8}, {.max_new_tokens = 0}, 1); }, "max_new_tokens");
+  options.cache_bytes = page - 1;
+  expect_error([&] { Engine small(served.model, options); }, "hold no token");
+  engine.add(Ids(60, 9), {.max_new_tokens = 5}, 1);
+  EXPECT_EQ(drain(engine).size(), 1U) << "the others go on";
+}
+
+TEST(Engine, LogLikelihoodsAreThoseOfTheModules) {
+  Served served;
+  std::mt19937 random(3);
+  Engine engine(served.model, served.options());
+  torch::NoGradGuard no_grad;
+  for (const auto& request : some_requests(30, random)) {
+    if (request.prompt.size() < 2) continue;
+    const int64_t first = 1 + static_cast<int64_t>(random() % (request.prompt.size() - 1));
+    const Engine::Scored scored{request.prompt, first};
+    const auto got = engine.log_likelihoods({&scored, 1}).front();
+    const std::vector<int64_t> ids(request.prompt.begin(), request.prompt.end());
+    const auto want = served.gpt->forward(torch::tensor(ids).unsqueeze(0))[0].log_softmax(-1);
+    ASSERT_EQ(std::ssize(got), std::ssize(ids) - first);
+    for (int64_t i = first; i < std::ssize(ids); ++i) {
+      EXPECT_NEAR(got[static_cast<size_t>(i - first)],
+                  want[i - 1][ids[static_cast<size_t>(i)]].item<double>(), 1e-4);
+    }
+  }
+  EXPECT_GT(engine.cached_tokens(), 0);
+}
+
+}  // namespace
+}  // namespace gptkit
