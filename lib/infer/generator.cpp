@@ -158,9 +158,13 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
   }
   while (!running.empty()) {
     if (stop_signal() != 0) {
-      for (auto& [id, r] : running) r.stream.finish();
-      for (const auto& [id, r] : running) engine.cancel(id);
-      throw Stopped(stop_signal(), "stopped while generating");
+      int64_t tokens = 0;
+      for (auto& [id, r] : running) {
+        tokens += std::ssize(r.result.token_ids);
+        r.stream.finish();
+        engine.cancel(id);
+      }
+      throw Stopped(stop_signal(), concat("stopped after ", tokens, " tokens"));
     }
     for (const auto& step : engine.step()) {
       const auto it = running.find(step.id);

@@ -80,7 +80,10 @@ class Cuda : public testing::Test {
     torch::manual_seed(7);
     GPT gpt(shape(family));
     initialize_(gpt);
-    save_language_model(path, {.gpt = gpt, .tokenizer = test::bytes()});
+    LanguageModel model;
+    model.gpt = gpt;
+    model.tokenizer = test::bytes();
+    save_language_model(path, model);
     return path;
   }
   TaskRequest request(const std::string& out, const std::string& device, const Settings& settings,
@@ -225,7 +228,10 @@ TEST_P(CudaFamily, GreedyTextIsTheCpusWithAndWithoutTheCache) {
     GPT gpt(config);
     initialize_(gpt);
     gpt->eval();
-    return LanguageModel{.gpt = gpt, .tokenizer = test::bytes()};
+    LanguageModel made;
+    made.gpt = gpt;
+    made.tokenizer = test::bytes();
+    return made;
   };
   auto cpu = model(), gpu = model();
   gpu.gpt->to(torch::Device(kGpu));

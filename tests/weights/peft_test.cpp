@@ -115,7 +115,10 @@ TEST_P(Peft, AClassifierOpensFromItsAdapterAlone) {
   const auto tokenizer = train_character_tokenizer(counts, {.special_tokens = true});
   const auto base = folder_.path() / "base";
   fs::create_directory(base);
-  save_language_model(base, {.gpt = fresh_gpt(GetParam()), .tokenizer = tokenizer});
+  LanguageModel plain;
+  plain.gpt = fresh_gpt(GetParam());
+  plain.tokenizer = tokenizer;
+  save_language_model(base, plain);
 
   TextClassifier model;
   model.classifier = adapted(GetParam(), kConfig);
