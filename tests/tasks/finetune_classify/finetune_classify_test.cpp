@@ -223,7 +223,10 @@ class FinetuneClassify : public testing::Test {
                         .d_model = 32});
     initialize_(gpt);
     fs::create_directory(folder_ / "base");
-    save_language_model(folder_ / "base", {.gpt = gpt, .tokenizer = tokenizer});
+    LanguageModel base;
+    base.gpt = gpt;
+    base.tokenizer = tokenizer;
+    save_language_model(folder_ / "base", base);
     test::write_rows(folder_ / "rows.tsv");
   }
   FinetuneClassifySummary finetune(const std::string& out,
