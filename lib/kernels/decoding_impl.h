@@ -10,6 +10,9 @@ namespace {
 
 using namespace gptkit;  // NOLINT: a fragment of .cpp files, not a header
 
+// Sums stay in registers only where their indices are known: loops over them are unrolled.
+#define GPTKIT_UNROLL _Pragma("GCC unroll 8")
+
 template <int64_t N>
 struct Tile {
   const InputRows& in;
@@ -21,12 +24,18 @@ struct Tile {
   const int32_t* sum(int64_t n) const { return in.sum + (first + n) * (in.stride / 16); }
 };
 
+/// Weights are read once, in order, in runs that are too short for the processor to foresee: asking
+/// for them so many bytes ahead doubles the speed of one input (q4_0, Zen 5).
+constexpr int64_t kAhead = 6144;
+inline void prefetch(const std::byte* at) { __builtin_prefetch(at); }
+
 inline const uint16_t* halves(const std::byte* at) { return reinterpret_cast<const uint16_t*>(at); }
 
 template <int64_t N>
 inline void store_tile(const Panels& w, const OutputRows& out, int64_t panel, int64_t row,
                        const Lanes (&sums)[N]) {
   const int64_t at = panel * kLanes, here = w.rows - at < kLanes ? w.rows - at : kLanes;
+  GPTKIT_UNROLL
   for (int64_t n = 0; n < N; ++n) {
     float* y = out.y + (row + n) * out.stride + at;
     Lanes value = sums[n];
@@ -40,17 +49,21 @@ inline void store_tile(const Panels& w, const OutputRows& out, int64_t panel, in
 template <PanelKind kind, int64_t P, int64_t N>
 inline void float_tile(const Panels& w, const Tile<N>& in, const OutputRows& out, int64_t panel) {
   Lanes sums[P][N];
+  GPTKIT_UNROLL
   for (auto& row : sums) {
     for (auto& sum : row) sum = zero();
   }
   const float* x[N];
+  GPTKIT_UNROLL
   for (int64_t n = 0; n < N; ++n) x[n] = in.x(n);
   const std::byte* at[P];
+  GPTKIT_UNROLL
   for (int64_t p = 0; p < P; ++p) at[p] = w.panel(panel + p);
   constexpr int64_t kStep = kind == PanelKind::kFloat16 ? 1 : kind == PanelKind::kFloat32 ? 1 : 2;
   constexpr int64_t kBytesAtOnce = kind == PanelKind::kFloat16 ? 32 : 64;
   for (int64_t k = 0; k < w.padded; k += kStep) {
     Lanes a[P], b[P];
+    GPTKIT_UNROLL
     for (int64_t p = 0; p < P; ++p) {
       if constexpr (kind == PanelKind::kFloat32) {
         a[p] = load(reinterpret_cast<const float*>(at[p]));
@@ -61,15 +74,19 @@ inline void float_tile(const Panels& w, const Tile<N>& in, const OutputRows& out
       }
       at[p] += kBytesAtOnce;
     }
+    GPTKIT_UNROLL
     for (int64_t n = 0; n < N; ++n) {
       const Lanes first = set(x[n][k]);
+      GPTKIT_UNROLL
       for (int64_t p = 0; p < P; ++p) sums[p][n] = fma(a[p], first, sums[p][n]);
       if constexpr (kStep == 2) {
         const Lanes second = set(x[n][k + 1]);
+        GPTKIT_UNROLL
         for (int64_t p = 0; p < P; ++p) sums[p][n] = fma(b[p], second, sums[p][n]);
       }
     }
   }
+  GPTKIT_UNROLL
   for (int64_t p = 0; p < P; ++p) store_tile<N>(w, out, panel + p, in.first, sums[p]);
 }
 
@@ -77,8 +94,10 @@ inline void float_tile(const Panels& w, const Tile<N>& in, const OutputRows& out
 template <PanelKind kind>
 inline void load_step(const std::byte* at, Bytes (&u)[8]) {
   if constexpr (kind == PanelKind::kBytes) {
+    GPTKIT_UNROLL
     for (int64_t v = 0; v < 8; ++v) u[v] = load_bytes(at + 64 * v);
   } else {
+    GPTKIT_UNROLL
     for (int64_t v = 0; v < 4; ++v) {
       const Bytes both = load_bytes(at + 64 * v);
       u[v] = low_halves(both);
@@ -91,62 +110,57 @@ template <PanelKind kind>
 inline constexpr int64_t kStepBytes = kind == PanelKind::kBytes ? 512 : 256;
 
 /// Whole numbers: per run of 32 columns the products are summed exactly, then scaled.
-template <PanelKind kind, int kGroup, bool kMinima, int64_t P, int64_t N>
+template <PanelKind kind, int kGroup, bool kMinima, int64_t N>
 inline void quantized_tile(const Panels& w, const Tile<N>& in, const OutputRows& out,
                            int64_t panel) {
-  Lanes sums[P][N];
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = zero();
-  }
   constexpr int32_t kZero = kMinima ? 0 : kind == PanelKind::kBytes ? 128 : 8;
+  constexpr int64_t kRuns = kGroup == 16 ? 2 : 1;  // of a step, each with its own scale
+  Lanes sums[N];
   const int8_t* q[N];
   const float* scale[N];
   const int32_t* total[N];
+  GPTKIT_UNROLL
   for (int64_t n = 0; n < N; ++n) {
+    sums[n] = zero();
     q[n] = in.q(n);
     scale[n] = in.scale(n);
     total[n] = in.sum(n);
   }
-  const std::byte* at[P];
-  const uint16_t *d[P], *m[P];
-  for (int64_t p = 0; p < P; ++p) {
-    at[p] = w.panel(panel + p);
-    d[p] = halves(at[p] + w.scales);
-    m[p] = halves(at[p] + w.minimum);
-  }
-  for (int64_t step = 0; step < w.padded / 32; ++step) {
-    constexpr int64_t kRuns = kGroup == 16 ? 2 : 1;  // of a step, each with its own scale
-    for (int64_t p = 0; p < P; ++p) {
-      Bytes u[8];
-      load_step<kind>(at[p], u);
-      at[p] += kStepBytes<kind>;
-      Lanes factor[kRuns], minimum = zero();
-      if constexpr (kGroup == 16) {
-        factor[0] = load_half(d[p] + 2 * step * kLanes);
-        factor[kRuns - 1] = load_half(d[p] + (2 * step + 1) * kLanes);
-      } else {
-        factor[0] = load_half(d[p] + step * 32 / kGroup * kLanes);
-      }
-      if constexpr (kMinima) minimum = load_half(m[p] + step * 32 / kGroup * kLanes);
-      for (int64_t n = 0; n < N; ++n) {
-        const int8_t* four = q[n] + 32 * step;
-        const Lanes by = set(scale[n][step]);
-        for (int64_t run = 0; run < kRuns; ++run) {
-          int32_t all = total[n][2 * step + run];
-          if constexpr (kRuns == 1) all += total[n][2 * step + 1];
-          Sums sum = first_sum<kZero>(all);
-          for (int64_t v = run * 8 / kRuns; v < (run + 1) * 8 / kRuns; ++v) {
-            sum = dot4<kZero == 128>(sum, u[v], four + 4 * v);
-          }
-          sums[p][n] = fma(mul(to_float(sum), by), factor[run], sums[p][n]);
-          if constexpr (kMinima) {
-            sums[p][n] = fma(minimum, mul(by, set(static_cast<float>(all))), sums[p][n]);
-          }
+  const std::byte* at = w.panel(panel);
+  const uint16_t *d = halves(at + w.scales), *m = halves(at + w.minimum);
+  for (int64_t step = 0; step < w.padded / 32; ++step, at += kStepBytes<kind>) {
+    GPTKIT_UNROLL
+    for (int64_t v = 0; v < kStepBytes<kind> / 64; ++v) prefetch(at + kAhead + 64 * v);
+    // Scales stand apart: those of the next panel come as far ahead as this one is long.
+    const int64_t group = step * 32 / kGroup * kLanes;
+    prefetch(reinterpret_cast<const std::byte*>(d + group) + w.stride);
+    if constexpr (kMinima) prefetch(reinterpret_cast<const std::byte*>(m + group) + w.stride);
+    Bytes u[8];
+    load_step<kind>(at, u);
+    Lanes factor[kRuns], minimum = zero();
+    GPTKIT_UNROLL
+    for (int64_t run = 0; run < kRuns; ++run) factor[run] = load_half(d + group + run * kLanes);
+    if constexpr (kMinima) minimum = load_half(m + group);
+    GPTKIT_UNROLL
+    for (int64_t n = 0; n < N; ++n) {
+      const Lanes by = set(scale[n][step]);
+      GPTKIT_UNROLL
+      for (int64_t run = 0; run < kRuns; ++run) {
+        int32_t all = total[n][2 * step + run];
+        if constexpr (kRuns == 1) all += total[n][2 * step + 1];
+        Sums sum = first_sum<kZero>(all);
+        GPTKIT_UNROLL
+        for (int64_t v = run * 8 / kRuns; v < (run + 1) * 8 / kRuns; ++v) {
+          sum = dot4<kZero == 128>(sum, u[v], q[n] + 32 * step + 4 * v);
+        }
+        sums[n] = fma(mul(to_float(sum), by), factor[run], sums[n]);
+        if constexpr (kMinima) {
+          sums[n] = fma(minimum, mul(by, set(static_cast<float>(all))), sums[n]);
         }
       }
     }
   }
-  for (int64_t p = 0; p < P; ++p) store_tile<N>(w, out, panel + p, in.first, sums[p]);
+  store_tile<N>(w, out, panel, in.first, sums);
 }
 
 /// Panels together, so that enough sums are under way while each waits for its last addition.
@@ -193,13 +207,13 @@ struct FloatTiler {
 template <PanelKind kind, int kGroup, bool kMinima>
 struct QuantizedTiler {
   static constexpr int64_t kBlock = 4;
-  static constexpr int64_t panels(int64_t N) { return N == 1 ? 4 : 1; }
+  static constexpr int64_t panels(int64_t) { return 1; }
   const Panels& w;
   const InputRows& in;
   const OutputRows& out;
-  template <int64_t P, int64_t N>
+  template <int64_t, int64_t N>
   void run(int64_t panel, int64_t row) const {
-    quantized_tile<kind, kGroup, kMinima, P, N>(w, {in, row}, out, panel);
+    quantized_tile<kind, kGroup, kMinima, N>(w, {in, row}, out, panel);
   }
 };
 
@@ -368,16 +382,19 @@ inline void weigh_page(const AttentionTask& t, const std::byte* keys, int64_t fi
                        float (&weights)[Q][kPageTokens], Gathered (&gathered)[Q],
                        float (&shrink)[Q]) {
   Lanes low[Q], high[Q];
+  GPTKIT_UNROLL
   for (int64_t n = 0; n < Q; ++n) low[n] = high[n] = zero();
   for (int64_t d = 0; d < t.head_dim; ++d) {
     const Lanes a = load_cached<kind>(keys, d * kPageTokens);
     const Lanes b = load_cached<kind>(keys, d * kPageTokens + kLanes);
+    GPTKIT_UNROLL
     for (int64_t n = 0; n < Q; ++n) {
       const Lanes q = set(t.q[n][d]);
       low[n] = fma(a, q, low[n]);
       high[n] = fma(b, q, high[n]);
     }
   }
+  GPTKIT_UNROLL
   for (int64_t n = 0; n < Q; ++n) {
     Lanes a = mul(low[n], set(t.scale)), b = mul(high[n], set(t.scale));
     if constexpr (kind == CacheKind::kInt8) {
@@ -405,23 +422,30 @@ inline void gather_values(const AttentionTask& t, const std::byte* values, int64
                           int64_t tokens, const float (&weights)[Q][kPageTokens],
                           const float (&shrink)[Q]) {
   Lanes sums[Q][W];
+  GPTKIT_UNROLL
   for (int64_t n = 0; n < Q; ++n) {
+    GPTKIT_UNROLL
     for (int64_t w = 0; w < W; ++w) {
       sums[n][w] = mul(load(t.out[n] + d + w * kLanes), set(shrink[n]));
     }
   }
   for (int64_t token = 0; token < tokens; ++token) {
     Lanes v[W];
+    GPTKIT_UNROLL
     for (int64_t w = 0; w < W; ++w) {
       v[w] = load_cached<kind>(values, token * t.head_dim + d + w * kLanes);
     }
+    GPTKIT_UNROLL
     for (int64_t n = 0; n < Q; ++n) {
       float weight = weights[n][token];
       if constexpr (kind == CacheKind::kInt8) weight *= token_scales(values, t.head_dim)[token];
+      GPTKIT_UNROLL
       for (int64_t w = 0; w < W; ++w) sums[n][w] = fma(v[w], set(weight), sums[n][w]);
     }
   }
+  GPTKIT_UNROLL
   for (int64_t n = 0; n < Q; ++n) {
+    GPTKIT_UNROLL
     for (int64_t w = 0; w < W; ++w) store(t.out[n] + d + w * kLanes, sums[n][w]);
   }
 }
