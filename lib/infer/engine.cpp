@@ -20,12 +20,29 @@ struct Engine::Sequence {
   size_t prompt_tokens;
   KvSequence cache = {};
   int64_t cached_tokens = 0;
+  // Guesses: how many of the last ones came true, and how many tokens to wait before the next.
+  double draft_success = 1;
+  int64_t draft_pause = 0;
 
   int64_t to_compute() const { return std::ssize(tokens) - cache.tokens(); }
   bool in_prompt() const { return cache.tokens() < static_cast<int64_t>(prompt_tokens); }
 };
 
+/// What a sequence adds to a step: tokens of its own, then guessed ones.
+struct Engine::Rows {
+  Sequence* owner;
+  std::vector<TokenId> tokens;
+  size_t drafted = 0;  // the last ones of them
+  int64_t wanted = 0;  // logits
+  bool open = true;    // all guesses so far came true
+  int64_t accepted = 0;
+};
+
 namespace {
+
+constexpr int64_t kDraft = 3;  // with the token before them 4 rows, which cost little more than 1
+constexpr double kLeastSuccess = 0.25;  // of guesses; below it they cost more than they save
+constexpr int64_t kDraftPause = 48;     // tokens
 
 int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
@@ -130,6 +147,7 @@ SequenceId Engine::add(std::span<const TokenId> prompt, const GenerationConfig& 
 }
 
 void Engine::cancel(SequenceId id) {
+  if (options_.drafter) options_.drafter->forget(id);
   const auto is_it = [&](const auto& sequence) { return sequence->id == id; };
   std::erase_if(waiting_, is_it);
   std::erase_if(running_, is_it);
@@ -181,8 +199,8 @@ void Engine::admit() {
   }
 }
 
-/// Keeps the prompt of a sequence that goes on. A last page that is not full is shared only if there
-/// is room for the copy that the sequence then writes to.
+/// Keeps the prompt of a sequence that goes on. A last page that is not full is shared only if
+/// there is room for the copy that the sequence then writes to.
 void Engine::remember_prompt(const Sequence& s) {
   if (!options_.reuse_prefixes) return;
   const auto full = static_cast<size_t>(s.cache.tokens() / kPageTokens * kPageTokens);
@@ -213,41 +231,82 @@ EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
   return step;
 }
 
+std::vector<TokenId> Engine::draft(Sequence& s, int64_t room) {
+  if (!options_.drafter || s.in_prompt()) return {};
+  if (s.draft_pause > 0) {
+    --s.draft_pause;
+    return {};
+  }
+  const int64_t most = std::min({kDraft, room - 1, most_tokens(s) - std::ssize(s.tokens)});
+  return most > 0 ? options_.drafter->propose(s.id, s.tokens, most) : std::vector<TokenId>();
+}
+
+/// Guesses that mostly fail pause for a while.
+void Engine::judge_draft(Sequence& s, int64_t drafted, int64_t accepted) {
+  drafted_tokens_ += drafted;
+  accepted_tokens_ += accepted;
+  constexpr double kMemory = 0.8;
+  const double success = static_cast<double>(accepted) / static_cast<double>(drafted);
+  s.draft_success = kMemory * s.draft_success + (1 - kMemory) * success;
+  if (s.draft_success >= kLeastSuccess) return;
+  s.draft_success = 2 * kLeastSuccess;
+  s.draft_pause = kDraftPause;
+}
+
+/// At most `room` tokens of a sequence, with room for their keys and values.
+Engine::Rows Engine::next_rows(Sequence& s, int64_t room) {
+  const int64_t count = std::min(s.to_compute(), room);
+  const auto own = std::span(s.tokens).subspan(static_cast<size_t>(s.cache.tokens()),
+                                               static_cast<size_t>(count));
+  Rows rows{&s, {own.begin(), own.end()}};
+  if (count < s.to_compute()) return rows;
+  const auto guess = draft(s, room);
+  rows.tokens.insert(rows.tokens.end(), guess.begin(), guess.end());
+  rows.drafted = guess.size();
+  rows.wanted = 1 + std::ssize(guess);
+  return rows;
+}
+
 std::vector<EngineStep> Engine::step() {
   admit();
-  std::vector<DecodingModel::Chunk> chunks;
-  std::vector<Sequence*> owners;
+  std::vector<Rows> rows;
   int64_t room = model_.options().most_rows;
-  const auto put = [&](Sequence& s) {
-    const int64_t count = std::min(s.to_compute(), room);
-    if (count == 0) return;
-    s.cache.grow(pool_, count);
-    const auto begin = static_cast<size_t>(s.cache.tokens());
-    const bool last = count == s.to_compute();
-    chunks.push_back(
-        {&s.cache, std::span(s.tokens).subspan(begin, static_cast<size_t>(count)), last ? 1 : 0});
-    owners.push_back(&s);
-    room -= count;
-  };
   // Sequences that decode come first: a long prompt must not hold them up.
-  for (const auto& sequence : running_) {
-    if (!sequence->in_prompt()) put(*sequence);
-  }
-  for (const auto& sequence : running_) {
-    if (sequence->in_prompt()) put(*sequence);
+  for (const bool prompts : {false, true}) {
+    for (const auto& sequence : running_) {
+      if (sequence->in_prompt() != prompts || room == 0) continue;
+      rows.push_back(next_rows(*sequence, room));
+      sequence->cache.grow(pool_, std::ssize(rows.back().tokens));
+      room -= std::ssize(rows.back().tokens);
+    }
   }
   std::vector<EngineStep> steps;
-  if (chunks.empty()) return steps;
-  model_.step(chunks, [&](int64_t chunk, int64_t, std::span<const float> logits) {
-    auto& sequence = *owners[static_cast<size_t>(chunk)];
-    if (sequence.tokens.size() == sequence.prompt_tokens) remember_prompt(sequence);
-    steps.push_back(sample(sequence, logits));
+  if (rows.empty()) return steps;
+  std::vector<DecodingModel::Chunk> chunks;
+  for (auto& r : rows) chunks.push_back({&r.owner->cache, r.tokens, r.wanted});
+  model_.step(chunks, [&](int64_t chunk, int64_t token, std::span<const float> logits) {
+    auto& r = rows[static_cast<size_t>(chunk)];
+    if (!r.open) return;
+    auto& s = *r.owner;
+    if (s.tokens.size() == s.prompt_tokens) remember_prompt(s);
+    steps.push_back(sample(s, logits));
+    // The next row holds if its token is the one that was drawn.
+    const auto next = static_cast<size_t>(token) + 1;
+    r.open = !steps.back().finish && next < r.tokens.size() && r.tokens[next] == steps.back().token;
+    r.accepted += r.open;
   });
+  for (auto& r : rows) {
+    if (r.drafted == 0) continue;
+    judge_draft(*r.owner, static_cast<int64_t>(r.drafted), r.accepted);
+    const auto known = r.owner->cache.tokens() - static_cast<int64_t>(r.drafted) + r.accepted;
+    r.owner->cache.truncate(known);
+  }
   for (const auto& step : steps) {
     if (!step.finish) continue;
     const auto it = std::find_if(running_.begin(), running_.end(),
                                  [&](const auto& sequence) { return sequence->id == step.id; });
     remember(**it);
+    if (options_.drafter) options_.drafter->forget(step.id);
     running_.erase(it);
   }
   return steps;

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "infer/drafter.h"
 #include "infer/generation_config.h"
 #include "infer/prefix_cache.h"
 #include "infer/sampler.h"
@@ -38,6 +39,7 @@ struct EngineOptions {
   int64_t cache_bytes = 0;
   int64_t most_sequences = 64;  ///< that run at once; more wait
   bool reuse_prefixes = true;
+  std::shared_ptr<Drafter> drafter = nullptr;  ///< guesses of next tokens; null: none
 };
 
 using SequenceId = int64_t;
@@ -80,11 +82,15 @@ class Engine {
   /// So far: tokens of prompts and scored texts, and how many of them the cache saved.
   int64_t prompt_tokens() const { return prompt_tokens_; }
   int64_t cached_tokens() const { return cached_tokens_; }
+  /// So far: guessed tokens, and how many of them became text.
+  int64_t drafted_tokens() const { return drafted_tokens_; }
+  int64_t accepted_tokens() const { return accepted_tokens_; }
   /// Memory of keys and values in use, in bytes.
   int64_t cache_bytes_in_use() const;
 
  private:
   struct Sequence;
+  struct Rows;
 
   bool is_end(TokenId id, const GenerationConfig& config) const;
   int64_t most_tokens(const Sequence& sequence) const;
@@ -92,6 +98,9 @@ class Engine {
   bool make_room(int64_t pages);
   void admit();
   bool waits_for_prefix(const Sequence& sequence) const;
+  Rows next_rows(Sequence& sequence, int64_t room);
+  std::vector<TokenId> draft(Sequence& sequence, int64_t room);
+  void judge_draft(Sequence& sequence, int64_t drafted, int64_t accepted);
   EngineStep sample(Sequence& sequence, std::span<const float> logits);
   void remember_prompt(const Sequence& sequence);
   void remember(const Sequence& sequence);
@@ -106,7 +115,7 @@ class Engine {
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;  // in the order in which they joined
   SequenceId next_id_ = 0;
-  int64_t prompt_tokens_ = 0, cached_tokens_ = 0;
+  int64_t prompt_tokens_ = 0, cached_tokens_ = 0, drafted_tokens_ = 0, accepted_tokens_ = 0;
 };
 
 }  // namespace gptkit

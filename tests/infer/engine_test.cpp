@@ -152,13 +152,14 @@ TEST(Engine, TenThousandSchedulesChangeNoText) {
   std::vector<Answer> want;
   for (const auto& request : requests) want.push_back(alone(served, request));
   const auto below = [&](size_t n) { return static_cast<size_t>(random() % n); };
-  int64_t cancelled = 0, finished = 0, cached = 0;
+  int64_t cancelled = 0, finished = 0, cached = 0, accepted = 0;
   for (int schedule = 0; schedule < 10000;) {
     // An engine lives through several schedules, so that its prefix cache has a past.
     auto options = served.options();
     options.most_sequences = 1 + static_cast<int64_t>(below(6));
     options.cache_bytes = served.model.layout().page_bytes() * static_cast<int64_t>(5 + below(20));
     options.reuse_prefixes = below(5) != 0;
+    if (below(2)) options.drafter = std::make_shared<NgramDrafter>();
     Engine engine(served.model, options);
     for (int i = 0; i < 50; ++i, ++schedule) {
       std::map<SequenceId, size_t> running;
@@ -192,10 +193,44 @@ TEST(Engine, TenThousandSchedulesChangeNoText) {
       ASSERT_TRUE(running.empty());
     }
     cached += engine.cached_tokens();
+    accepted += engine.accepted_tokens();
   }
   EXPECT_GT(cancelled, 1000);
   EXPECT_GT(finished, 10000);
   EXPECT_GT(cached, 50000);
+  EXPECT_GT(accepted, 500);
+}
+
+TEST(Engine, ADraftModelChangesNoText) {
+  Served served, same;
+  torch::manual_seed(9);
+  auto other_gpt = tiny_gpt();
+  {
+    torch::NoGradGuard no_grad;
+    for (auto& p : other_gpt->parameters()) p.add_(torch::randn_like(p), 0.1);
+  }
+  DecodingModel other(other_gpt->config(), layers_of(other_gpt), {.threads = 1});
+  std::mt19937 random(5);
+  const auto requests = some_requests(30, random);
+  for (auto* draft : {&same.model, &other}) {
+    auto options = served.options();
+    options.drafter = std::make_shared<ModelDrafter>(*draft, kVocabulary, 4096);
+    Engine engine(served.model, options);
+    for (const auto& request : requests) {
+      engine.add(request.prompt, request.config, static_cast<uint64_t>(request.config.seed));
+    }
+    for (const auto& [id, answer] : drain(engine)) {
+      EXPECT_EQ(answer, alone(served, requests[static_cast<size_t>(id)]));
+    }
+    EXPECT_GT(engine.accepted_tokens(), 0);
+    EXPECT_LE(engine.accepted_tokens(), engine.drafted_tokens());
+  }
+}
+
+TEST(Engine, ADraftModelOfAnotherVocabularyIsRefused) {
+  Served served;
+  expect_error([&] { ModelDrafter(served.model, kVocabulary + 1, 4096); },
+               "its vocabulary has 40 tokens and the model's 41");
 }
 
 TEST(Engine, ACancelledSequenceFreesItsCacheAtOnce) {
