@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "infer/constraint/json_text.h"
-#include "infer/constraint/regex.h"
 #include "infer/constraint/schema_keywords.h"
+#include "infer/constraint/schema_scalars.h"
 
 namespace gptkit {
 
@@ -200,86 +200,13 @@ class SchemaGrammar {
 
   StateId typed(const std::string& type, const Part& part, const SchemaKeywords& keywords,
                 StateId next) {
-    if (type == "string") return string(keywords, next);
-    if (type == "number") return number(keywords, next);
-    if (type == "integer") return integer(keywords, next);
+    if (type == "string") return schema_string(json_, keywords, next);
+    if (type == "number") return schema_number(json_, keywords, next);
+    if (type == "integer") return schema_integer(json_, keywords, next);
     if (type == "null") return grammar_.literal("null", next);
     if (type == "object") return grammar_.repeat(object(part, keywords), 1, 1, next, true);
     if (type == "array") return grammar_.repeat(array(part, keywords), 1, 1, next, true);
     return grammar_.split({grammar_.literal("true", next), grammar_.literal("false", next)});
-  }
-
-  StateId string(const SchemaKeywords& keywords, StateId next) {
-    const bool lengths = keywords.has("minLength") || keywords.has("maxLength");
-    const int ways = lengths + keywords.has("pattern") + keywords.has("format");
-    if (ways > 1)
-      keywords.refuse("of pattern, format and minLength/maxLength only one is supported");
-    if (const auto pattern = keywords.text("pattern")) {
-      return json_.string(parse_regex(*pattern, keywords.place("pattern")),
-                          JsonText::Match::kSearch, next);
-    }
-    if (const auto format = keywords.text("format")) {
-      const auto pattern = format_pattern(*format);
-      if (pattern.empty()) {
-        fail(keywords.place("format"), ": '", printable(*format, 40),
-             "' is not supported; supported are ", known_formats());
-      }
-      return json_.string(parse_regex(pattern, "format"), JsonText::Match::kWhole, next);
-    }
-    if (!lengths) return json_.string(next);
-    const auto least = keywords.count("minLength").value_or(0);
-    const auto most = keywords.count("maxLength").value_or(ByteGrammar::kUnbounded);
-    if (least > most) keywords.refuse("minLength ", least, " is above maxLength ", most);
-    return json_.string(least, most, next);
-  }
-
-  /// The bounds of minimum and its kin. Integers take whole numbers inside of them.
-  NumberBounds bounds(const SchemaKeywords& keywords, bool integer) {
-    NumberBounds bounds;
-    const auto read = [&](const char* name, bool lower, bool exclusive) {
-      const auto value = keywords.number(name);
-      if (!value) return;
-      constexpr auto kLargest = static_cast<double>(kLargestJsonInteger);
-      const auto clamped = std::clamp(*value, -kLargest, kLargest);
-      const auto whole =
-          static_cast<std::int64_t>(lower ? std::ceil(clamped) : std::floor(clamped));
-      const bool exact = clamped == *value && static_cast<double>(whole) == *value;
-      if (!integer && !exact) {
-        fail(keywords.place(name), " is ", *value,
-             "; of numbers that are no integers, only whole "
-             "bounds up to ",
-             kLargestJsonInteger, " are supported");
-      }
-      auto& bound = lower ? bounds.least : bounds.most;
-      auto& left_out = lower ? bounds.above_least : bounds.below_most;
-      const bool tighter = !bound || (lower ? whole >= *bound : whole <= *bound);
-      if (!tighter) return;
-      left_out = exclusive && exact;
-      bound = whole;
-    };
-    read("minimum", true, false);
-    read("exclusiveMinimum", true, true);
-    read("maximum", false, false);
-    read("exclusiveMaximum", false, true);
-    return bounds;
-  }
-
-  StateId integer(const SchemaKeywords& keywords, StateId next) {
-    const auto b = bounds(keywords, true);
-    const auto least = b.least.value_or(-kLargestJsonInteger) + (b.above_least ? 1 : 0);
-    const auto most = b.most.value_or(kLargestJsonInteger) - (b.below_most ? 1 : 0);
-    if (least > most) keywords.refuse("no integer lies between ", least, " and ", most);
-    return json_.integer(least, most, next);
-  }
-
-  StateId number(const SchemaKeywords& keywords, StateId next) {
-    const auto b = bounds(keywords, false);
-    if (!b.any()) return json_.number(next);
-    const bool none =
-        b.least && b.most &&
-        (*b.least > *b.most || (*b.least == *b.most && (b.above_least || b.below_most)));
-    if (none) keywords.refuse("no number lies between ", *b.least, " and ", *b.most);
-    return json_.number(b, next);
   }
 
   struct Property {
@@ -384,16 +311,14 @@ class SchemaGrammar {
     }
 
     const auto close = grammar_.literal("]", grammar_.end());
-    // Behind the fixed ones: each with a comma in front, but the first of an array without them.
-    const auto before = std::max(n_fixed, 1u);
+    if (most == 0) return grammar_.literal("[", close);
+    if (n_fixed == 0) return grammar_.literal("[", elements(*rest, least, most, close));
     auto later = close;
-    if (rest && most > before) {
+    if (rest && most > n_fixed) {
       const auto body = json_.separator(',', value(*rest, grammar_.end()));
-      const auto above = most == ByteGrammar::kUnbounded ? most : most - before;
-      later = grammar_.repeat(body, least > before ? least - before : 0, above, close);
+      const auto above = most == ByteGrammar::kUnbounded ? most : most - n_fixed;
+      later = grammar_.repeat(body, least > n_fixed ? least - n_fixed : 0, above, close);
     }
-    if (n_fixed == 0 && most > 0) later = first_of_array(value(*rest, later), least, close);
-    if (n_fixed == 0) return grammar_.literal("[", later);
     for (auto i = std::min(n_fixed, most); i-- > 0;) {
       const auto place = keywords.place("prefixItems") + "/" + std::to_string(i);
       const auto element = value(part.inside(fixed[i], place), later);
@@ -403,8 +328,21 @@ class SchemaGrammar {
     return grammar_.literal("[", later);
   }
 
-  StateId first_of_array(StateId element, std::uint32_t least, StateId close) {
-    return least > 0 ? element : grammar_.split({element, close});
+  /// Elements of one schema, whose states are made once: arrays in arrays would double them.
+  StateId elements(const Part& part, std::uint32_t least, std::uint32_t most, StateId close) {
+    StateId first = close;
+    if (least <= 1 && most == ByteGrammar::kUnbounded) {
+      const auto more = grammar_.reserve();
+      first = value(part, more);
+      grammar_.resolve(more, {json_.separator(',', first), close});
+    } else {
+      const auto one = value(part, grammar_.end());
+      const auto above = most == ByteGrammar::kUnbounded ? most : most - 1;
+      const auto more =
+          grammar_.repeat(json_.separator(',', one), least > 1 ? least - 1 : 0, above, close);
+      first = grammar_.repeat(one, 1, 1, more);
+    }
+    return least == 0 ? grammar_.split({first, close}) : first;
   }
 
   /// The schema of the elements behind prefixItems; nothing when there may be none.

@@ -45,7 +45,7 @@ struct GrammarThreads {
 
 bool operator==(const GrammarThreads& a, const GrammarThreads& b);
 
-/// Reads bytes. GrammarThreads nested deeper than kMostDepth are left out. Of more than
+/// Reads bytes. Threads nested deeper than kMostDepth are left out. Of more than
 /// kMostThreads those with the shortest ends stay: what is then read still belongs to the language.
 class ThreadReader {
  public:

@@ -146,6 +146,14 @@ TEST(JsonSchema, NestsAsDeepAsTheReader) {
   expect_error([&] { parse_json(lists(65), "reader"); }, "nested deeper");
 }
 
+TEST(JsonSchema, ArraysInArraysDoNotDoubleTheStates) {
+  for (const std::string bounds : {"", R"("minItems": 2, "maxItems": 3, )"}) {
+    std::string schema = R"({"type": "null"})";
+    for (int i = 0; i < 25; ++i) schema = "{" + bounds + R"("items": )" + schema + "}";
+    EXPECT_LT(Constraint::json_schema_text(schema, "json_schema").grammar().size(), 500u);
+  }
+}
+
 TEST(JsonSchema, RecursionNeedsNoBound) {
   const auto tree = of(R"({"$ref": "#/$defs/node", "$defs": {"node": {"type": "object",
       "properties": {"value": {"type": "integer"}, "children": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
