@@ -37,7 +37,7 @@ std::string random_text(const Constraint& constraint, unsigned seed) {
   std::mt19937 random(seed);
   std::string text;
   for (auto left = budget; left > 0 && !state.must_end(); --left) {
-    std::vector<float> logits(static_cast<std::size_t>(bound->vocab_size()), 0.0f);
+    std::vector<float> logits(static_cast<std::size_t>(bound->vocabulary().vocab_size()), 0.0f);
     state.mask(logits, left);
     std::vector<TokenId> ids;
     for (std::size_t i = 0; i < logits.size(); ++i) {

@@ -37,8 +37,10 @@ Constraint located(const std::string& where, Build&& build) {
 
 }  // namespace
 
-Constraint::Constraint(ByteGrammar grammar, const std::string& where)
-    : grammar_(std::make_shared<const ByteGrammar>(std::move(grammar))), where_(where) {
+Constraint::Constraint(ByteGrammar grammar, const std::string& where, bool free_names)
+    : grammar_(std::make_shared<const ByteGrammar>(std::move(grammar))),
+      where_(where),
+      free_names_(free_names) {
   const ThreadReader reader(*grammar_, shortest_ends(*grammar_, all_bytes()));
   const auto start = reader.start();
   require(start.can_end(), where,
@@ -74,7 +76,10 @@ Constraint Constraint::regex(std::string_view pattern, const std::string& where)
 }
 
 Constraint Constraint::json_schema(const OrderedJson& schema, const std::string& where) {
-  return located(where, [&] { return Constraint(json_schema_grammar(schema, where), where); });
+  return located(where, [&] {
+    auto json = json_schema_grammar(schema, where);
+    return Constraint(std::move(json.grammar), where, json.free_names);
+  });
 }
 
 Constraint Constraint::json_schema_text(std::string_view schema, const std::string& where) {

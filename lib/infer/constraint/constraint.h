@@ -29,13 +29,16 @@ class Constraint {
   const std::string& where() const { return where_; }
   /// Bytes of the shortest text.
   std::int64_t shortest_bytes() const { return shortest_bytes_; }
+  /// The text is JSON whose objects may have names that the grammar cannot keep apart.
+  bool has_free_names() const { return free_names_; }
 
  private:
-  Constraint(ByteGrammar grammar, const std::string& where);
+  Constraint(ByteGrammar grammar, const std::string& where, bool free_names = false);
 
   std::shared_ptr<const ByteGrammar> grammar_;
   std::string where_;
   std::int64_t shortest_bytes_ = 0;
+  bool free_names_ = false;
 };
 
 /// The settings of GenerationConfig that constrain; at most one is given.

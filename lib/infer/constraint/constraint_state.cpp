@@ -9,29 +9,21 @@
 
 namespace gptkit {
 
-namespace {
-
-constexpr std::size_t kWord = 64;
-constexpr float kNever = -std::numeric_limits<float>::infinity();
-
-void set_bit(std::vector<std::uint64_t>& mask, TokenId id) {
-  mask[static_cast<std::size_t>(id) / kWord] |= std::uint64_t{1}
-                                                << static_cast<std::size_t>(id) % kWord;
+bool TokenSet::empty() const {
+  return std::all_of(words_.begin(), words_.end(), [](std::uint64_t word) { return word == 0; });
 }
 
-/// Sets what the mask does not hold to -infinity.
-void apply_mask(const std::vector<std::uint64_t>& mask, std::span<float> logits) {
-  for (std::size_t w = 0; w < mask.size(); ++w) {
-    if (mask[w] == ~std::uint64_t{0}) continue;
-    const auto end = std::min(logits.size(), (w + 1) * kWord);
-    for (std::size_t i = w * kWord; i < end; ++i) {
-      if (!(mask[w] >> i % kWord & 1)) logits[i] = kNever;
+void TokenSet::mask(std::span<float> logits) const {
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  for (std::size_t w = 0; w < words_.size(); ++w) {
+    if (words_[w] == ~std::uint64_t{0}) continue;
+    const auto end = std::min(logits.size(), (w + 1) * 64);
+    for (std::size_t i = w * 64; i < end; ++i) {
+      if (!(words_[w] >> i % 64 & 1)) logits[i] = kNever;
     }
   }
-  for (std::size_t i = mask.size() * kWord; i < logits.size(); ++i) logits[i] = kNever;
+  for (std::size_t i = words_.size() * 64; i < logits.size(); ++i) logits[i] = kNever;
 }
-
-}  // namespace
 
 TokenConstraint::TokenConstraint(Constraint constraint, std::shared_ptr<const TokenTrie> vocabulary,
                                  std::vector<TokenId> ends, std::size_t cache_bytes)
@@ -44,6 +36,13 @@ TokenConstraint::TokenConstraint(Constraint constraint, std::shared_ptr<const To
   require(start_->can_end(), constraint_.where(),
           ": the vocabulary's tokens cannot spell any text that fits; use other characters or "
           "another tokenizer");
+  for (TokenId id = 0; id < vocabulary_->vocab_size(); ++id) {
+    if (vocabulary_->bytes(id).find('"') != std::string::npos) quoted_.push_back(id);
+  }
+}
+
+bool TokenConstraint::ends_text(TokenId token) const {
+  return std::find(ends_.begin(), ends_.end(), token) != ends_.end();
 }
 
 TokenConstraint::Known& TokenConstraint::find(const State& state) const {
@@ -80,11 +79,10 @@ void TokenConstraint::make_room(std::vector<Known*>& in_use) const {
                  [this](const State& state) { return &find(state); });
 }
 
-/// Walks the vocabulary from a state. Tokens count whose end behind them needs at most
-/// `most_tokens`; `longest` becomes what the longest of these ends needs.
-TokenConstraint::Mask TokenConstraint::allowed(Known& from, std::int64_t most_tokens,
-                                               std::int64_t* longest) const {
-  Mask mask((static_cast<std::size_t>(vocab_size()) + kWord - 1) / kWord);
+/// The tokens behind which the shortest end needs at most `most_tokens`. `longest` becomes the most
+/// that one of these ends needs.
+TokenSet TokenConstraint::walk(Known& from, std::int64_t most_tokens, std::int64_t* longest) const {
+  TokenSet set(vocabulary_->vocab_size());
   std::vector<Known*> path{&from};  // by depth
   for (std::uint32_t i = 0; i < vocabulary_->size();) {
     const auto& node = vocabulary_->node(i);
@@ -96,47 +94,36 @@ TokenConstraint::Mask TokenConstraint::allowed(Known& from, std::int64_t most_to
       continue;
     }
     path.push_back(at);
-    if (at->state->tokens <= most_tokens) {
-      for (const auto id : vocabulary_->tokens(i)) set_bit(mask, id);
-      if (!vocabulary_->tokens(i).empty()) *longest = std::max(*longest, at->state->tokens);
+    if (at->state->tokens <= most_tokens && !vocabulary_->tokens(i).empty()) {
+      for (const auto id : vocabulary_->tokens(i)) set.insert(id);
+      *longest = std::max(*longest, at->state->tokens);
     }
     ++i;
   }
-  return mask;
+  return set;
 }
 
-void TokenConstraint::mask(const State& state, std::span<float> logits,
-                           std::int64_t tokens_left) const {
-  assert(std::ssize(logits) >= vocab_size() && tokens_left >= 1);
-  std::vector<float> ends;  // their logits
-  for (const auto id : ends_) ends.push_back(logits[static_cast<std::size_t>(id)]);
-  {
-    const std::lock_guard lock(mutex_);
-    auto* known = &find(state);
-    if (known->mask.empty()) {
-      std::int64_t longest = 0;
-      auto mask = allowed(*known, ShortestEnd::kNever - 1, &longest);
-      known = &find(state);  // the walk may have made room
-      known->mask = std::move(mask);
-      known->most_tokens = longest;
-      bytes_ += known->mask.size() * sizeof(std::uint64_t);
-    }
-    if (known->most_tokens < tokens_left) {
-      apply_mask(known->mask, logits);
-    } else {
-      std::int64_t longest = 0;
-      apply_mask(allowed(*known, tokens_left - 1, &longest), logits);
-    }
+/// Without those that end the text.
+TokenSet TokenConstraint::allowed(const State& state, std::int64_t tokens_left) const {
+  const std::lock_guard lock(mutex_);
+  auto* known = &find(state);
+  if (!known->allowed) {
+    std::int64_t longest = 0;
+    auto set = walk(*known, ShortestEnd::kNever - 1, &longest);
+    known = &find(state);  // the walk may have made room
+    bytes_ += set.bytes();
+    known->allowed = std::move(set);
+    known->most_tokens = longest;
   }
-  // A token that ends the text is allowed exactly when the text is complete.
-  if (!state->complete) std::fill(ends.begin(), ends.end(), kNever);
-  for (std::size_t i = 0; i < ends_.size(); ++i)
-    logits[static_cast<std::size_t>(ends_[i])] = ends[i];
+  if (known->most_tokens < tokens_left) return *known->allowed;
+  std::int64_t longest = 0;
+  return walk(*known, tokens_left - 1, &longest);
 }
 
 /// Null when the token may not come next.
 TokenConstraint::State TokenConstraint::read(const State& state, TokenId token) const {
-  if (token < 0 || token >= vocab_size() || vocabulary_->bytes(token).empty()) return nullptr;
+  if (token < 0 || token >= vocabulary_->vocab_size() || vocabulary_->bytes(token).empty())
+    return nullptr;
   const std::lock_guard lock(mutex_);
   std::vector<Known*> begin{&find(state)};
   make_room(begin);
@@ -155,16 +142,47 @@ ConstraintState::ConstraintState(std::shared_ptr<const TokenConstraint> constrai
   require(constraint_->shortest_tokens() <= budget, where, ": the shortest text that fits needs ",
           constraint_->shortest_tokens(), " tokens and the budget is ", budget,
           "; allow more new tokens");
+  if (constraint_->constraint().has_free_names()) names_.emplace();
+}
+
+/// A name that is there already needs at least one more character before its quote. So one token of
+/// the budget is kept spare: where nothing else remains, it is used for that character.
+TokenSet ConstraintState::without_repeated_names(std::int64_t tokens_left) const {
+  const auto& vocabulary = constraint_->vocabulary();
+  const bool spare = at_->tokens > 0 && at_->tokens < tokens_left;
+  auto set = constraint_->allowed(at_, tokens_left - (spare ? 1 : 0));
+  const auto whole = set;
+  for (const auto id : constraint_->quoted_) {
+    if (set.contains(id) && names_->repeats(vocabulary.bytes(id))) set.erase(id);
+  }
+  if (!set.empty() || at_->complete) return set;
+  set = constraint_->allowed(at_, tokens_left);
+  for (TokenId id = 0; id < vocabulary.vocab_size(); ++id) {
+    if (!set.contains(id)) continue;
+    const auto& bytes = vocabulary.bytes(id);
+    if (names_->repeats(bytes) || names_->stops_in_known_name(bytes)) set.erase(id);
+  }
+  return set.empty() ? whole : set;  // every longer name is there, too: a second one of this
 }
 
 void ConstraintState::mask(std::span<float> logits, std::int64_t tokens_left) const {
-  constraint_->mask(at_, logits, tokens_left);
+  assert(std::ssize(logits) >= constraint_->vocabulary().vocab_size() && tokens_left >= 1);
+  const auto& ends = constraint_->ends_;
+  std::vector<float> at_ends;
+  for (const auto id : ends) at_ends.push_back(logits[static_cast<std::size_t>(id)]);
+  const auto set =
+      names_ ? without_repeated_names(tokens_left) : constraint_->allowed(at_, tokens_left);
+  set.mask(logits);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    auto& logit = logits[static_cast<std::size_t>(ends[i])];
+    logit = at_->complete ? at_ends[i] : -std::numeric_limits<float>::infinity();
+  }
 }
 
 bool ConstraintState::allows(TokenId token) const {
-  const auto& ends = constraint_->ends_;
-  if (std::find(ends.begin(), ends.end(), token) != ends.end()) return may_end();
-  return constraint_->read(at_, token) != nullptr;
+  if (constraint_->ends_text(token)) return may_end();
+  if (!constraint_->read(at_, token)) return false;
+  return !names_ || !names_->repeats(constraint_->vocabulary().bytes(token));
 }
 
 void ConstraintState::accept(TokenId token) {
@@ -172,6 +190,7 @@ void ConstraintState::accept(TokenId token) {
   require(next != nullptr, constraint_->constraint().where(), ": token ", token,
           " is not allowed here");
   at_ = std::move(next);
+  if (names_) names_->read(constraint_->vocabulary().bytes(token));
 }
 
 }  // namespace gptkit

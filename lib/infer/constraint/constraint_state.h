@@ -5,15 +5,41 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "infer/constraint/constraint.h"
+#include "infer/constraint/member_names.h"
 #include "infer/constraint/threads.h"
 #include "infer/constraint/token_trie.h"
 
 namespace gptkit {
+
+/// Some tokens of a vocabulary.
+class TokenSet {
+ public:
+  explicit TokenSet(std::int64_t vocab_size)
+      : words_((static_cast<std::size_t>(vocab_size) + 63) / 64) {}
+
+  void insert(TokenId id) { word(id) |= bit(id); }
+  void erase(TokenId id) { word(id) &= ~bit(id); }
+  bool contains(TokenId id) const { return words_[static_cast<std::size_t>(id) / 64] & bit(id); }
+  bool empty() const;
+  std::size_t bytes() const { return words_.size() * sizeof(std::uint64_t); }
+
+  /// Sets the logits of all others to -infinity.
+  void mask(std::span<float> logits) const;
+
+ private:
+  std::uint64_t& word(TokenId id) { return words_[static_cast<std::size_t>(id) / 64]; }
+  static std::uint64_t bit(TokenId id) {
+    return std::uint64_t{1} << static_cast<std::size_t>(id) % 64;
+  }
+
+  std::vector<std::uint64_t> words_;
+};
 
 /// Shared by every sequence with the same constraint; may be used from several threads. Remembers
 /// the allowed tokens of the states that were seen, in about `cache_bytes`.
@@ -28,20 +54,19 @@ class TokenConstraint {
   /// The tokens that the shortest text needs, as far as is known: an upper bound that holds.
   std::int64_t shortest_tokens() const { return start_->tokens; }
   const Constraint& constraint() const { return constraint_; }
-  std::int64_t vocab_size() const { return vocabulary_->vocab_size(); }
+  const TokenTrie& vocabulary() const { return *vocabulary_; }
 
  private:
   friend class ConstraintState;
 
   using State = std::shared_ptr<const GrammarThreads>;
-  using Mask = std::vector<std::uint64_t>;  // a bit a token
 
   /// What was found out about a state.
   struct Known {
     State state;
-    std::vector<Known*> next;      // by class of bytes; null: not yet known
-    Mask mask;                     // empty: not yet known
-    std::int64_t most_tokens = 0;  // of the mask: what the longest of the ends behind it needs
+    std::vector<Known*> next;         // by class of bytes; null: not yet known
+    std::optional<TokenSet> allowed;  // whatever the budget; empty: not yet known
+    std::int64_t most_tokens = 0;     // that the ends behind the allowed tokens need
   };
   struct Hash {
     std::size_t operator()(const GrammarThreads* t) const { return t->hash; }
@@ -53,16 +78,17 @@ class TokenConstraint {
   };
 
   State read(const State& state, TokenId token) const;
-  void mask(const State& state, std::span<float> logits, std::int64_t tokens_left) const;
+  bool ends_text(TokenId token) const;
+  TokenSet allowed(const State& state, std::int64_t tokens_left) const;
 
+  TokenSet walk(Known& from, std::int64_t most_tokens, std::int64_t* longest) const;
   Known& find(const State& state) const;
   Known* step(Known& from, std::uint8_t byte) const;
-  Mask allowed(Known& from, std::int64_t most_tokens, std::int64_t* longest) const;
   void make_room(std::vector<Known*>& in_use) const;
 
   Constraint constraint_;
   std::shared_ptr<const TokenTrie> vocabulary_;
-  std::vector<TokenId> ends_;
+  std::vector<TokenId> ends_, quoted_;  // quoted_: with a quotation mark
   std::size_t cache_bytes_;
   ThreadReader reader_;
   State start_;
@@ -93,8 +119,11 @@ class ConstraintState {
   bool must_end() const { return at_->complete && !at_->may_grow; }
 
  private:
+  TokenSet without_repeated_names(std::int64_t tokens_left) const;
+
   std::shared_ptr<const TokenConstraint> constraint_;
   std::shared_ptr<const GrammarThreads> at_;
+  std::optional<MemberNames> names_;  // where the constraint leaves them free
 };
 
 }  // namespace gptkit

@@ -37,7 +37,7 @@ class SchemaGrammar {
  public:
   SchemaGrammar(const OrderedJson& root, const std::string& where) : root_(root), where_(where) {}
 
-  ByteGrammar build() {
+  JsonGrammar build() {
     const auto start = refer("#", where_ + ": #/$ref");
     while (!waiting_.empty()) {
       current_ = waiting_.back();
@@ -46,7 +46,7 @@ class SchemaGrammar {
     }
     refuse_loops();
     grammar_.start_at(grammar_.repeat(start, 1, 1, grammar_.end()));
-    return std::move(grammar_);
+    return {std::move(grammar_), free_names_};
   }
 
  private:
@@ -285,6 +285,7 @@ class SchemaGrammar {
   /// Any number of members with other names than the properties'.
   std::pair<StateId, StateId> free_members(const Part& additional,
                                            const std::vector<Property>& properties, StateId close) {
+    free_names_ = true;
     std::vector<std::string> taken;
     for (const auto& property : properties) taken.push_back(property.name);
     const auto later = grammar_.reserve();
@@ -361,6 +362,7 @@ class SchemaGrammar {
   /// A value without a schema. Its states call themselves for what is inside.
   StateId anything(StateId next) {
     if (!anything_) {
+      free_names_ = true;
       anything_ = grammar_.reserve();
       const auto end = grammar_.end();
       const auto call = [this](StateId then) { return grammar_.repeat(*anything_, 1, 1, then); };
@@ -388,11 +390,12 @@ class SchemaGrammar {
   std::vector<std::string> waiting_;               // to be defined
   std::string current_;                            // being defined
   std::optional<StateId> anything_;
+  bool free_names_ = false;
 };
 
 }  // namespace
 
-ByteGrammar json_schema_grammar(const OrderedJson& schema, const std::string& where) {
+JsonGrammar json_schema_grammar(const OrderedJson& schema, const std::string& where) {
   return SchemaGrammar(schema, where).build();
 }
 

@@ -11,7 +11,12 @@
 
 namespace gptkit {
 
+struct JsonGrammar {
+  ByteGrammar grammar;
+  bool free_names = false;  // an object may have members that the schema does not name
+};
+
 /// Ordered, for the order of the members. Fails with `where` and the place in the schema.
-ByteGrammar json_schema_grammar(const OrderedJson& schema, const std::string& where);
+JsonGrammar json_schema_grammar(const OrderedJson& schema, const std::string& where);
 
 }  // namespace gptkit

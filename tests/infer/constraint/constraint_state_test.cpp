@@ -206,6 +206,29 @@ TEST(ConstraintState, FailsForAVocabularyThatCannotSpellAnyText) {
       << "x leads nowhere";
 }
 
+/// A vocabulary in which nearly every name is there already, and budgets without room to spare.
+TEST(ConstraintState, NamesDoNotRepeatAndTheBudgetStillSuffices) {
+  const auto vocabulary = std::make_shared<const TokenTrie>([] {
+    std::vector<std::string> tokens(257);
+    tokens.insert(tokens.end(), {"{", "}", "\"", ":", ",", "1", "a", "b", "\":1,\"", "{\"a\":1,\"",
+                                 "a\":1,\"a\":", "\":{\"", "\","});
+    return tokens;
+  }());
+  std::mt19937 random(11);
+  std::size_t members = 0;
+  for (const auto* schema :
+       {R"({"type": "object"})", R"({"additionalProperties": {"type": "object"}})",
+        R"({"properties": {"a": {}}, "required": ["a"], "additionalProperties": {"const": 1}})"}) {
+    const auto bound = bound_to(Constraint::json_schema_text(schema, "json_schema"), vocabulary);
+    for (int i = 0; i < 500; ++i) {
+      const auto budget = bound->shortest_tokens() + static_cast<std::int64_t>(random() % 40);
+      const auto text = random_text(bound, *vocabulary, budget, random);
+      ASSERT_NO_THROW(members += parse_json(text, "text").size()) << text;
+    }
+  }
+  EXPECT_GT(members, 2000u);
+}
+
 TEST(ConstraintState, LogitsBehindTheVocabularyAreMasked) {
   const auto bound = with_bytes(Constraint::regex("a+", "regex"));
   std::vector<float> logits(300, 2.0f);

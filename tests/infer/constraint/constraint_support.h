@@ -1,6 +1,7 @@
 #pragma once
 // Vocabularies made by hand, and whether a text fits a constraint.
 
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,21 @@
 namespace gptkit::test {
 
 inline constexpr TokenId kEnd = 256;
+
+/// Seconds of the processor that something took; other programs do not count.
+class ProcessorTime {
+ public:
+  double seconds() const { return static_cast<double>(std::clock() - begin_) / CLOCKS_PER_SEC; }
+
+ private:
+  std::clock_t begin_ = std::clock();
+};
+
+#ifdef GPTKIT_SANITIZED
+inline constexpr double kAtOnce = 2;
+#else
+inline constexpr double kAtOnce = 0.1;
+#endif
 
 /// Id b is byte b, 256 ends the text, then `more`.
 inline std::shared_ptr<const TokenTrie> byte_vocabulary(const std::vector<std::string>& more = {}) {
