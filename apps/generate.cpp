@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/stop.h"
@@ -47,6 +48,9 @@ gptkit::GenerateEvents print_text(bool with_prompt) {
 }
 
 void generate(const gptkit::GenerateConfig& config, const gptkit::CommonOptions& common) {
+  gptkit::require(common.json || !config.output.empty() || config.generation.logprobs == 0,
+                  gptkit::Key{"logprobs"},
+                  ": log-probabilities are part of the JSON output; give --json, too");
   gptkit::GenerateEvents events;
   if (common.json) {
     events.on_done = print_json;

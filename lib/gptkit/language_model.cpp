@@ -24,7 +24,12 @@ gptkit::GenerationConfig inside(const GenerationConfig& config) {
           .top_k = config.top_k,
           .top_p = config.top_p,
           .min_p = config.min_p,
+          .typical_p = config.typical_p,
           .repetition_penalty = config.repetition_penalty,
+          .presence_penalty = config.presence_penalty,
+          .frequency_penalty = config.frequency_penalty,
+          .no_repeat_ngram_size = config.no_repeat_ngram_size,
+          .logit_bias = config.logit_bias,
           .stop = config.stop,
           .ignore_end = config.ignore_end,
           .seed = config.seed};

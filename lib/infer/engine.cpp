@@ -1,13 +1,12 @@
 #include "infer/engine.h"
 
-#include <ATen/ops/from_blob.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/error.h"
+#include "infer/softmax.h"
 
 namespace gptkit {
 
@@ -65,16 +64,6 @@ std::vector<bool> flags(const std::vector<TokenId>& ids, int64_t count) {
   return set;
 }
 
-TokenId next_token(Sampler& sampler, std::span<const float> logits, std::span<const TokenId> seen) {
-  return sampler.next(at::from_blob(const_cast<float*>(logits.data()), {std::ssize(logits)}), seen);
-}
-double log_sum_exp(std::span<const float> logits) {
-  const double most = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float x : logits) sum += std::exp(x - most);
-  return most + std::log(sum);
-}
-
 }  // namespace
 
 const char* to_string(FinishReason reason) {
@@ -125,6 +114,7 @@ int64_t Engine::pages_to_come(const Sequence& s) const {
 SequenceId Engine::add(std::span<const TokenId> prompt, const GenerationConfig& config,
                        uint64_t seed) {
   validate(config);
+  refuse_beams(config);
   require(!prompt.empty(), "the prompt is empty; give at least one token of text");
   require(std::ssize(prompt) <= context_length(), "the prompt has ", prompt.size(),
           " tokens and the model's context holds ", context_length(),
@@ -215,11 +205,14 @@ void Engine::remember(const Sequence& s) {
 
 EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
   EngineStep step{.id = s.id, .cached_tokens = s.cached_tokens};
-  step.token = next_token(s.sampler, logits, s.tokens);
+  step.token = s.sampler.next(logits, {s.tokens, s.prompt_tokens});
   step.is_text = !is_end(step.token, s.config);
   if (!step.is_text) {
     step.finish = FinishReason::kStop;
     return step;
+  }
+  if (s.config.logprobs > 0) {
+    step.logprobs = step_logprobs(logits, step.token, s.config.logprobs);
   }
   s.tokens.push_back(step.token);
   const auto generated = std::ssize(s.tokens) - static_cast<int64_t>(s.prompt_tokens);
@@ -348,7 +341,8 @@ std::vector<std::vector<double>> Engine::log_likelihoods(std::span<const Scored>
           &cache, read.subspan(static_cast<size_t>(begin), static_cast<size_t>(n)), wanted};
       model_.step({&chunk, 1}, [&](int64_t, int64_t token, std::span<const float> logits) {
         const auto next = request.ids[static_cast<size_t>(begin + token + 1)];
-        result.push_back(logits[static_cast<size_t>(next)] - log_sum_exp(logits));
+        result.push_back(static_cast<double>(logits[static_cast<size_t>(next)]) -
+                         log_sum_exp(logits));
       });
     }
   }

@@ -16,6 +16,7 @@
 
 #include "infer/drafter.h"
 #include "infer/generation_config.h"
+#include "infer/logprobs.h"
 #include "infer/prefix_cache.h"
 #include "infer/sampler.h"
 #include "models/decoding_model.h"
@@ -49,8 +50,9 @@ struct EngineStep {
   SequenceId id = 0;
   TokenId token = 0;  ///< not part of the text if it ended it
   bool is_text = true;
-  std::optional<FinishReason> finish = {};  ///< the engine has forgotten the sequence
-  int64_t cached_tokens = 0;                ///< of the prompt that were not computed
+  std::optional<StepLogprobs> logprobs = {};  ///< if the config asks for them
+  std::optional<FinishReason> finish = {};    ///< the engine has forgotten the sequence
+  int64_t cached_tokens = 0;                  ///< of the prompt that were not computed
 };
 
 class Engine {

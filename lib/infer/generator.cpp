@@ -31,6 +31,12 @@ torch::Tensor ids_tensor(std::span<const TokenId> ids, torch::Device device) {
   return torch::tensor(wide, torch::kInt64).unsqueeze(0).to(device);  // (1,T)
 }
 
+/// A model's logits (V) on the CPU as float32.
+std::vector<float> to_floats(const torch::Tensor& logits) {
+  const auto values = logits.to(torch::kCPU, torch::kFloat32).contiguous();
+  return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel()};
+}
+
 }  // namespace
 
 double Generation::tokens_per_second() const {
@@ -42,6 +48,7 @@ double Generation::tokens_per_second() const {
 Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
                     const GenerationConfig& config, const OnText& on_text) {
   validate(config);
+  refuse_beams(config);
   auto gpt = model.gpt;
   const auto& shape = gpt->config();
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
@@ -71,7 +78,7 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
     const auto hidden = gpt->hidden(ids_tensor(ids, device), &cache);                  // (1,T,C)
     const auto logits = gpt->logits(hidden.select(1, hidden.size(1) - 1)).squeeze(0);  // (V)
     require_finite_results(logits, model.where);
-    return logits;
+    return to_floats(logits);
   };
   auto logits = last_logits(prompt);
   result.prefill_seconds = seconds_since(begin);
@@ -82,10 +89,13 @@ Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
       throw Stopped(stop_signal(), concat("stopped after ", result.token_ids.size(), " of at most ",
                                           config.max_new_tokens, " tokens"));
     }
-    const TokenId id = sampler.next(logits, sequence);
+    const TokenId id = sampler.next(logits, {sequence, prompt.size()});
     const bool is_end =
         std::find(ends.begin(), ends.end(), id) != ends.end() || !model.tokenizer->contains(id);
     if (!is_end) {
+      if (config.logprobs > 0) {
+        result.logprobs.push_back(step_logprobs(logits, id, config.logprobs));
+      }
       result.token_ids.push_back(id);
       sequence.push_back(id);
     }
@@ -177,6 +187,7 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
       auto reason = step.finish;
       if (step.is_text) {
         r.result.token_ids.push_back(step.token);
+        if (step.logprobs) r.result.logprobs.push_back(*step.logprobs);
         if (!r.stream.append(r.pieces.next(step.token))) reason = FinishReason::kStop;
       }
       if (!reason) continue;

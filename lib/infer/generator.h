@@ -11,6 +11,7 @@
 
 #include "infer/engine.h"
 #include "infer/generation_config.h"
+#include "infer/logprobs.h"
 #include "infer/text_stream.h"
 #include "text/tokenizer.h"
 #include "weights/bundle.h"
@@ -18,8 +19,9 @@
 namespace gptkit {
 
 struct Generation {
-  std::string text;                // of the new tokens, without the stop text
-  std::vector<TokenId> token_ids;  // the new ones, without the one that ends the text
+  std::string text;                    // of the new tokens, without the stop text
+  std::vector<TokenId> token_ids;      // the new ones, without the one that ends the text
+  std::vector<StepLogprobs> logprobs;  // of each of token_ids, if the config asks for them
   FinishReason finish_reason = FinishReason::kLength;
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;  // of the prompt, that were not computed again

@@ -1,73 +1,69 @@
 #include "infer/sampler.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/ops/isfinite.h>
-#include <ATen/ops/multinomial.h>
-
-#include <algorithm>
 #include <cmath>
-#include <limits>
-#include <set>
 
-#include "base/error.h"
+#include "infer/softmax.h"
 
 namespace gptkit {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-void penalize_(torch::Tensor& logits, std::span<const TokenId> seen, double penalty) {
-  auto* values = logits.mutable_data_ptr<float>();
-  for (const TokenId id : std::set<TokenId>(seen.begin(), seen.end())) {
-    float& value = values[id];
-    value = value > 0 ? value / static_cast<float>(penalty) : value * static_cast<float>(penalty);
-  }
-}
-
-/// Drops everything behind the fewest tokens, likeliest first, that reach top_p together.
-torch::Tensor keep_top_p(const torch::Tensor& logits, double top_p) {
-  // Logits are sorted, not probabilities: those of near equals may round to the same number.
-  const auto [sorted, order] = logits.sort(/*dim=*/-1, /*descending=*/true);
-  const auto share = sorted.softmax(-1);
-  const auto before = share.cumsum(-1) - share;  // mass of the likelier ones
-  auto drop = before >= top_p;
-  drop[0] = false;
-  return logits.masked_fill(torch::zeros_like(drop).scatter(-1, order, drop), -kInfinity);
+/// A number in [0,1) with 53 random bits, as PyTorch makes it.
+double uniform(Mt19937& generator) {
+  const uint64_t high = generator();
+  const uint64_t bits = high << 32 | generator();
+  return static_cast<double>(bits & ((uint64_t{1} << 53) - 1)) * 0x1p-53;
 }
 
 }  // namespace
 
 Sampler::Sampler(const GenerationConfig& config, uint64_t seed)
-    : config_(config), generator_(at::detail::createCPUGenerator(seed)) {
+    : config_(config),
+      processors_(config),
+      generator_(static_cast<uint32_t>(seed)) {  // PyTorch uses these bits, too
   validate(config);
 }
 
-torch::Tensor filtered(const torch::Tensor& logits, const GenerationConfig& c) {
-  auto kept = logits;
-  if (c.top_k > 0 && c.top_k < kept.size(-1)) {
-    const auto weakest = std::get<0>(kept.topk(c.top_k)).select(-1, c.top_k - 1);
-    kept = kept.masked_fill(kept < weakest, -kInfinity);
-  }
-  // A tiny temperature must not overflow: the best logit becomes 0 first.
-  kept = (kept - kept.max()) / std::max(c.temperature, 1e-9);
-  if (c.top_p < 1) kept = keep_top_p(kept, c.top_p);
-  if (c.min_p > 0) kept = kept.masked_fill(kept < std::log(c.min_p), -kInfinity);
-  return kept;
+TokenId Sampler::next(std::span<const float> logits, const TokenHistory& history) {
+  if (config_.temperature > 0) return draw(candidates(logits, history), logits.size());
+  return static_cast<TokenId>(largest(processed(logits, history)).index);
 }
 
-TokenId Sampler::next(const torch::Tensor& logits, std::span<const TokenId> seen) {
-  auto values = logits.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-  if (config_.repetition_penalty != 1) {
-    values = values.clone();
-    penalize_(values, seen, config_.repetition_penalty);
-    require(at::isfinite(values).all().item<bool>(), Key{"repetition_penalty"}, ": ",
-            config_.repetition_penalty, " makes the logits overflow; use one nearer to 1");
+const Candidates& Sampler::candidates(std::span<const float> logits, const TokenHistory& history) {
+  find_candidates(processed(logits, history), config_, candidates_);
+  return candidates_;
+}
+
+/// As at::multinomial, whose arithmetic this is: every token of the vocabulary draws an exponential
+/// number q, and the largest p / q wins. A token that is left out has p = 0; its number is skipped.
+TokenId Sampler::draw(const Candidates& candidates, size_t vocabulary) {
+  size_t drawn = 0;
+  size_t winner = 0;
+  float best = -1;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const auto id = static_cast<size_t>(candidates.ids[i]);
+    generator_.discard(2 * (id - drawn));
+    drawn = id + 1;
+    const double u = uniform(generator_);
+    const float p = candidates.probability(i);
+    // q = -log(1 - u) is at least u, so most tokens need no logarithm to lose.
+    if (static_cast<double>(p) < 0.999 * static_cast<double>(best) * u) continue;
+    const float share = p / static_cast<float>(-std::log1p(-u));
+    if (share > best) {
+      best = share;
+      winner = id;
+    }
   }
-  if (config_.temperature == 0) return static_cast<TokenId>(values.argmax(-1).item<int64_t>());
-  const auto probabilities = filtered(values, config_).softmax(-1);
-  return static_cast<TokenId>(
-      at::multinomial(probabilities, 1, /*replacement=*/false, generator_).item<int64_t>());
+  generator_.discard(2 * (vocabulary - drawn));
+  return static_cast<TokenId>(winner);
+}
+
+std::span<const float> Sampler::processed(std::span<const float> logits,
+                                          const TokenHistory& history) {
+  if (!processors_.any()) return logits;
+  processed_.assign(logits.begin(), logits.end());
+  processors_.process_(processed_, history);
+  return processed_;
 }
 
 }  // namespace gptkit

@@ -340,7 +340,7 @@ void chapter5_training(Table& table, const fs::path& tokenizer, const fs::path& 
 }
 
 void chapter5_sampling(Table& table) {
-  const auto logits = torch::tensor({4.51, 0.89, -1.90, 6.75, 1.63, -1.62, -1.89, 6.28, 1.79});
+  const std::vector<float> logits{4.51f, 0.89f, -1.90f, 6.75f, 1.63f, -1.62f, -1.89f, 6.28f, 1.79f};
   const std::pair<double, std::vector<int64_t>> published[] = {
       {1.0, {73, 0, 0, 582, 2, 0, 0, 343, 0}},
       {0.1, {0, 0, 0, 985, 0, 0, 0, 15, 0}},
@@ -348,13 +348,17 @@ void chapter5_sampling(Table& table) {
   for (const auto& [temperature, counts] : published) {
     Sampler sampler({.temperature = temperature}, 123);
     std::vector<TokenId> drawn(9, 0);
-    for (int i = 0; i < 1000; ++i) ++drawn[static_cast<size_t>(sampler.next(logits, {}))];
+    for (int i = 0; i < 1000; ++i) ++drawn[static_cast<size_t>(sampler.next(logits))];
     table.ids(concat("ch 5: 1,000 draws at temperature ", temperature), counts, drawn);
   }
-  const auto top = filtered(logits, {.temperature = 1, .top_k = 3}).softmax(-1);
-  table.number("ch 5: top 3, first", 0.0615, top[0].item<double>(), 4);
-  table.number("ch 5: top 3, second", 0.5775, top[3].item<double>(), 4);
-  table.number("ch 5: top 3, third", 0.3610, top[7].item<double>(), 4);
+  Candidates top;
+  find_candidates(logits, {.temperature = 1, .top_k = 3}, top);  // tokens 0, 3 and 7
+  const char* const places[] = {"first", "second", "third"};
+  const double shares[] = {0.0615, 0.5775, 0.3610};
+  for (size_t i = 0; i < 3; ++i) {
+    const auto p = static_cast<double>(top.probability(i));
+    table.number(concat("ch 5: top 3, ", places[i]), shares[i], p, 4);
+  }
 }
 
 void chapter6(Table& table, const Tokenizer& gpt2, const fs::path& messages) {

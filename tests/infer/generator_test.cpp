@@ -1,6 +1,8 @@
 #include "infer/generator.h"
 
+#include <algorithm>
 #include <random>
+#include <set>
 
 #include "infer_support.h"
 
@@ -43,6 +45,34 @@ Streamed stream(const LanguageModel& model, const GenerationConfig& config,
 Streamed stream_bytes(const std::string& text, std::vector<std::string> stop = {}) {
   return stream(scripted_model(byte_tokenizer(), bytes_of(text)),
                 {.max_new_tokens = static_cast<int64_t>(text.size()), .stop = std::move(stop)});
+}
+
+TEST(Generate, ReportsTheModelsOwnLogProbabilities) {
+  const auto model = scripted_model(byte_tokenizer(), bytes_of("abc"));
+  const auto plain = stream(model, {.max_new_tokens = 3, .logprobs = 2}).result;
+  ASSERT_EQ(plain.logprobs.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    const auto& [chosen, likeliest] = plain.logprobs[i];
+    EXPECT_EQ(chosen.id, plain.token_ids[i]);
+    ASSERT_EQ(likeliest.size(), 2u);
+    EXPECT_EQ(likeliest[0].id, chosen.id);
+    EXPECT_EQ(likeliest[0].logprob, chosen.logprob);
+    EXPECT_EQ(likeliest[1].id, 0) << "the first of many equals";
+    EXPECT_LT(likeliest[1].logprob, chosen.logprob);
+  }
+  const auto pushed = stream(model, {.max_new_tokens = 3, .logit_bias = {"7:100"}, .logprobs = 1});
+  EXPECT_EQ(pushed.result.token_ids, (std::vector<TokenId>{7, 7, 7}));
+  EXPECT_NEAR(pushed.result.logprobs[0].chosen.logprob, plain.logprobs[0].likeliest[1].logprob,
+              1e-9)
+      << "before the bias";
+  EXPECT_TRUE(stream(model, {.max_new_tokens = 3}).result.logprobs.empty());
+}
+
+TEST(Generate, NeverRepeatsANgramOfPromptOrText) {
+  const auto model = scripted_model(byte_tokenizer(), bytes_of("abababab"));
+  const auto ids = stream(model, {.max_new_tokens = 8, .no_repeat_ngram_size = 1}).result.token_ids;
+  EXPECT_EQ(std::set<TokenId>(ids.begin(), ids.end()).size(), 8u);
+  EXPECT_FALSE(std::ranges::count(ids, 0)) << "the prompt's token";
 }
 
 TEST(Generate, RefusesAModelWhoseResultsOverflow) {

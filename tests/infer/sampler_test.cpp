@@ -1,12 +1,18 @@
 #include "infer/sampler.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/multinomial.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
-#include <random>
+#include <numeric>
 #include <set>
 
+#include "support/laws.h"
 #include "support/support.h"
 
 namespace gptkit {
@@ -14,31 +20,47 @@ namespace {
 
 using test::expect_error;
 
-const torch::Tensor kLogits = torch::tensor({1.0, 3.0, 2.0, -1.0, 2.5}, torch::kFloat32);
+const std::vector<float> kLogits{1.0, 3.0, 2.0, -1.0, 2.5};
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+torch::Tensor tensor(const std::vector<float>& values) {
+  return torch::tensor(values, torch::kFloat32);
+}
+
+/// The probabilities of all tokens.
+std::vector<float> distribution(const std::vector<float>& logits, const GenerationConfig& config) {
+  Candidates candidates;
+  find_candidates(logits, config, candidates);
+  std::vector<float> all(logits.size(), 0.0f);
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    all[static_cast<size_t>(candidates.ids[i])] = candidates.probability(i);
+  }
+  return all;
+}
 
 /// The tokens that survive the filters.
-std::set<int64_t> kept(const torch::Tensor& logits, const GenerationConfig& config) {
-  const auto filtered_logits = filtered(logits, config);
-  std::set<int64_t> tokens;
-  for (int64_t i = 0; i < filtered_logits.size(0); ++i) {
-    const auto value = filtered_logits[i].item<float>();
-    EXPECT_FALSE(std::isnan(value));
-    if (std::isfinite(value)) tokens.insert(i);
-  }
-  return tokens;
+std::set<int64_t> kept(const std::vector<float>& logits, const GenerationConfig& config) {
+  Candidates candidates;
+  find_candidates(logits, config, candidates);
+  return {candidates.ids.begin(), candidates.ids.end()};
 }
 
 std::vector<TokenId> draws(const GenerationConfig& config, uint64_t seed, int count = 50) {
   Sampler sampler(config, seed);
   std::vector<TokenId> tokens;
-  for (int i = 0; i < count; ++i) tokens.push_back(sampler.next(kLogits, {}));
+  for (int i = 0; i < count; ++i) tokens.push_back(sampler.next(kLogits));
   return tokens;
 }
 
 TEST(Sampler, TemperatureZeroTakesTheLikeliest) {
   EXPECT_EQ(draws({.temperature = 0}, 1), std::vector<TokenId>(50, 1));
-  EXPECT_EQ(Sampler({}, 1).next(kLogits.to(torch::kBFloat16), {}), 1);
-  EXPECT_EQ(Sampler({}, 1).next(torch::tensor({2.0f, 2.0f}), {}), 0) << "of equals the first";
+  EXPECT_EQ(Sampler({}, 1).next(std::vector<float>{2, 2}), 0) << "of equals the first";
+  std::vector<float> many(1000, -5);
+  for (const size_t best : {size_t{0}, size_t{255}, size_t{256}, size_t{511}, size_t{999}}) {
+    many[best] = 7;
+    EXPECT_EQ(Sampler({}, 1).next(many), static_cast<TokenId>(best));
+    many[best] = -5;
+  }
 }
 
 TEST(Sampler, OneOfOneTakesTheLikeliestAtAnyTemperature) {
@@ -51,8 +73,8 @@ TEST(Sampler, ATinyTemperatureIsGreedyAndALargeOneUniform) {
   EXPECT_EQ(draws({.temperature = 1e-9}, 1), std::vector<TokenId>(50, 1));
   EXPECT_EQ(draws({.temperature = std::numeric_limits<double>::denorm_min()}, 1),
             std::vector<TokenId>(50, 1));
-  const auto flat = filtered(kLogits, {.temperature = 1e6}).softmax(-1);
-  EXPECT_TRUE(torch::allclose(flat, torch::full({5}, 0.2), 1e-5));
+  const auto flat = distribution(kLogits, {.temperature = 1e6});
+  EXPECT_THAT(flat, testing::Each(testing::FloatNear(0.2f, 1e-5f)));
 }
 
 TEST(Sampler, TheSameSeedGivesTheSameTokens) {
@@ -66,7 +88,7 @@ TEST(Sampler, TheSameSeedGivesTheSameTokens) {
 }
 
 TEST(Sampler, DrawsAsOftenAsTheProbabilitiesSay) {
-  const auto want = kLogits.softmax(-1);
+  const auto want = tensor(kLogits).softmax(-1);
   std::vector<double> counts(5, 0);
   for (const TokenId id : draws({.temperature = 1}, 1, 20'000))
     counts[static_cast<size_t>(id)] += 1;
@@ -87,7 +109,7 @@ TEST(Filters, TopKKeepsTheLikeliest) {
 
 TEST(Filters, TopPKeepsTheFewestThatReachIt) {
   // Probabilities 0.5, 0.3, 0.2 as logarithms, in another order.
-  const auto logits = torch::tensor({0.3, 0.5, 0.2}, torch::kFloat64).log().to(torch::kFloat32);
+  const std::vector<float> logits{std::log(0.3f), std::log(0.5f), std::log(0.2f)};
   EXPECT_EQ(kept(logits, {.temperature = 1, .top_p = 0.49}), (std::set<int64_t>{1}));
   EXPECT_EQ(kept(logits, {.temperature = 1, .top_p = 0.51}), (std::set<int64_t>{0, 1}));
   EXPECT_EQ(kept(logits, {.temperature = 1, .top_p = 0.79}), (std::set<int64_t>{0, 1}));
@@ -96,52 +118,118 @@ TEST(Filters, TopPKeepsTheFewestThatReachIt) {
 }
 
 TEST(Filters, MinPIsAShareOfTheLikeliestsProbability) {
-  const auto logits = torch::tensor({0.3, 0.5, 0.2}, torch::kFloat64).log().to(torch::kFloat32);
+  const std::vector<float> logits{std::log(0.3f), std::log(0.5f), std::log(0.2f)};
   EXPECT_EQ(kept(logits, {.temperature = 1, .min_p = 0.61}), (std::set<int64_t>{1}));
   EXPECT_EQ(kept(logits, {.temperature = 1, .min_p = 0.59}), (std::set<int64_t>{0, 1}));
   EXPECT_EQ(kept(logits, {.temperature = 1, .min_p = 0.39}).size(), 3u);
 }
 
-TEST(Filters, TheLikeliestTokenAlwaysSurvives) {
-  std::mt19937_64 random(1);
-  const auto pick = [&](auto... values) {
-    const double list[] = {static_cast<double>(values)...};
-    return list[random() % sizeof...(values)];
-  };
-  torch::manual_seed(1);
-  for (int round = 0; round < 500; ++round) {
-    const auto size = static_cast<int64_t>(1 + random() % 40);
-    auto logits = torch::randn({size}) * pick(0, 1e-6, 1, 50, 1e30);
-    if (random() % 4 == 0)
-      logits.slice(0, size / 2 + 1).fill_(-std::numeric_limits<float>::infinity());
-    const GenerationConfig config{.temperature = pick(1e-9, 0.1, 1, 10, 1e6),
-                                  .top_k = static_cast<int64_t>(pick(0, 1, 2, 7, 1000)),
-                                  .top_p = pick(1e-12, 0.3, 0.999999, 1),
-                                  .min_p = pick(0, 1e-12, 0.5, 1)};
-    validate(config);
-    const auto tokens = kept(logits, config);
-    ASSERT_GE(tokens.size(), 1u) << round;
-    const auto best = logits.max().item<float>();
-    EXPECT_TRUE(
-        std::ranges::any_of(tokens, [&](int64_t i) { return logits[i].item<float>() == best; }));
-    const auto drawn = Sampler(config, static_cast<uint64_t>(round)).next(logits, {});
-    EXPECT_TRUE(tokens.contains(drawn)) << round;
+TEST(Filters, TypicalKeepsWhatIsNearTheEntropy) {
+  // Entropy 1.03; the distances of -log p from it are 0.34, 0.18 and 0.58.
+  const std::vector<float> logits{std::log(0.5f), std::log(0.3f), std::log(0.2f)};
+  EXPECT_EQ(kept(logits, {.temperature = 1, .typical_p = 0.29}), (std::set<int64_t>{1}));
+  EXPECT_EQ(kept(logits, {.temperature = 1, .typical_p = 0.31}), (std::set<int64_t>{0, 1}));
+  EXPECT_EQ(kept(logits, {.temperature = 1, .typical_p = 0.81}).size(), 3u);
+}
+
+TEST(Sampler, RefusesLogitsThatAreNoNumbersOrLeaveNoToken) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const double temperature : {0.0, 1.0}) {
+    Sampler sampler({.temperature = temperature}, 1);
+    for (const float bad : {nan, kInfinity}) {
+      for (const size_t place : {size_t{0}, size_t{17}, size_t{299}}) {
+        std::vector<float> logits(300, 1.0f);
+        logits[place] = bad;
+        expect_error([&] { sampler.next(logits); }, "NaN or infinite");
+      }
+    }
+    expect_error([&] { sampler.next(std::vector<float>(20, -kInfinity)); }, "no token");
+    std::vector<float> one(20, -kInfinity);
+    one[13] = -3e38f;
+    EXPECT_EQ(sampler.next(one), 13);
   }
 }
 
-TEST(RepetitionPenalty, LowersWhatWasSeenOnceWhateverItsSign) {
-  // 3 / 2 and -1 * 2, counted once each, against 2 in the middle.
-  const auto logits = torch::tensor({3.0, -1.0, 1.6}, torch::kFloat32);
-  const GenerationConfig twice{.repetition_penalty = 2};
-  const std::vector<TokenId> seen{0, 0, 0, 1};
-  EXPECT_EQ(Sampler(twice, 1).next(logits, seen), 2);
-  EXPECT_EQ(Sampler(twice, 1).next(logits, {}), 0) << "nothing seen";
-  EXPECT_EQ(Sampler({.repetition_penalty = 1.8}, 1).next(logits, seen), 0) << "3 / 1.8 > 1.6";
-  const auto negative = torch::tensor({-1.0, -1.5}, torch::kFloat32);
-  EXPECT_EQ(Sampler(twice, 1).next(negative, std::vector<TokenId>{0}), 1) << "-2 < -1.5";
-  EXPECT_TRUE(torch::equal(logits, torch::tensor({3.0, -1.0, 1.6}, torch::kFloat32)))
-      << "a copy is changed";
-  EXPECT_EQ(Sampler({.repetition_penalty = 1e6}, 1).next(logits, std::vector<TokenId>{0, 1, 2}), 0);
+/// Random logits: of any size and spread, with ties and banned tokens.
+std::vector<float> any_logits() {
+  const auto size = *rc::gen::inRange(1, 400);
+  const auto spread = *rc::gen::elementOf(std::vector<float>{0, 1e-6f, 0.1f, 1, 10, 1e30f});
+  auto logits = *rc::gen::container<std::vector<float>>(
+      static_cast<size_t>(size), rc::gen::map(rc::gen::inRange(-50, 50), [=](int x) {
+        return x == 49 ? -kInfinity : static_cast<float>(x) / 10 * spread;
+      }));
+  logits[0] = std::max(logits[0], -1e30f);
+  return logits;
+}
+
+GenerationConfig any_filters() {
+  const auto one_of = [](std::vector<double> values) { return *rc::gen::elementOf(values); };
+  return {.temperature = one_of({1e-9, 0.1, 1, 10, 1e6}),
+          .top_k = static_cast<int64_t>(one_of({0, 1, 2, 7, 50, 1000})),
+          .top_p = one_of({1e-300, 1e-12, 0.3, 0.9, 0.999999, 1}),
+          .min_p = one_of({0, 1e-12, 0.1, 0.5, 1}),
+          .typical_p = one_of({1e-300, 0.01, 0.5, 0.99, 1})};
+}
+
+RC_GTEST_PROP(FilterLaws, LeaveATokenAndProbabilitiesThatSumToOne, ()) {
+  const auto logits = any_logits();
+  const auto config = any_filters();
+  validate(config);
+  const auto probabilities = distribution(logits, config);
+  double total = 0;
+  for (const float p : probabilities) total += static_cast<double>(p);
+  RC_ASSERT(std::abs(total - 1) < 1e-5);
+  for (size_t i = 0; i < logits.size(); ++i) {
+    RC_ASSERT(logits[i] > -kInfinity || probabilities[i] == 0.0f);
+  }
+  const auto drawn = Sampler(config, *rc::gen::arbitrary<uint32_t>()).next(logits);
+  RC_ASSERT(probabilities[static_cast<size_t>(drawn)] > 0.0f);
+}
+
+RC_GTEST_PROP(FilterLaws, TopKIsWhatAFullSortGives, ()) {
+  const auto logits = any_logits();
+  const auto k = static_cast<size_t>(*rc::gen::inRange(1, 450));
+  auto sorted = logits;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  std::set<int64_t> want;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] >= sorted[std::min(k, sorted.size()) - 1]) want.insert(static_cast<int64_t>(i));
+  }
+  RC_ASSERT(kept(logits, {.temperature = 1, .top_k = static_cast<int64_t>(k)}) == want);
+}
+
+RC_GTEST_PROP(FilterLaws, TopPIsWhatAFullSortGives, ()) {
+  const auto logits = any_logits();
+  const auto p = *rc::gen::elementOf(std::vector<double>{0.001, 0.25, 0.6, 0.93, 0.9999});
+  Candidates all;
+  take_top_k(logits, 0, 1, all);
+  std::vector<size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+  });
+  std::set<int64_t> want;
+  double before = 0;
+  for (const size_t i : order) {
+    if (before < p * all.total) want.insert(static_cast<int64_t>(i));
+    // A sum this near to the limit may fall on either side of it.
+    RC_PRE(std::abs(before - p * all.total) > 1e-9 * all.total);
+    before += static_cast<double>(all.weights[i]);
+  }
+  RC_ASSERT(kept(logits, {.temperature = 1, .top_k = 0, .top_p = p}) == want);
+}
+
+RC_GTEST_PROP(SamplerLaws, DrawWhatMultinomialDraws, ()) {
+  const auto logits = any_logits();
+  const auto config = any_filters();
+  const auto seed = *rc::gen::arbitrary<uint64_t>();
+  Sampler sampler(config, seed);
+  const auto probabilities = tensor(distribution(logits, config));
+  auto generator = at::detail::createCPUGenerator(seed);
+  for (int i = 0; i < 5; ++i) {
+    const auto want = at::multinomial(probabilities, 1, /*replacement=*/false, generator);
+    RC_ASSERT(sampler.next(logits) == want.item<int64_t>());
+  }
 }
 
 TEST(GenerationConfig, RefusesValuesOutOfRangeByName) {
@@ -162,6 +250,32 @@ TEST(GenerationConfig, RefusesValuesOutOfRangeByName) {
                  "`repetition_penalty`");
     expect_error([&] { Sampler({.repetition_penalty = bad}, 1); }, "`repetition_penalty`");
   }
+  for (const double bad : {0.0, 1.5, nan}) {
+    expect_error([&] { validate(GenerationConfig{.typical_p = bad}); }, "`typical_p`");
+  }
+  for (const double bad : {-2.5, 3.0, nan, infinity}) {
+    expect_error([&] { validate(GenerationConfig{.presence_penalty = bad}); }, "`presence_pe");
+    expect_error([&] { validate(GenerationConfig{.frequency_penalty = bad}); }, "`frequency_pe");
+  }
+  expect_error([] { validate(GenerationConfig{.no_repeat_ngram_size = -1}); }, "`no_repeat_ngr");
+  expect_error([] { validate(GenerationConfig{.logprobs = -1}, "x"); }, "`x.logprobs`: -1");
+  for (const double bad : {-11.0, 11.0, nan}) {
+    expect_error([&] { validate(GenerationConfig{.length_penalty = bad}); }, "`length_penalty`");
+  }
+}
+
+TEST(GenerationConfig, RefusesWhatDoesNotGoWithBeams) {
+  validate(GenerationConfig{.num_beams = 4, .num_return_sequences = 4});
+  expect_error([] { validate(GenerationConfig{.num_beams = 0}); }, "`num_beams`: 0");
+  expect_error([] { validate(GenerationConfig{.temperature = 1, .num_beams = 2}); },
+               "`num_beams`: 2 beams cannot be drawn; expected `temperature` 0");
+  expect_error([] { validate(GenerationConfig{.num_beams = 2, .num_return_sequences = 3}); },
+               "`num_return_sequences`: 3 is out of range; expected at most `num_beams` (2)");
+  expect_error([] { validate(GenerationConfig{.num_beams = 2, .logprobs = 1}); }, "`logprobs`");
+  expect_error([] { validate_for_one(GenerationConfig{.num_beams = 2}, "sample"); },
+               "`sample.num_beams`: 2 is out of range");
+  expect_error([] { validate_for_one(GenerationConfig{.logprobs = 2}, "sample"); },
+               "`sample.logprobs`: 2 is out of range");
 }
 
 }  // namespace

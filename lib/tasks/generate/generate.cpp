@@ -203,17 +203,35 @@ void validate(const GenerateConfig& config) {
           Key{"benchmark_sequences"}, ": ", config.benchmark_sequences,
           " is out of range; expected 1 to ", kMostSequences);
   validate(config.generation);
+  refuse_beams(config.generation);
 }
 
+namespace {
+
+OrderedJson to_json(const TokenLogprob& token) {
+  return {{"token_id", token.id}, {"logprob", token.logprob}};
+}
+
+OrderedJson to_json(const StepLogprobs& step) {
+  auto row = to_json(step.chosen);
+  auto& likeliest = row["likeliest"] = OrderedJson::array();
+  for (const auto& token : step.likeliest) likeliest.push_back(to_json(token));
+  return row;
+}
+
+}  // namespace
+
 OrderedJson to_json(const std::string& prompt, const Generation& result) {
-  return {{"prompt", prompt},
-          {"text", result.text},
-          {"token_ids", result.token_ids},
-          {"new_tokens", result.token_ids.size()},
-          {"prompt_tokens", result.prompt_tokens},
-          {"cached_tokens", result.cached_tokens},
-          {"finish_reason", to_string(result.finish_reason)},
-          {"tokens_per_second", result.tokens_per_second()}};
+  OrderedJson row = {{"prompt", prompt},
+                     {"text", result.text},
+                     {"token_ids", result.token_ids},
+                     {"new_tokens", result.token_ids.size()},
+                     {"prompt_tokens", result.prompt_tokens},
+                     {"cached_tokens", result.cached_tokens},
+                     {"finish_reason", to_string(result.finish_reason)},
+                     {"tokens_per_second", result.tokens_per_second()}};
+  for (const auto& step : result.logprobs) row["logprobs"].push_back(to_json(step));
+  return row;
 }
 
 void run_generate(const GenerateConfig& config, int threads, const GenerateEvents& events) {

@@ -18,7 +18,9 @@ std::vector<Setting> settings_of(const GenerationConfig& used, bool stored_sampl
   const GenerationConfig usual;
   const bool greedy = used.temperature == 0;
   std::vector<Setting> settings = {
-      {"repetition_penalty", used.repetition_penalty, usual.repetition_penalty}};
+      {"repetition_penalty", used.repetition_penalty, usual.repetition_penalty},
+      {"no_repeat_ngram_size", static_cast<double>(used.no_repeat_ngram_size),
+       static_cast<double>(usual.no_repeat_ngram_size)}};
   if (!greedy || stored_samples) {
     settings.push_back({"temperature", used.temperature, usual.temperature});
   }
@@ -26,6 +28,7 @@ std::vector<Setting> settings_of(const GenerationConfig& used, bool stored_sampl
   settings.push_back({"top_k", static_cast<double>(used.top_k), static_cast<double>(usual.top_k)});
   settings.push_back({"top_p", used.top_p, usual.top_p});
   settings.push_back({"min_p", used.min_p, usual.min_p});
+  settings.push_back({"typical_p", used.typical_p, usual.typical_p});
   return settings;
 }
 

@@ -12,8 +12,11 @@ TEST(StoredGeneration, NamesWhatIsNotApplied) {
   greedy.temperature = 0;
   warm.temperature = 0.7;
   EXPECT_EQ(settings_left_out({{"num_beams", 1}, {"top_k", 50}, {"use_cache", true}}, usual), "");
-  EXPECT_THAT(settings_left_out({{"no_repeat_ngram_size", 3}}, usual),
-              testing::HasSubstr("no_repeat_ngram_size 3 is not supported; expected 0"));
+  EXPECT_THAT(settings_left_out({{"min_length", 3}}, usual),
+              testing::HasSubstr("min_length 3 is not supported; expected 0"));
+  EXPECT_EQ(settings_left_out({{"no_repeat_ngram_size", 3}, {"typical_p", 0.9}}, usual),
+            "no_repeat_ngram_size 3 is not used (0 is; give `no_repeat_ngram_size` 3)");
+  EXPECT_THAT(settings_left_out({{"typical_p", 0.9}}, warm), testing::HasSubstr("typical_p 0.9"));
   EXPECT_EQ(settings_left_out({{"repetition_penalty", 1.3}, {"top_p", 0.9}}, greedy),
             "repetition_penalty 1.3 is not used (1 is; give `repetition_penalty` 1.3)");
   EXPECT_EQ(settings_left_out({{"temperature", 0.6}}, warm), "") << "somebody chose another one";
