@@ -43,10 +43,11 @@ Constraint::Constraint(ByteGrammar grammar, const std::string& where, bool free_
       free_names_(free_names) {
   const ThreadReader reader(*grammar_, shortest_ends(*grammar_, all_bytes()));
   const auto start = reader.start();
-  require(start.can_end(), where,
-          ": no text fits; a class without characters, a schema that needs "
-          "itself, or more than ",
-          ThreadReader::kMostDepth, " values inside each other");
+  require(
+      start.can_end(), where,
+      ": no text fits: a class has no characters, a schema needs itself, or its values are nested "
+      "deeper than ",
+      ThreadReader::kMostDepth);
   shortest_bytes_ = start.tokens;
 }
 
