@@ -30,9 +30,18 @@ BeamSearch::BeamSearch(const GenerationConfig& config, std::span<const TokenId> 
   assert(config.max_new_tokens > 0);
 }
 
-std::vector<BeamStep> BeamSearch::advance(std::span<const std::span<const float>> logits) {
-  assert(!finished_ && logits.size() == beams_.size());
-  score_tokens(logits);
+void BeamSearch::score(size_t beam, std::span<const float> logits) {
+  scores_.resize(beams_.size());
+  auto& scores = scores_[beam];
+  scores.assign(logits.begin(), logits.end());
+  const auto total = static_cast<float>(log_sum_exp(scores));
+  for (float& score : scores) score -= total;
+  processors_.process_(scores, {beams_[beam].tokens, prompt_tokens_});
+  for (float& score : scores) score += beams_[beam].score;
+}
+
+std::vector<BeamStep> BeamSearch::advance() {
+  assert(!finished_ && scores_.size() == beams_.size());
   ++new_tokens_;
   const bool full = new_tokens_ == config_.max_new_tokens;
   std::vector<Continuation> best, going_on;
@@ -58,21 +67,10 @@ std::vector<BeamStep> BeamSearch::advance(std::span<const std::span<const float>
     steps.push_back(continuation.step);
   }
   beams_ = std::move(beams);
+  scores_.resize(beams_.size());
   finished_ = !can_improve();
   if (finished_) steps.clear();
   return steps;
-}
-
-void BeamSearch::score_tokens(std::span<const std::span<const float>> logits) {
-  scores_.resize(beams_.size());
-  for (size_t i = 0; i < beams_.size(); ++i) {
-    auto& scores = scores_[i];
-    scores.assign(logits[i].begin(), logits[i].end());
-    const auto total = static_cast<float>(log_sum_exp(scores));
-    for (float& score : scores) score -= total;
-    processors_.process_(scores, {beams_[i].tokens, prompt_tokens_});
-    for (float& score : scores) score += beams_[i].score;
-  }
 }
 
 /// The k best continuations of all beams, best first; of equals those of the first beam and token.

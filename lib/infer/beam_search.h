@@ -39,9 +39,13 @@ class BeamSearch {
   /// be chosen.
   size_t live() const { return beams_.size(); }
 
-  /// One step for the logits (V) of each live beam. The steps make the new live beams, best first;
-  /// there are none when the search is finished.
-  std::vector<BeamStep> advance(std::span<const std::span<const float>> logits);
+  /// The tokens of a live beam, those of the prompt, too.
+  std::span<const TokenId> tokens(size_t beam) const { return beams_[beam].tokens; }
+
+  /// A step: first the logits (V) of every live beam, then advance(). Its result makes the new live
+  /// beams, best first; it is empty when the search is finished.
+  void score(size_t beam, std::span<const float> logits);
+  std::vector<BeamStep> advance();
   bool finished() const { return finished_; }
 
   /// The num_return_sequences best texts, best first; fewer where so few could be chosen.
@@ -57,7 +61,6 @@ class BeamSearch {
     BeamStep step;
   };
 
-  void score_tokens(std::span<const std::span<const float>> logits);
   std::vector<Continuation> best_continuations(size_t k) const;
   bool ends(const Continuation& continuation) const;
   Beam extended(const Continuation& continuation) const;

@@ -50,12 +50,6 @@ int64_t free_memory() {
   return static_cast<int64_t>(::sysconf(_SC_AVPHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
 }
 
-int64_t pages_within(const KvLayout& layout, int64_t bytes) {
-  const int64_t budget =
-      bytes > 0 ? bytes : std::max<int64_t>(free_memory() / 2, int64_t{64} << 20);
-  return budget / layout.page_bytes();
-}
-
 std::vector<bool> flags(const std::vector<TokenId>& ids, int64_t count) {
   std::vector<bool> set(static_cast<size_t>(count));
   for (const auto id : ids) {
@@ -76,6 +70,12 @@ const char* to_string(FinishReason reason) {
       return "context";
   }
   return "";
+}
+
+int64_t pages_within(const KvLayout& layout, int64_t bytes) {
+  const int64_t budget =
+      bytes > 0 ? bytes : std::max<int64_t>(free_memory() / 2, int64_t{64} << 20);
+  return budget / layout.page_bytes();
 }
 
 Engine::Engine(DecodingModel& model, const EngineOptions& options)

@@ -32,6 +32,9 @@ enum class FinishReason {
 };
 const char* to_string(FinishReason reason);
 
+/// How many pages a budget holds. 0 bytes: half of the memory that is free.
+int64_t pages_within(const KvLayout& layout, int64_t bytes);
+
 struct EngineOptions {
   std::vector<TokenId> ends = {};      ///< tokens that end a text, unless it ignores ends
   std::vector<TokenId> not_text = {};  ///< ids without a token: they always end a text

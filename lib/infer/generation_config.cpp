@@ -111,7 +111,7 @@ void validate_for_one(const GenerationConfig& config, const std::string& section
 
 void refuse_beams(const GenerationConfig& config, const std::string& section) {
   require(config.num_beams == 1, Key{key_in(section, "num_beams")}, ": ", config.num_beams,
-          " is out of range; expected 1: beam search is not supported");
+          " is out of range; expected 1: only generate offers beam search");
 }
 
 }  // namespace gptkit

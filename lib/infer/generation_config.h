@@ -72,14 +72,15 @@ void visit_fields(GenerationConfig& c, Visitor&& visit) {
         "never repeat a sequence of this many tokens, of the prompt or the text; 0: off");
   visit("logit_bias", c.logit_bias,
         "ID:BIAS: add a bias of -100 to 100 to the logit of a token id");
-  visit("num_beams", c.num_beams, "width of beam search; only 1 (no beam search) is supported");
+  visit("num_beams", c.num_beams, "number of beams of beam search; 1: no beam search");
   visit("length_penalty", c.length_penalty,
         "beam search: divide a text's score by its number of tokens to this power");
   visit("early_stopping", c.early_stopping,
         "beam search: end when num_beams texts are complete (true), when a better one is unlikely "
         "(false) or impossible (never)");
   visit("num_return_sequences", c.num_return_sequences,
-        "number of texts; they use the seeds seed, seed + 1, ...");
+        "number of texts; they use the seeds seed, seed + 1, ..., or are the best ones of beam "
+        "search");
   visit("logprobs", c.logprobs,
         "report the model's log-probability of each token, and those of this many likeliest "
         "tokens; 0: "

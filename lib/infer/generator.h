@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ struct Generation {
   std::string text;                    // of the new tokens, without the stop text
   std::vector<TokenId> token_ids;      // the new ones, without the one that ends the text
   std::vector<StepLogprobs> logprobs;  // of each of token_ids, if the config asks for them
+  std::optional<double> score;         // of beam search
   FinishReason finish_reason = FinishReason::kLength;
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;  // of the prompt, that were not computed again

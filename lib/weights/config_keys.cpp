@@ -24,11 +24,13 @@ constexpr KeyRule kGeneration[] = {
     {"typical_p", kHonoured, kOption},
     {"repetition_penalty", kHonoured, kOption},
     {"no_repeat_ngram_size", kHonoured, kOption},
+    {"num_beams", kHonoured, kOption},
+    {"length_penalty", kHonoured, kOption},
+    {"early_stopping", kHonoured, kOption},
     {"max_new_tokens", kHarmless, "the command line decides"},
     {"max_length", kHarmless, "the command line decides"},
     {"num_return_sequences", kHarmless, "the command line decides"},
     // What changes the tokens and is not done here.
-    {"num_beams", kRefused, {}, "[1]"},
     {"num_beam_groups", kRefused, {}, "[1]"},
     {"diversity_penalty", kRefused, {}, "[0]"},
     {"penalty_alpha", kRefused, {}, "[0]"},
@@ -55,8 +57,6 @@ constexpr KeyRule kGeneration[] = {
     {"token_healing", kRefused, {}, "[false]"},
     // What changes nothing.
     {"decoder_start_token_id", kHarmless, "of encoder-decoder models"},
-    {"early_stopping", kHarmless, "of beam search"},
-    {"length_penalty", kHarmless, "of beam search"},
     {"low_memory", kHarmless, kSpeed},
     {"max_time", kHarmless, "a limit of the caller's"},
     {"remove_invalid_values", kHarmless, "values that are not finite are an error here"},

@@ -47,10 +47,12 @@ std::vector<BeamResult> search(const Model& model, const GenerationConfig& confi
   BeamSearch beams(config, prompt, ends);
   std::vector<std::vector<TokenId>> sequences{prompt};
   while (!beams.finished()) {
-    std::vector<std::vector<float>> logits;
-    for (const auto& sequence : sequences) logits.push_back(model(sequence));
-    const auto steps =
-        beams.advance(std::vector<std::span<const float>>(logits.begin(), logits.end()));
+    EXPECT_EQ(beams.live(), sequences.size());
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      EXPECT_THAT(beams.tokens(i), testing::ElementsAreArray(sequences[i]));
+      beams.score(i, model(sequences[i]));
+    }
+    const auto steps = beams.advance();
     EXPECT_EQ(steps.empty(), beams.finished());
     std::vector<std::vector<TokenId>> next;
     for (const auto& [parent, token] : steps) {
@@ -146,14 +148,14 @@ TEST(BeamSearch, GoesOnWithNumBeamsHoweverManyTokensEndATexts) {
   BeamSearch beams(config, std::vector<TokenId>{0}, [](auto, TokenId next) { return next < 90; });
   std::vector<float> logits(100);
   for (size_t i = 0; i < 100; ++i) logits[i] = -static_cast<float>(i) / 50;
-  EXPECT_THAT(beams.advance(std::vector<std::span<const float>>{logits}),
-              ElementsAre(BeamStep{0, 90}, BeamStep{0, 91}));
+  beams.score(0, logits);
+  EXPECT_THAT(beams.advance(), ElementsAre(BeamStep{0, 90}, BeamStep{0, 91}));
 }
 
 TEST(BeamSearch, RefusesLogitsThatAreNoNumbers) {
   BeamSearch beams({.num_beams = 2}, std::vector<TokenId>{0}, ends_at({}));
   const std::vector<float> bad{1, std::nanf(""), 2};
-  test::expect_error([&] { beams.advance(std::vector<std::span<const float>>{bad}); }, "NaN");
+  test::expect_error([&] { beams.score(0, bad); }, "NaN");
 }
 
 }  // namespace

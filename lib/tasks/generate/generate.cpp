@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "infer/beam_generator.h"
 #include "tasks/generate/answers.h"
 #include "tasks/generate/benchmark.h"
 #include "tasks/generate/prompts.h"
@@ -87,6 +88,7 @@ class InOrder {
 /// A model, what decodes with it, and the settings that both add to the config's.
 struct Session {
   DecodingBundle bundle;
+  EngineOptions options;
   std::unique_ptr<Engine> engine;
 
   Session(const GenerateConfig& config, int threads)
@@ -96,7 +98,7 @@ struct Session {
                                   .threads = threads > 0 ? threads : physical_cores()})) {
     if (config.verbose) describe();
     if (config.benchmark) return;
-    auto options = engine_options(bundle, bundle.model->config().vocab_size);
+    options = engine_options(bundle, bundle.model->config().vocab_size);
     options.cache_bytes = config.cache_mib << 20;
     engine = std::make_unique<Engine>(*bundle.model, options);
   }
@@ -115,6 +117,19 @@ void add_end_of_turn(const ModelText& model, const GenerateConfig& config, Gener
   if (!end.empty()) used.stop.push_back(end);
 }
 
+/// The best texts of one prompt. They come when all are complete.
+void answer_with_beams(Session& session, const std::string& prompt,
+                       const GenerationRequest& request, const GenerateEvents& events) {
+  const auto texts = generate_beams(*session.bundle.model, session.options,
+                                    *session.bundle.tokenizer, {&request, 1})
+                         .front();
+  for (const auto& text : texts) {
+    if (events.on_prompt) events.on_prompt(prompt);
+    if (events.on_text) events.on_text(text.text);
+    if (events.on_done) events.on_done(prompt, text);
+  }
+}
+
 /// One prompt, num_return_sequences times.
 void answer_one(Session& session, const GenerateConfig& config, GenerationConfig generation,
                 const GenerateEvents& events) {
@@ -122,6 +137,9 @@ void answer_one(Session& session, const GenerateConfig& config, GenerationConfig
   const auto ids =
       encode_prompt(session.bundle, config, prompt, session.bundle.model->config().context_length);
   add_end_of_turn(session.bundle, config, generation);
+  if (generation.num_beams > 1) {
+    return answer_with_beams(session, prompt, {ids, generation}, events);
+  }
   std::vector<GenerationRequest> requests;
   for (int64_t i = 0; i < generation.num_return_sequences; ++i) {
     requests.push_back({ids, generation});
@@ -154,11 +172,17 @@ void answer_all(Session& session, const GenerateConfig& config, GenerationConfig
         fail(config.input.string(), ":", i + 1, ": ", error.what());
       }
     }
-    generate(*session.engine, *session.bundle.tokenizer, requests, {},
-             [&](size_t index, const Generation& result) {
-               answers.add(begin + index, result);
-               progress.update(static_cast<int64_t>(answers.answered()));
-             });
+    const auto done = [&](size_t index, const Generation& result) {
+      answers.add(begin + index, result);
+      progress.update(static_cast<int64_t>(answers.answered()));
+    };
+    if (generation.num_beams > 1) {
+      generate_beams(
+          *session.bundle.model, session.options, *session.bundle.tokenizer, requests,
+          [&](size_t index, const std::vector<Generation>& texts) { done(index, texts.front()); });
+    } else {
+      generate(*session.engine, *session.bundle.tokenizer, requests, {}, done);
+    }
   }
   progress.finish();
   log_info("[", prompts.size(), " answers in ", config.output.string(), ", ",
@@ -169,10 +193,10 @@ void answer_all(Session& session, const GenerateConfig& config, GenerationConfig
 /// On other devices the modules run, one sequence after the other.
 void answer_with_modules(const GenerateConfig& config, GenerationConfig generation,
                          torch::Device device, const GenerateEvents& events) {
-  require(config.input.empty() && !config.benchmark && config.quantize == WeightFormat::kStored &&
-              config.cache_type == CacheKind::kFloat32,
-          Key{"input"}, ", ", Key{"benchmark"}, ", ", Key{"quantize"}, " and ", Key{"cache_type"},
-          " need the processor; give ", Key{"device", "cpu"});
+  require(config.input.empty() && !config.benchmark && generation.num_beams == 1 &&
+              config.quantize == WeightFormat::kStored && config.cache_type == CacheKind::kFloat32,
+          Key{"input"}, ", ", Key{"benchmark"}, ", ", Key{"num_beams"}, ", ", Key{"quantize"},
+          " and ", Key{"cache_type"}, " need the processor; give ", Key{"device", "cpu"});
   auto model = load_language_model(config.model.text);
   model.gpt->to(device);
   const auto prompt = read_prompts(config).front();
@@ -203,7 +227,6 @@ void validate(const GenerateConfig& config) {
           Key{"benchmark_sequences"}, ": ", config.benchmark_sequences,
           " is out of range; expected 1 to ", kMostSequences);
   validate(config.generation);
-  refuse_beams(config.generation);
 }
 
 namespace {
@@ -230,6 +253,7 @@ OrderedJson to_json(const std::string& prompt, const Generation& result) {
                      {"cached_tokens", result.cached_tokens},
                      {"finish_reason", to_string(result.finish_reason)},
                      {"tokens_per_second", result.tokens_per_second()}};
+  if (result.score) row["score"] = *result.score;
   for (const auto& step : result.logprobs) row["logprobs"].push_back(to_json(step));
   return row;
 }

@@ -21,6 +21,11 @@ std::vector<Setting> settings_of(const GenerationConfig& used, bool stored_sampl
       {"repetition_penalty", used.repetition_penalty, usual.repetition_penalty},
       {"no_repeat_ngram_size", static_cast<double>(used.no_repeat_ngram_size),
        static_cast<double>(usual.no_repeat_ngram_size)}};
+  settings.push_back(
+      {"num_beams", static_cast<double>(used.num_beams), static_cast<double>(usual.num_beams)});
+  if (used.num_beams > 1) {
+    settings.push_back({"length_penalty", used.length_penalty, usual.length_penalty});
+  }
   if (!greedy || stored_samples) {
     settings.push_back({"temperature", used.temperature, usual.temperature});
   }
@@ -30,6 +35,17 @@ std::vector<Setting> settings_of(const GenerationConfig& used, bool stored_sampl
   settings.push_back({"min_p", used.min_p, usual.min_p});
   settings.push_back({"typical_p", used.typical_p, usual.typical_p});
   return settings;
+}
+
+/// The stored early_stopping if beams are used without it; else empty. It is true, false or
+/// "never".
+std::string early_stopping_left_out(const Json& stored, const GenerationConfig& used) {
+  const auto found = stored.find("early_stopping");
+  const bool usual = used.early_stopping == GenerationConfig().early_stopping;
+  if (used.num_beams == 1 || found == stored.end() || !usual || *found == false) return {};
+  const auto wanted = found->is_string() ? found->get<std::string>() : found->dump();
+  return concat("early_stopping ", printable(wanted), " is not used (false is; give ",
+                Key{"early_stopping"}, " ", printable(wanted), ")");
 }
 
 }  // namespace
@@ -52,6 +68,7 @@ std::string settings_left_out(const Json& stored, const GenerationConfig& used) 
                  ")"));
     }
   }
+  if (const auto part = early_stopping_left_out(stored, used); !part.empty()) add(part);
   return text;
 }
 

@@ -19,6 +19,12 @@ TEST(StoredGeneration, NamesWhatIsNotApplied) {
   EXPECT_THAT(settings_left_out({{"typical_p", 0.9}}, warm), testing::HasSubstr("typical_p 0.9"));
   EXPECT_EQ(settings_left_out({{"repetition_penalty", 1.3}, {"top_p", 0.9}}, greedy),
             "repetition_penalty 1.3 is not used (1 is; give `repetition_penalty` 1.3)");
+  const Json beams = {{"num_beams", 4}, {"length_penalty", 2}, {"early_stopping", true}};
+  EXPECT_EQ(settings_left_out(beams, usual), "num_beams 4 is not used (1 is; give `num_beams` 4)");
+  EXPECT_EQ(
+      settings_left_out(beams, GenerationConfig{.num_beams = 2}),
+      "length_penalty 2 is not used (1 is; give `length_penalty` 2); early_stopping true is not "
+      "used (false is; give `early_stopping` true)");
   EXPECT_EQ(settings_left_out({{"temperature", 0.6}}, warm), "") << "somebody chose another one";
   EXPECT_EQ(settings_left_out({{"do_sample", true}, {"temperature", 0.6}, {"top_p", 0.9}}, greedy),
             "temperature 0.6 is not used (0 is; give `temperature` 0.6)");
