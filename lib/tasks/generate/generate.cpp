@@ -185,9 +185,12 @@ void answer_all(Session& session, const GenerateConfig& config, GenerationConfig
     }
   }
   progress.finish();
-  log_info("[", prompts.size(), " answers in ", config.output.string(), ", ",
-           session.engine->cached_tokens(), " of ", session.engine->prompt_tokens(),
-           " prompt tokens from the cache]");
+  const auto& engine = *session.engine;
+  const auto cached = generation.num_beams == 1
+                          ? concat(", ", engine.cached_tokens(), " of ", engine.prompt_tokens(),
+                                   " prompt tokens from the cache")
+                          : std::string();
+  log_info("[", prompts.size(), " answers in ", config.output.string(), cached, "]");
 }
 
 /// On other devices the modules run, one sequence after the other.
