@@ -116,7 +116,8 @@ int64_t BeamGenerator::pages_of(const GenerationRequest& request) const {
 }
 
 void BeamGenerator::add(size_t index, const GenerationRequest& request) {
-  const auto& [prompt, config] = request;
+  const auto& prompt = request.prompt;
+  const auto& config = request.config;
   require(!prompt.empty(), "the prompt is empty; give at least one token of text");
   require(std::ssize(prompt) <= context_length(), "the prompt has ", prompt.size(),
           " tokens and the model's context holds ", context_length(),
@@ -227,7 +228,8 @@ std::vector<std::vector<Generation>> generate_beams(DecodingModel& model,
   };
   BeamGenerator generator(model, options, tokenizer);
   for (size_t i = 0; i < requests.size(); ++i) {
-    const auto& [prompt, config] = requests[i];
+    const auto& prompt = requests[i].prompt;
+    const auto& config = requests[i].config;
     validate(config);
     if (config.max_new_tokens > 0) {
       generator.add(i, requests[i]);

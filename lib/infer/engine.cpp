@@ -17,6 +17,7 @@ struct Engine::Sequence {
   Sampler sampler;
   std::vector<TokenId> tokens;  // the prompt, then the new ones
   size_t prompt_tokens;
+  std::optional<ConstraintState> constraint = {};
   KvSequence cache = {};
   int64_t cached_tokens = 0;
   // Guesses: how many of the last ones came true, and how many tokens to wait before the next.
@@ -107,31 +108,44 @@ int64_t Engine::most_tokens(const Sequence& s) const {
   return std::min(context_length(), prompt + std::max<int64_t>(fresh - 1, 0));
 }
 
+/// New tokens until max_new_tokens or the context ends the text.
+int64_t Engine::tokens_to_come(const Sequence& s) const {
+  const auto length = std::ssize(s.tokens);
+  const auto generated = length - static_cast<int64_t>(s.prompt_tokens);
+  return std::min(s.config.max_new_tokens - generated, context_length() + 1 - length);
+}
+
 int64_t Engine::pages_to_come(const Sequence& s) const {
   return s.cache.pages_needed(most_tokens(s) - s.cache.tokens());
 }
 
-SequenceId Engine::add(std::span<const TokenId> prompt, const GenerationConfig& config,
-                       uint64_t seed) {
-  validate(config);
-  refuse_beams(config);
+void Engine::check_prompt(std::span<const TokenId> prompt) const {
   require(!prompt.empty(), "the prompt is empty; give at least one token of text");
   require(std::ssize(prompt) <= context_length(), "the prompt has ", prompt.size(),
           " tokens and the model's context holds ", context_length(),
           "; shorten it, or cut its beginning with ", Key{"truncate_prompt"});
-  require(config.max_new_tokens > 0, Key{"max_new_tokens"}, ": 0 new tokens; expected at least 1");
   for (const auto id : prompt) {
     require(id >= 0 && id < model_.config().vocab_size, "the prompt has the token id ", id,
             " and the model's vocabulary ends at ", model_.config().vocab_size - 1);
   }
+}
+
+SequenceId Engine::add(std::span<const TokenId> prompt, const GenerationConfig& config,
+                       uint64_t seed, std::shared_ptr<const TokenConstraint> constraint) {
+  validate(config);
+  require(config.num_beams == 1, Key{"num_beams"}, ": ", config.num_beams,
+          " beams are not one sequence; expected 1");
+  check_prompt(prompt);
+  require(config.max_new_tokens > 0, Key{"max_new_tokens"}, ": 0 new tokens; expected at least 1");
   auto sequence = std::make_unique<Sequence>(Sequence{
       next_id_, config, Sampler(config, seed), {prompt.begin(), prompt.end()}, prompt.size()});
+  if (constraint) sequence->constraint.emplace(std::move(constraint), tokens_to_come(*sequence));
   const int64_t needed = pages_for(most_tokens(*sequence));
   const int64_t page = pool_.layout().page_bytes();
   require(needed <= pool_.max_pages(), "the prompt of ", prompt.size(), " tokens and ",
           config.max_new_tokens, " new ones need ", needed * page,
           " bytes of keys and values; the cache has ", pool_.max_pages() * page,
-          ": give fewer tokens or a larger ", Key{"cache_bytes"});
+          ": give fewer tokens or a larger ", Key{"cache_mib"});
   waiting_.push_back(std::move(sequence));
   return next_id_++;
 }
@@ -203,9 +217,17 @@ void Engine::remember(const Sequence& s) {
   if (options_.reuse_prefixes) prefixes_.insert(s.tokens, s.cache);
 }
 
+/// The logits with those tokens at -infinity that the sequence's constraint rules out.
+std::span<const float> Engine::allowed(const Sequence& s, std::span<const float> logits) {
+  if (!s.constraint) return logits;
+  allowed_.assign(logits.begin(), logits.end());
+  s.constraint->mask(allowed_, tokens_to_come(s));
+  return allowed_;
+}
+
 EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
   EngineStep step{.id = s.id, .cached_tokens = s.cached_tokens};
-  step.token = s.sampler.next(logits, {s.tokens, s.prompt_tokens});
+  step.token = s.sampler.next(allowed(s, logits), {s.tokens, s.prompt_tokens});
   step.is_text = !is_end(step.token, s.config);
   if (!step.is_text) {
     step.finish = FinishReason::kStop;
@@ -215,11 +237,14 @@ EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
     step.logprobs = step_logprobs(logits, step.token, s.config.logprobs);
   }
   s.tokens.push_back(step.token);
-  const auto generated = std::ssize(s.tokens) - static_cast<int64_t>(s.prompt_tokens);
-  if (generated >= s.config.max_new_tokens) {
-    step.finish = FinishReason::kLength;
-  } else if (std::ssize(s.tokens) > context_length()) {
-    step.finish = FinishReason::kContext;
+  if (s.constraint) s.constraint->accept(step.token);
+  if (s.constraint && s.constraint->must_end()) {
+    step.finish = FinishReason::kStop;
+  } else if (tokens_to_come(s) <= 0) {
+    const bool full = std::ssize(s.tokens) > context_length();
+    const auto generated = std::ssize(s.tokens) - static_cast<int64_t>(s.prompt_tokens);
+    step.finish = full && generated < s.config.max_new_tokens ? FinishReason::kContext
+                                                              : FinishReason::kLength;
   }
   return step;
 }
@@ -305,7 +330,8 @@ std::vector<EngineStep> Engine::step() {
   return steps;
 }
 
-void Engine::compute_beginning(std::span<const TokenId> tokens) {
+/// The keys and values of `tokens`, from the cache as far as they are known.
+KvSequence Engine::computed(std::span<const TokenId> tokens) {
   auto cache = known_beginning(tokens, std::ssize(tokens));
   while (cache.tokens() < std::ssize(tokens)) {
     const auto begin = static_cast<size_t>(cache.tokens());
@@ -316,6 +342,7 @@ void Engine::compute_beginning(std::span<const TokenId> tokens) {
     model_.step({&chunk, 1}, {});
   }
   if (options_.reuse_prefixes) prefixes_.insert(tokens, cache);
+  return cache;
 }
 
 std::vector<std::vector<double>> Engine::log_likelihoods(std::span<const Scored> requests) {
@@ -329,8 +356,7 @@ std::vector<std::vector<double>> Engine::log_likelihoods(std::span<const Scored>
     auto& result = results.emplace_back();
     // Behind ids[i] the model predicts ids[i + 1]; the last id is not read.
     const auto read = request.ids.first(request.ids.size() - 1);
-    if (request.first > 1) compute_beginning(read.first(static_cast<size_t>(request.first - 1)));
-    auto cache = options_.reuse_prefixes ? prefixes_.find(read, request.first - 1) : KvSequence();
+    auto cache = computed(read.first(static_cast<size_t>(request.first - 1)));
     while (cache.tokens() < std::ssize(read)) {
       const int64_t begin = cache.tokens();
       const auto n = std::min(model_.options().most_rows, std::ssize(read) - begin);

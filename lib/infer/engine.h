@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "infer/constraint/constraint_state.h"
 #include "infer/drafter.h"
 #include "infer/generation_config.h"
 #include "infer/logprobs.h"
@@ -65,8 +66,10 @@ class Engine {
   ~Engine();
 
   /// Fails for an empty prompt, one longer than the context, and one that with its new tokens
-  /// exceeds the budget of the cache. `seed` replaces the config's.
-  SequenceId add(std::span<const TokenId> prompt, const GenerationConfig& config, uint64_t seed);
+  /// exceeds the budget of the cache. `seed` replaces the config's. With a constraint, which is
+  /// that of the config on this vocabulary, every text is complete.
+  SequenceId add(std::span<const TokenId> prompt, const GenerationConfig& config, uint64_t seed,
+                 std::shared_ptr<const TokenConstraint> constraint = nullptr);
   /// Frees the sequence's memory at once; an id that is done or unknown is ignored.
   void cancel(SequenceId id);
   /// Whether no sequence is left.
@@ -83,6 +86,7 @@ class Engine {
   std::vector<std::vector<double>> log_likelihoods(std::span<const Scored> requests);
 
   const DecodingModel& model() const { return model_; }
+  bool is_end(TokenId id, const GenerationConfig& config) const;
   int64_t context_length() const { return model_.config().context_length; }
   /// So far: tokens of prompts and scored texts, and how many of them the cache saved.
   int64_t prompt_tokens() const { return prompt_tokens_; }
@@ -97,9 +101,10 @@ class Engine {
   struct Sequence;
   struct Rows;
 
-  bool is_end(TokenId id, const GenerationConfig& config) const;
   int64_t most_tokens(const Sequence& sequence) const;
+  int64_t tokens_to_come(const Sequence& sequence) const;
   int64_t pages_to_come(const Sequence& sequence) const;
+  std::span<const float> allowed(const Sequence& sequence, std::span<const float> logits);
   bool make_room(int64_t pages);
   void admit();
   bool waits_for_prefix(const Sequence& sequence) const;
@@ -110,7 +115,8 @@ class Engine {
   void remember_prompt(const Sequence& sequence);
   void remember(const Sequence& sequence);
   KvSequence known_beginning(std::span<const TokenId> tokens, int64_t most);
-  void compute_beginning(std::span<const TokenId> tokens);
+  KvSequence computed(std::span<const TokenId> tokens);
+  void check_prompt(std::span<const TokenId> prompt) const;
 
   DecodingModel& model_;
   EngineOptions options_;
@@ -119,6 +125,7 @@ class Engine {
   PrefixCache prefixes_;
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;  // in the order in which they joined
+  std::vector<float> allowed_;                      // logits behind a constraint
   SequenceId next_id_ = 0;
   int64_t prompt_tokens_ = 0, cached_tokens_ = 0, drafted_tokens_ = 0, accepted_tokens_ = 0;
 };

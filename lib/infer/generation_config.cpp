@@ -40,6 +40,8 @@ void validate_beams(const GenerationConfig& c, const std::string& section) {
           c.num_beams, ")");
   require(c.logprobs == 0, Key{key_in(section, "logprobs")},
           ": beam search gives none; expected 0 with ", Key{beams}, " ", c.num_beams);
+  require(!is_constrained(c), Key{beams}, ": ", c.num_beams,
+          " beams do not go with choices, regex or json_schema; expected 1");
 }
 
 }  // namespace
@@ -106,12 +108,21 @@ void validate_for_one(const GenerationConfig& config, const std::string& section
           config.num_return_sequences, " is out of range; expected 1: one text is written");
   require(config.logprobs == 0, Key{section + ".logprobs"}, ": ", config.logprobs,
           " is out of range; expected 0: only the text is written");
-  refuse_beams(config, section);
+  refuse_engine_settings(config, section);
 }
 
-void refuse_beams(const GenerationConfig& config, const std::string& section) {
+void refuse_engine_settings(const GenerationConfig& config, const std::string& section) {
   require(config.num_beams == 1, Key{key_in(section, "num_beams")}, ": ", config.num_beams,
           " is out of range; expected 1: only generate offers beam search");
+  for (const auto& [name, given] :
+       {std::pair{"choices", !config.choices.empty()}, std::pair{"regex", !config.regex.empty()},
+        std::pair{"json_schema", !config.json_schema.empty()}}) {
+    require(!given, Key{key_in(section, name)}, ": constrained output is not offered here");
+  }
+}
+
+bool is_constrained(const GenerationConfig& config) {
+  return !config.choices.empty() || !config.regex.empty() || !config.json_schema.empty();
 }
 
 }  // namespace gptkit

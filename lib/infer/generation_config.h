@@ -42,6 +42,9 @@ struct GenerationConfig {
   EarlyStopping early_stopping = EarlyStopping::kFalse;
   int64_t num_return_sequences = 1;
   int64_t logprobs = 0;
+  std::vector<std::string> choices = {};
+  std::string regex = {};
+  std::string json_schema = {};
   std::vector<std::string> stop = {};
   bool ignore_end = false;
   int64_t seed = 123;
@@ -85,6 +88,10 @@ void visit_fields(GenerationConfig& c, Visitor&& visit) {
         "report the model's log-probability of each token, and those of this many likeliest "
         "tokens; 0: "
         "off");
+  visit("choices", c.choices, "the text is one of these");
+  visit("regex", c.regex, "the text matches this regular expression as a whole");
+  visit("json_schema", c.json_schema,
+        "the text is JSON of this schema; text, or the name of a file");
   visit("stop", c.stop, "end before this text");
   visit("ignore_end", c.ignore_end, "do not end at an end-of-text token");
   visit("seed", c.seed, "seed of the draws; -1: a new one");
@@ -106,7 +113,9 @@ void validate(const GenerationConfig& config, const std::string& section = {});
 /// The same where one text is written at a time, and nothing else: fails for more
 /// num_return_sequences than one and for logprobs.
 void validate_for_one(const GenerationConfig& config, const std::string& section);
-/// Fails for beam search, where it is not offered.
-void refuse_beams(const GenerationConfig& config, const std::string& section = {});
+/// Fails for beam search and constrained output, which need the engine (infer/engine.h).
+void refuse_engine_settings(const GenerationConfig& config, const std::string& section = {});
+/// Whether choices, regex or json_schema is given.
+bool is_constrained(const GenerationConfig& config);
 
 }  // namespace gptkit

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/stop.h"
 #include "infer/sampler.h"
 #include "infer/text_stream.h"
@@ -48,7 +49,7 @@ double Generation::tokens_per_second() const {
 Generation generate(const LanguageModel& model, std::span<const TokenId> prompt,
                     const GenerationConfig& config, const OnText& on_text) {
   validate(config);
-  refuse_beams(config);
+  refuse_engine_settings(config);
   auto gpt = model.gpt;
   const auto& shape = gpt->config();
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
@@ -155,7 +156,7 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
     if (on_done) on_done(r.index, results[r.index]);
   };
   for (size_t i = 0; i < requests.size(); ++i) {
-    const auto& [prompt, config] = requests[i];
+    const auto& [prompt, config, constraint] = requests[i];
     OnText receiver;
     if (on_text) receiver = [&on_text, i](std::string_view piece) { return on_text(i, piece); };
     Running r{i, TextStream(config.stop, receiver), PieceDecoder(tokenizer), {}, begin};
@@ -164,7 +165,7 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
       finish(r, FinishReason::kLength);
       continue;
     }
-    running.emplace(engine.add(prompt, config, resolved_seed(config)), std::move(r));
+    running.emplace(engine.add(prompt, config, resolved_seed(config), constraint), std::move(r));
   }
   while (!running.empty()) {
     if (stop_signal() != 0) {
@@ -178,6 +179,7 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
     }
     for (const auto& step : engine.step()) {
       const auto it = running.find(step.id);
+      if (it == running.end()) continue;  // a stop text before this token ended it
       auto& r = it->second;
       if (r.result.token_ids.empty()) {
         r.result.prefill_seconds = seconds_since(begin);
@@ -197,6 +199,35 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
     }
   }
   return results;
+}
+
+namespace {
+
+/// A JSON schema as text: what is no JSON is the name of a file.
+std::string schema_text(const std::string& given) {
+  const auto first = given.find_first_not_of(" \t\r\n");
+  const bool json = first != given.npos && (given[first] == '{' || given.substr(first) == "true");
+  constexpr uint64_t kMostBytes = 4 << 20;
+  return json || given.empty() ? given : read_file(given, kMostBytes);
+}
+
+}  // namespace
+
+std::optional<Constraint> constraint_of(const GenerationConfig& config) {
+  const auto constraint =
+      make_constraint({config.choices, config.regex, schema_text(config.json_schema)});
+  require(!constraint || !config.ignore_end, Key{"ignore_end"},
+          ": constrained output ends when it is complete; leave one of them out");
+  return constraint;
+}
+
+std::shared_ptr<const TokenConstraint> token_constraint(const GenerationConfig& config,
+                                                        const ModelText& text) {
+  const auto constraint = constraint_of(config);
+  if (!constraint) return nullptr;
+  const auto ends = generation_ends(text.roles, *text.tokenizer);
+  return std::make_shared<TokenConstraint>(
+      *constraint, std::make_shared<TokenTrie>(token_trie(*text.tokenizer, ends)), ends);
 }
 
 }  // namespace gptkit

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,8 +45,15 @@ EngineOptions engine_options(const ModelText& text, int64_t vocabulary);
 /// prompt alone. `on_text` is called as above, with the index. Throws Stopped as above.
 struct GenerationRequest {
   std::vector<TokenId> prompt;
-  GenerationConfig config;  ///< its seed is used as it is
+  GenerationConfig config;                                      ///< its seed is used as it is
+  std::shared_ptr<const TokenConstraint> constraint = nullptr;  ///< the config's, if it has one
 };
+/// What choices, regex or json_schema of the config ask for. A json_schema that is no JSON is the
+/// name of a file. Fails as constraint/constraint.h does.
+std::optional<Constraint> constraint_of(const GenerationConfig& config);
+/// The same for a model's tokens; null: none is given.
+std::shared_ptr<const TokenConstraint> token_constraint(const GenerationConfig& config,
+                                                        const ModelText& text);
 using OnTextOf = std::function<bool(size_t index, std::string_view)>;
 using OnDone = std::function<void(size_t index, const Generation&)>;
 std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,

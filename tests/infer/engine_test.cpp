@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <regex>
 #include <vector>
 
 #include "infer/generator.h"
@@ -231,6 +232,25 @@ TEST(Engine, ADraftModelOfAnotherVocabularyIsRefused) {
   Served served;
   expect_error([&] { ModelDrafter(served.model, kVocabulary + 1, 4096); },
                "its vocabulary has 40 tokens and the model's 41");
+}
+
+TEST(Engine, ConstrainedTextsAreComplete) {
+  const auto model = test::random_model(test::letters(), 60);
+  DecodingModel decoding(model.gpt->config(), layers_of(model.gpt), {.threads = 1});
+  Engine engine(decoding, engine_options(model, decoding.config().vocab_size));
+  const auto prompt = encode_beginning(*model.tokenizer, "a text");
+  std::vector<GenerationRequest> requests;
+  for (int64_t budget = 3; budget < 12; ++budget) {
+    GenerationConfig config{.max_new_tokens = budget, .temperature = 1, .regex = "[a-c]+ (x|yz)"};
+    config.seed = budget;
+    requests.push_back({prompt, config, token_constraint(config, model)});
+  }
+  const std::regex whole("[a-c]+ (x|yz)");
+  for (const auto& result : generate(engine, *model.tokenizer, requests)) {
+    EXPECT_TRUE(std::regex_match(result.text, whole)) << result.text;
+  }
+  GenerationConfig small{.max_new_tokens = 2, .regex = "[a-c]+ (x|yz)"};
+  expect_error([&] { engine.add(prompt, small, 1, token_constraint(small, model)); }, "2");
 }
 
 TEST(Engine, ACancelledSequenceFreesItsCacheAtOnce) {

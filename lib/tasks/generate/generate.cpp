@@ -30,6 +30,8 @@ void validate_prompt(const GenerateConfig& config) {
   require(config.input.empty() == config.output.empty(), Key{"input"}, " and ", Key{"output"},
           " belong together; give both");
   require(!config.resume || !config.output.empty(), Key{"resume"}, " needs ", Key{"output"});
+  require(!config.speculate || config.draft_model.empty(), Key{"speculate"}, " and ",
+          Key{"draft_model"}, " are two kinds of guesses; choose one");
   require(config.input.empty() || config.generation.num_return_sequences == 1,
           Key{"num_return_sequences"}, ": ", config.generation.num_return_sequences,
           " is out of range; expected 1 for a file of prompts");
@@ -89,6 +91,7 @@ class InOrder {
 struct Session {
   DecodingBundle bundle;
   EngineOptions options;
+  DecodingBundle draft;  // empty without a draft model
   std::unique_ptr<Engine> engine;
 
   Session(const GenerateConfig& config, int threads)
@@ -100,10 +103,20 @@ struct Session {
     if (config.benchmark) return;
     options = engine_options(bundle, bundle.model->config().vocab_size);
     options.cache_bytes = config.cache_mib << 20;
+    if (config.speculate) options.drafter = std::make_shared<NgramDrafter>();
+    if (!config.draft_model.empty()) options.drafter = model_drafter(config, threads);
     engine = std::make_unique<Engine>(*bundle.model, options);
   }
 
  private:
+  std::shared_ptr<Drafter> model_drafter(const GenerateConfig& config, int threads) {
+    draft = open_for_decoding(
+        config.draft_model.text,
+        {.format = config.quantize, .threads = threads > 0 ? threads : physical_cores()});
+    constexpr int64_t kTokens = 16384;
+    return std::make_shared<ModelDrafter>(*draft.model, bundle.model->config().vocab_size, kTokens);
+  }
+
   void describe() const {
     const auto& model = *bundle.model;
     log_info("[weights ", model.describe_weights(), ", ", model.bytes_per_token(),
@@ -140,9 +153,10 @@ void answer_one(Session& session, const GenerateConfig& config, GenerationConfig
   if (generation.num_beams > 1) {
     return answer_with_beams(session, prompt, {ids, generation}, events);
   }
+  const auto constraint = token_constraint(generation, session.bundle);
   std::vector<GenerationRequest> requests;
   for (int64_t i = 0; i < generation.num_return_sequences; ++i) {
-    requests.push_back({ids, generation});
+    requests.push_back({ids, generation, constraint});
     ++generation.seed;
   }
   InOrder ordered(events, prompt, requests.size());
@@ -157,6 +171,7 @@ void answer_all(Session& session, const GenerateConfig& config, GenerationConfig
   const auto prompts = read_prompts(config);
   AnswerFile answers(config.output, prompts, config.resume);
   add_end_of_turn(session.bundle, config, generation);
+  const auto constraint = token_constraint(generation, session.bundle);
   const int64_t context = session.bundle.model->config().context_length;
   Progress progress("generate", std::ssize(prompts), "prompts",
                     static_cast<int64_t>(answers.answered()));
@@ -167,7 +182,7 @@ void answer_all(Session& session, const GenerateConfig& config, GenerationConfig
     for (size_t i = begin; i < end; ++i) {
       try {
         requests.push_back(
-            {encode_prompt(session.bundle, config, prompts[i], context), generation});
+            {encode_prompt(session.bundle, config, prompts[i], context), generation, constraint});
       } catch (const Error& error) {
         fail(config.input.string(), ":", i + 1, ": ", error.what());
       }
@@ -191,6 +206,12 @@ void answer_all(Session& session, const GenerateConfig& config, GenerationConfig
                                    " prompt tokens from the cache")
                           : std::string();
   log_info("[", prompts.size(), " answers in ", config.output.string(), cached, "]");
+}
+
+void report_guesses(const Session& session) {
+  const auto& engine = *session.engine;
+  if (engine.drafted_tokens() == 0) return;
+  log_info("[", engine.accepted_tokens(), " of ", engine.drafted_tokens(), " guesses came true]");
 }
 
 /// On other devices the modules run, one sequence after the other.
@@ -230,6 +251,7 @@ void validate(const GenerateConfig& config) {
           Key{"benchmark_sequences"}, ": ", config.benchmark_sequences,
           " is out of range; expected 1 to ", kMostSequences);
   validate(config.generation);
+  constraint_of(config.generation);
 }
 
 namespace {
@@ -277,8 +299,10 @@ void run_generate(const GenerateConfig& config, int threads, const GenerateEvent
                                 .new_tokens = std::min<int64_t>(generation.max_new_tokens, 128)}));
   } else if (!config.input.empty()) {
     answer_all(session, config, generation);
+    report_guesses(session);
   } else {
     answer_one(session, config, generation, events);
+    report_guesses(session);
   }
 }
 

@@ -31,6 +31,8 @@ struct GenerateConfig {
   WeightFormat quantize = WeightFormat::kStored;
   CacheKind cache_type = CacheKind::kFloat32;
   int64_t cache_mib = 0;
+  bool speculate = false;
+  NameOrPath draft_model;
   bool benchmark = false;
   int64_t benchmark_sequences = 1;
   bool verbose = false;
@@ -58,6 +60,11 @@ void visit_fields(GenerateConfig& c, Visitor&& visit) {
   visit("cache_type", c.cache_type, "keys and values in memory: float32, bfloat16 or int8");
   visit("cache_mib", c.cache_mib,
         "most memory for keys and values, in MiB; 0: half of the memory that is free");
+  visit("speculate", c.speculate,
+        "guess next tokens from the text so far (n-grams); the text stays the same");
+  visit(
+      "draft_model", c.draft_model,
+      "guess next tokens with this smaller model of the same vocabulary; the text stays the same");
   visit("benchmark", c.benchmark, "measure the speed instead of generating");
   visit("benchmark_sequences", c.benchmark_sequences,
         "with `benchmark`: sequences that decode together");
