@@ -17,9 +17,10 @@ void TokenSet::mask(std::span<float> logits) const {
   constexpr float kNever = -std::numeric_limits<float>::infinity();
   for (std::size_t w = 0; w < words_.size(); ++w) {
     if (words_[w] == ~std::uint64_t{0}) continue;
-    const auto end = std::min(logits.size(), (w + 1) * 64);
-    for (std::size_t i = w * 64; i < end; ++i) {
-      if (!(words_[w] >> i % 64 & 1)) logits[i] = kNever;
+    const auto begin = w * 64, end = std::min(logits.size(), begin + 64);
+    for (std::size_t i = begin; i < end; ++i) {
+      const bool in = words_[w] >> (i - begin) & 1;
+      logits[i] = in ? logits[i] : kNever;  // no branch: which tokens these are follows no pattern
     }
   }
   for (std::size_t i = words_.size() * 64; i < logits.size(); ++i) logits[i] = kNever;
@@ -52,7 +53,7 @@ TokenConstraint::Known& TokenConstraint::find(const State& state) const {
   known->state = state;
   known->next.resize(static_cast<std::size_t>(constraint_.grammar().byte_classes()));
   bytes_ +=
-      256 + known->next.size() * sizeof(Known*) + state->all.size() * 2 * sizeof(GrammarThread);
+      256 + known->next.size() * sizeof(void*) + state->all.size() * 2 * sizeof(GrammarThread);
   return *known;
 }
 

@@ -56,8 +56,4 @@ inline bool accepts(const std::shared_ptr<const TokenConstraint>& constraint,
   return state.may_end();
 }
 
-inline bool matches(std::string_view pattern, std::string_view text) {
-  return accepts(with_bytes(Constraint::regex(pattern, "regex")), text);
-}
-
 }  // namespace gptkit::test

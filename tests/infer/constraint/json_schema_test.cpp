@@ -158,7 +158,7 @@ TEST(JsonSchema, NestsAsDeepAsTheReader) {
 TEST(JsonSchema, ArraysInArraysDoNotDoubleTheStates) {
   for (const std::string bounds : {"", R"("minItems": 2, "maxItems": 3, )"}) {
     std::string schema = R"({"type": "null"})";
-    for (int i = 0; i < 25; ++i) schema = "{" + bounds + R"("items": )" + schema + "}";
+    for (int i = 0; i < 25; ++i) schema = concat("{", bounds, R"("items": )", schema, "}");
     EXPECT_LT(Constraint::json_schema_text(schema, "json_schema").grammar().size(), 500u);
   }
 }

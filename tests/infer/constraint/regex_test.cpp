@@ -12,7 +12,6 @@ namespace {
 
 using test::accepts;
 using test::expect_error;
-using test::matches;
 using test::with_bytes;
 
 struct Example {

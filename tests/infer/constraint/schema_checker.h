@@ -63,7 +63,7 @@ inline std::string array_violation(const Json& value, const OrderedJson& schema,
   const auto fixed = schema.value("prefixItems", OrderedJson::array());
   for (std::size_t i = 0; i < value.size(); ++i) {
     const auto element = i < fixed.size() ? fixed[i] : schema.value("items", OrderedJson(true));
-    if (const auto wrong = schema_violation(value[i], element, root); !wrong.empty()) return wrong;
+    if (auto wrong = schema_violation(value[i], element, root); !wrong.empty()) return wrong;
   }
   return "";
 }
@@ -78,7 +78,7 @@ inline std::string object_violation(const Json& value, const OrderedJson& schema
     const auto part = properties.contains(name)
                           ? properties[name]
                           : schema.value("additionalProperties", OrderedJson(true));
-    if (const auto wrong = schema_violation(member, part, root); !wrong.empty()) return wrong;
+    if (auto wrong = schema_violation(member, part, root); !wrong.empty()) return wrong;
   }
   return "";
 }
@@ -117,7 +117,7 @@ inline std::string schema_violation(const Json& value, const OrderedJson& schema
     if (schema.contains(name)) return choice_violation(value, schema[name], root);
   }
   if (schema.contains("type")) {
-    if (const auto wrong = type_violation(value, schema["type"]); !wrong.empty()) return wrong;
+    if (auto wrong = type_violation(value, schema["type"]); !wrong.empty()) return wrong;
   }
   if (value.is_string()) return string_violation(value.get<std::string>(), schema);
   if (value.is_number()) return number_violation(value.get<double>(), schema);
