@@ -29,7 +29,7 @@ std::unique_ptr<Reducer> make_reducer(Arguments&&... arguments) {
   }
 }
 
-/// Backward reaches the last parameters first.
+/// The backward pass reaches the last parameters first.
 std::vector<std::vector<size_t>> buckets_of(const std::vector<torch::Tensor>& parameters) {
   const std::vector<torch::Tensor> backwards(parameters.rbegin(), parameters.rend());
   auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(
@@ -40,7 +40,7 @@ std::vector<std::vector<size_t>> buckets_of(const std::vector<torch::Tensor>& pa
   return buckets;
 }
 
-/// Worth 0 with a gradient of 0 for every parameter: lets a rank without data take part.
+/// A loss of 0 with a gradient of 0 for every parameter, so that a rank without data can take part.
 torch::Tensor nothing(const std::vector<torch::Tensor>& parameters) {
   std::vector<torch::Tensor> one_of_each;
   for (const auto& parameter : parameters) one_of_each.push_back(parameter.reshape({-1})[0]);
@@ -64,12 +64,12 @@ GradientSum::GradientSum(World& world, const std::vector<torch::Tensor>& paramet
 }
 
 GradientSum::~GradientSum() {
-  // Its destructor may throw, and waits for what is under way.
+  // Its destructor waits for running exchanges and may throw.
   if (impl_ && world_.is_broken()) (void)impl_->reducer.release();
 }
 
-// The reducer takes the mean over the ranks of whatever lies in .grad when a parameter's hook
-// fires, so every loss is multiplied by their number first.
+// The reducer averages .grad over the ranks when the hook of a parameter runs, so every loss is
+// first multiplied by the number of ranks.
 
 void GradientSum::accumulate(const torch::Tensor& loss) {
   (impl_ ? loss * static_cast<double>(world_.size()) : loss).backward();
@@ -81,7 +81,7 @@ void GradientSum::accumulate_and_sum(const torch::Tensor& loss) {
     return;
   }
   world_.guarded([&] {
-    impl_->reducer->rebuild_buckets();  // once, in the order in which gradients came
+    impl_->reducer->rebuild_buckets();  // once, in the order of the gradients
     impl_->reducer->prepare_for_backward({});
     if (loss.defined()) {
       accumulate(loss);

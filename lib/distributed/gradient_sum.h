@@ -11,28 +11,29 @@
 
 namespace gptkit {
 
-/// Sums gradients over the ranks while backward is still at work on earlier layers (c10d::Reducer,
-/// PyTorch's DistributedDataParallel: arXiv:2006.15704). Alone it is just backward.
+/// Sums gradients over the ranks while the backward pass of earlier layers still runs
+/// (c10d::Reducer, PyTorch's DistributedDataParallel: arXiv:2006.15704). In a single process it
+/// only runs backward.
 class GradientSum {
  public:
-  /// Of parameters that all take part in the loss. `names` are for messages.
+  /// All parameters must take part in the loss. `names` are for messages.
   GradientSum(World& world, const std::vector<torch::Tensor>& parameters,
               const std::vector<std::string>& names);
   ~GradientSum();
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
 
-  /// Adds the loss's gradient to each parameter's own, here alone.
+  /// Adds the gradient of the loss to each parameter's gradient on this rank only.
   void accumulate(const torch::Tensor& loss);
-  /// The same, and then every parameter has the sum over all ranks of what each accumulated. A rank
-  /// that has nothing to add gives an undefined loss.
+  /// The same, and then sums the accumulated gradients over all ranks. A rank that has nothing to
+  /// add passes an undefined loss.
   void accumulate_and_sum(const torch::Tensor& loss);
 
  private:
   struct Impl;
   World& world_;
   std::vector<torch::Tensor> parameters_;
-  std::unique_ptr<Impl> impl_;  // empty when alone
+  std::unique_ptr<Impl> impl_;  // null in a single process
 };
 
 }  // namespace gptkit

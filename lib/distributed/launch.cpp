@@ -31,8 +31,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
-/// After the first failure the others find out by themselves who is missing, and say so; then they
-/// are asked to end, then made to.
+/// After the first failure the other ranks have this time to find and report the missing rank. Then
+/// they get SIGTERM, and later SIGKILL.
 constexpr auto kToNotice = seconds(8), kToEnd = seconds(4);
 constexpr std::size_t kKeptOutput = std::size_t{1} << 16;
 
@@ -40,14 +40,14 @@ constexpr std::array kForwarded = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT};
 
 struct Child {
   pid_t pid = -1;
-  int messages = -1;  // its standard error, read by us; rank 0 has ours
-  std::string text;   // the end of what it said
+  int messages = -1;  // its standard error, which we read; rank 0 uses ours
+  std::string text;   // the end of its output
   std::optional<int> status;
-  bool stopped = false;      // by SIGSTOP: it notices nothing
-  bool ended_by_us = false;  // how is then no news
+  bool stopped = false;      // by SIGSTOP
+  bool ended_by_us = false;  // its exit status then carries no information
 };
 
-/// A port of its own: the socket listens from here on, so nobody else can take it.
+/// A free port. The socket listens from now on, so no other process can take the port.
 struct Listener {
   int fd = -1;
   uint16_t port = 0;
@@ -129,7 +129,7 @@ class Launcher {
   [[noreturn]] void become(int64_t rank, int64_t processes, int messages) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // when we are killed
     if (::getppid() != parent_) ::_exit(1);
-    ::setpgid(0, 0);  // Ctrl-C reaches us alone, and everyone once through us
+    ::setpgid(0, 0);  // Ctrl-C reaches only this process, which passes it on once
     sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     ::dup2(null, STDIN_FILENO);
@@ -156,7 +156,7 @@ class Launcher {
         children_.begin(), children_.end(), [](const Child& child) { return !child.status; }));
   }
 
-  /// Until a child says something, one ends, a signal comes, or half a second is over.
+  /// Waits until a child writes or ends, a signal arrives, or half a second has passed.
   void wait() {
     std::vector<pollfd> watched = {{signals_, POLLIN, 0}};
     for (const auto& child : children_) watched.push_back({child.messages, POLLIN, 0});
@@ -204,7 +204,7 @@ class Launcher {
       if (WIFSTOPPED(status) || WIFCONTINUED(status)) continue;
       child.status = status;
       while (child.messages >= 0) listen_to(child);
-      // With rank 0 all is done: what is left need only end.
+      // When rank 0 has ended, the work is done and the other ranks only have to end.
       const bool done = status == 0 && rank == 0;
       if (!deadline_ && (done || status != 0)) deadline_ = Clock::now() + kToNotice;
       if (status != 0 && !first_failed_ && !child.ended_by_us) first_failed_ = rank;
@@ -216,10 +216,10 @@ class Launcher {
     ::kill(child.pid, signal);
   }
 
-  /// Those who are left after a failure, or when rank 0 has ended.
+  /// Ends the remaining ranks after a failure, or when rank 0 has ended.
   void press() {
     if (!deadline_) return;
-    // Those who are stopped would go on too late, and blame the others.
+    // Stopped ranks would continue too late and blame the others.
     for (auto& child : children_) {
       if (!child.status && child.stopped) end(child, SIGKILL);
     }
@@ -236,28 +236,28 @@ class Launcher {
     const auto rank = *first_failed_;
     const auto& child = children_[rank];
     const int status = *child.status;
-    // Rank 0 knows more than we do, if it lived to say it.
+    // Rank 0 knows more than the launcher, if it could still report it.
     const int main_status = *children_.front().status;
     const bool told = WIFEXITED(main_status) && WEXITSTATUS(main_status) != 0;
     auto said = told ? std::string() : numbered_lines(child.text.empty() ? witness() : rank);
-    // The ranks it takes along end with a code of their own, now and then before it.
+    // Ranks that fail because of it end with their own code, sometimes before it.
     if (WIFEXITED(status)) return {WEXITSTATUS(told ? main_status : status), said};
     const int signal = WTERMSIG(status);
     if (asked_to_end_) return {128 + signal, said};
     said += concat(program_, ": rank ", rank, " (process ", child.pid, ") was killed by signal ",
-                   signal, " (", ::strsignal(signal), "); the others were ended, go on with ",
+                   signal, " (", ::strsignal(signal), "); the others were ended; continue with ",
                    Key{"resume"}, "\n");
     return {1, said};
   }
 
-  /// The first rank that said anything.
+  /// The first rank that wrote anything.
   std::size_t witness() const {
     const auto found = std::find_if(children_.begin(), children_.end(),
                                     [](const Child& child) { return !child.text.empty(); });
     return found == children_.end() ? 0 : static_cast<std::size_t>(found - children_.begin());
   }
 
-  /// What a rank said, each line with its number.
+  /// The output of a rank, each line prefixed with its number.
   std::string numbered_lines(std::size_t rank) const {
     const auto& text = children_[rank].text;
     std::string lines;

@@ -12,8 +12,8 @@ struct LaunchOutcome {
 };
 
 /// Runs argv again in `processes` processes, with RANK, WORLD_SIZE ... set, and waits for them.
-/// Rank 0 has our outputs. SIGINT, SIGTERM and SIGHUP are passed on. None of the processes outlives
-/// this one, even if it is killed. `program` begins the messages.
+/// Rank 0 uses the outputs of this process. SIGINT, SIGTERM and SIGHUP are passed on. None of the
+/// processes outlives this one, even if it is killed. `program` begins the messages.
 LaunchOutcome launch_ranks(const std::string& program, int64_t processes, char** argv);
 
 /// True in a process that launch_ranks started.

@@ -33,7 +33,7 @@ std::string to_text(in_addr address) {
 
 bool is_loopback(in_addr address) { return ntohl(address.s_addr) >> 24 == 127; }
 
-/// Those that are up and have an IPv4 address.
+/// The interfaces that are up and have an IPv4 address.
 std::vector<Interface> interfaces() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return {};
@@ -58,7 +58,7 @@ sockaddr_in resolve(const std::string& host) {
   const int error = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
   require(error == 0, "MASTER_ADDR '", printable(host), "' has no IPv4 address here (",
           error == 0 ? "" : ::gai_strerror(error),
-          "); expected a host name or an address like "
+          "); expected a host name or an address, for example "
           "10.0.0.1");
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
   sockaddr_in address;

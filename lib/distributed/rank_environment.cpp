@@ -70,8 +70,8 @@ RankEnvironment rank_environment() {
 bool may_be_restarted() { return !variable("TORCHELASTIC_RESTART_COUNT").empty(); }
 
 std::string launch_identity() {
-  // The launcher is our parent: its pid, and when it started (field 22 of its stat, in ticks since
-  // boot), since pids are used again.
+  // The launcher is our parent: its pid and start time (field 22 of its stat, in ticks since boot),
+  // because pids are reused.
   const auto pid = ::getppid();
   const auto stat = read_file(concat("/proc/", pid, "/stat"));
   auto rest = std::string_view(stat).substr(stat.rfind(')') + 2);  // from field 3 on

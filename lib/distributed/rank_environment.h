@@ -1,13 +1,13 @@
 #pragma once
-// Where this process stands among those that train together: the environment variables that
-// torchrun sets, and ours beside them. No LibTorch here: launchers read it, too.
+// The rank of this process and the number of processes: the environment variables of torchrun, and
+// our own. No LibTorch here, because launchers include this header.
 
 #include <cstdint>
 #include <string>
 
 namespace gptkit {
 
-/// One process alone when nothing is set.
+/// A single process if no variable is set.
 struct RankEnvironment {
   int64_t rank = 0, world_size = 1;              ///< RANK, WORLD_SIZE
   int64_t local_rank = 0, local_world_size = 1;  ///< on this machine: LOCAL_RANK, LOCAL_WORLD_SIZE
@@ -23,10 +23,10 @@ struct RankEnvironment {
 /// Reads it. Fails naming the variable that is missing or out of range.
 RankEnvironment rank_environment();
 
-/// True under a launcher that starts the processes again when one of them dies.
+/// True under a launcher that restarts the processes if one of them dies.
 bool may_be_restarted();
-/// One word for the launch that this process belongs to, the same after a restart by the launcher
-/// and different in every other launch on this machine.
+/// An identifier of the launch that this process belongs to. It is the same after a restart by the
+/// launcher, and different for every other launch on this machine.
 std::string launch_identity();
 
 }  // namespace gptkit

@@ -27,7 +27,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using namespace std::chrono_literals;
 
-/// c10d warns of every lost connection, with a backtrace; we tell it in our own words.
+/// c10d logs every lost connection with a backtrace. Our own errors report it instead.
 void quieten() {
   if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = 3;
 }
@@ -43,7 +43,7 @@ StorePtr open_store(const RankEnvironment& ranks, milliseconds timeout, bool ser
   return c10::make_intrusive<c10d::TCPStore>(ranks.master_addr, options);
 }
 
-/// A launcher that starts the ranks again may keep its store.
+/// A launcher that restarts the ranks may keep its store.
 StorePtr of_this_start(const StorePtr& store, const RankEnvironment& ranks) {
   return c10::make_intrusive<c10d::PrefixStore>(concat("gptkit/", ranks.restarts), store);
 }
@@ -51,8 +51,8 @@ StorePtr of_this_start(const StorePtr& store, const RankEnvironment& ranks) {
 StorePtr reach_store(const RankEnvironment& ranks, seconds timeout, bool serve) {
   const auto place = concat(ranks.master_addr, ":", ranks.master_port);
   try {
-    // Where nobody listens c10d says so itself at the timeout; where somebody does who says
-    // nothing it would wait for ever.
+    // If nobody listens, c10d fails at the timeout. If the listener never answers, c10d would wait
+    // forever.
     constexpr auto kToTell = 300ms;
     const auto open = [=] { return open_store(ranks, timeout, serve); };
     const TimedStore::Limits limits{timeout + kToTell, Patience(timeout).roll_call};
@@ -62,7 +62,7 @@ StorePtr reach_store(const RankEnvironment& ranks, seconds timeout, bool serve) 
   } catch (const std::exception& error) {
     if (serve) {
       fail_runtime("rank 0 cannot listen on MASTER_PORT ", ranks.master_port, " (",
-                   first_line(error), "); take another port");
+                   first_line(error), "); choose another port");
     }
     fail_runtime("rank ", ranks.rank, " cannot reach ", place, " within ", timeout.count(), " s (",
                  first_line(error),
@@ -73,7 +73,7 @@ StorePtr reach_store(const RankEnvironment& ranks, seconds timeout, bool serve) 
 
 constexpr const char* kYes = "yes";
 
-/// Rank 0 waits and tells the others how it went: kYes or who is missing.
+/// Rank 0 waits and publishes the result: kYes, or which rank is missing.
 std::string wait_for_all(c10d::Store& store, const RankEnvironment& ranks, seconds timeout) {
   std::vector<std::string> keys;
   for (int64_t r = 0; r < ranks.world_size; ++r) keys.push_back(concat("joined/", r));
@@ -84,22 +84,23 @@ std::string wait_for_all(c10d::Store& store, const RankEnvironment& ranks, secon
     const auto absent = std::find_if(keys.begin(), keys.end(),
                                      [&](const auto& key) { return !store.check({key}); });
     verdict = concat("rank ", std::distance(keys.begin(), absent), " of ", ranks.world_size,
-                     " has not come to ", ranks.master_addr, ":", ranks.master_port, " within ",
+                     " did not connect to ", ranks.master_addr, ":", ranks.master_port, " within ",
                      timeout.count(), " s; start it, or start all with a smaller WORLD_SIZE");
   }
   store.set("all_here", verdict);
-  if (verdict != kYes) std::this_thread::sleep_for(milliseconds(500));  // the store ends with us
+  if (verdict != kYes)
+    std::this_thread::sleep_for(milliseconds(500));  // the store ends with this process
   return verdict;
 }
 
-/// Waits until every rank has come, each once, all with the same idea of how many they are.
+/// Waits until every rank has joined, each once and all with the same WORLD_SIZE.
 void gather_ranks(c10d::Store& store, const RankEnvironment& ranks, seconds timeout) {
   const auto size = concat(ranks.world_size);
   const auto agreed = store.compareSet("world_size", std::string(), size);
   require(agreed == size, "WORLD_SIZE is ", size, " for rank ", ranks.rank, " and ", agreed,
           " for another one; start all ranks with the same WORLD_SIZE");
   require(store.add(concat("joined/", ranks.rank), 1) == 1, "RANK ", ranks.rank,
-          " is taken by another process; give every process a RANK of its own");
+          " is taken by another process; give every process its own RANK");
   const auto verdict =
       ranks.is_main() ? wait_for_all(store, ranks, timeout) : store.get_to_str("all_here");
   if (verdict != kYes) fail_runtime(verdict);
@@ -143,7 +144,7 @@ std::string first_line(const std::exception& error) {
 }
 
 Patience::Patience(seconds timeout) {
-  // For the others to sign: their threads look now and then, on machines that may be busy.
+  // Time for the others to sign: their threads poll, on machines that may be busy.
   roll_call = std::clamp<milliseconds>(timeout / 4, 2s, 5s);
   exchange = std::max<milliseconds>(timeout - roll_call, timeout / 2);
 }
@@ -154,11 +155,11 @@ StorePtr reach_store(const RankEnvironment& ranks, seconds timeout) {
 
 StorePtr meet(const RankEnvironment& ranks, seconds timeout) {
   quieten();
-  interfaces_to_use();  // a name that is wrong is told before waiting for others
+  interfaces_to_use();  // a wrong name is reported before waiting for others
   const bool serve = ranks.is_main() && !ranks.launcher_holds_store;
   const auto store = reach_store(ranks, timeout, serve);
   try {
-    // The others give rank 0 the time to tell who is missing.
+    // The others give rank 0 time to report who is missing.
     store->setTimeout(timeout + seconds(ranks.is_main() ? 0 : 2));
     gather_ranks(*store, ranks, timeout);
     store->setTimeout(timeout);
@@ -168,7 +169,7 @@ StorePtr meet(const RankEnvironment& ranks, seconds timeout) {
   } catch (const std::exception& error) {
     fail_runtime("rank ", ranks.rank, " lost the store at ", ranks.master_addr, ":",
                  ranks.master_port, " while the ranks met (", first_line(error),
-                 "); see whether rank 0 runs there and what it says");
+                 "); check that rank 0 runs there, and read its messages");
   }
 }
 
@@ -181,7 +182,8 @@ GroupPtr connect_ranks(const StorePtr& store, const RankEnvironment& ranks, mill
   group->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO,
                     c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, options));
   group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
-  // NCCL's own threads ask the store while it waits for others, each in its turn otherwise.
+  // NCCL's own threads query the store while it waits for others; with one connection they would
+  // wait for each other.
   if (device.is_cuda()) {
     add_nccl(*group, of_this_start(open_store(ranks, timeout, /*serve=*/false), ranks), timeout);
   }

@@ -1,5 +1,5 @@
 #pragma once
-// How the ranks meet: a TCPStore, then connections between them. Only for distributed.cpp and
+// Rendezvous of the ranks: a TCPStore, then connections between them. Only for distributed.cpp and
 // gradient_sum.cpp: it brings c10d's headers.
 
 #include <chrono>
@@ -18,8 +18,8 @@ namespace gptkit {
 using StorePtr = c10::intrusive_ptr<c10d::Store>;
 using GroupPtr = c10::intrusive_ptr<c10d::ProcessGroup>;
 
-/// How a timeout is shared out: at most `exchange` for the others, and `roll_call` of the rest to
-/// find out who is at fault, so that all is over at the timeout (of 4 s and more).
+/// The parts of a timeout: at most `exchange` to wait for the others, then `roll_call` to find the
+/// rank at fault, so that everything ends within the timeout (if it is 4 s or more).
 struct Patience {
   explicit Patience(std::chrono::seconds timeout);
   std::chrono::milliseconds exchange, roll_call;
@@ -27,14 +27,14 @@ struct Patience {
 
 /// One more connection to the store, opened within the timeout; fails naming the place.
 StorePtr reach_store(const RankEnvironment& ranks, std::chrono::seconds timeout);
-/// Opens the store and waits until every rank has come, each once, all with the same idea of how
-/// many they are. Fails naming who is missing or wrong.
+/// Opens the store and waits until every rank has joined, each once and all with the same
+/// WORLD_SIZE. Fails naming the rank that is missing or wrong.
 StorePtr meet(const RankEnvironment& ranks, std::chrono::seconds timeout);
 /// Gloo's connections, and NCCL's when the device is a GPU.
 GroupPtr connect_ranks(const StorePtr& store, const RankEnvironment& ranks,
                        std::chrono::milliseconds timeout, torch::Device device);
 
-/// LibTorch's messages go on with a backtrace after the first line.
+/// The first line of a LibTorch message; a backtrace follows it.
 std::string first_line(const std::exception& error);
 
 struct World::Connection {
@@ -44,11 +44,11 @@ struct World::Connection {
   std::chrono::milliseconds patience;  // for another rank
   int64_t comparisons = 0;             // keys of require_same
 
-  /// The value of a key that another rank is going to set.
+  /// The value of a key that another rank will set.
   std::string wait_for(const std::string& key);
 };
 
-/// Says that this rank waits for the others as long as it lives.
+/// While this object exists, this rank counts as waiting for the others.
 class Waiting {
  public:
   explicit Waiting(RollCall& roll) : roll_(roll) { roll_.set_waiting(true); }

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kLookEvery = milliseconds(300);
-constexpr auto kToRead = 5 * kLookEvery;  // for the others to read a reason
+constexpr auto kToRead = 5 * kLookEvery;  // time for the others to read a reason
 
 constexpr const char* kAlarm = "alarm";
 constexpr const char* kUnknown = "?";  // the alarm of a rank that does not know why
@@ -58,7 +58,7 @@ struct RollCall::Shared {
   bool has_signed = false, has_told = false;
   std::string reason;  // what a rank announced or found
 
-  /// Signs, and reads the alarm; once it says why, tells that this rank knows.
+  /// Signs and reads the alarm. When the alarm has a reason, confirms that this rank has read it.
   void read_alarm() {
     alarmed = true;
     if (!has_signed) store->set(sign("here/", rank), std::string(waiting ? "waiting" : "busy"));
@@ -75,7 +75,7 @@ struct RollCall::Shared {
     }
     return ranks;
   }
-  /// Those that have not signed within the grace; returns early once a reason is known.
+  /// The ranks that have not signed within the grace period; returns early if a reason is known.
   std::vector<int64_t> call_the_roll() {
     const auto end = Clock::now() + grace;
     for (;;) {
@@ -112,7 +112,8 @@ struct RollCall::Shared {
     if (!fault.empty()) tell(fault);
     return fault;
   }
-  /// Gives the reason to the others, and them a moment to read it: the store may end with us.
+  /// Publishes the reason and gives the others time to read it: the store may end with this
+  /// process.
   void tell(const std::string& fault) {
     const auto alarm = store->compareSet(kAlarm, std::string(kUnknown), fault);
     reason = alarm.empty() ? fault : alarm;
@@ -125,7 +126,7 @@ struct RollCall::Shared {
   void announce(const std::string& message) {
     store->compareSet(kAlarm, std::string(), std::string(kUnknown));
     tell(message);
-    // Those who have not looked yet have not signed either.
+    // Ranks that have not polled yet have not signed either.
     const auto end = Clock::now() + 3 * kLookEvery;
     while (!without("told/").empty() && Clock::now() < end) {
       std::this_thread::sleep_for(milliseconds(20));
@@ -185,7 +186,7 @@ std::string RollCall::find_fault() { return ask(Wish::kFindFault, ""); }
 
 void RollCall::announce(const std::string& message) { ask(Wish::kAnnounce, message); }
 
-/// The store of a process that is stopped never answers: the thread waits for it, not we.
+/// The store of a stopped process never answers, so the thread waits for it, not the caller.
 std::string RollCall::ask(Wish wish, const std::string& text) {
   std::unique_lock lock(shared_->mutex);
   shared_->answer.reset();
@@ -194,7 +195,7 @@ std::string RollCall::ask(Wish wish, const std::string& text) {
   shared_->changed.notify_all();
   const auto asked = Clock::now();
   while (!shared_->answer) {
-    // A thread that hung long before has been given its time.
+    // A thread that was already hanging has had its time.
     const auto end = std::max(asked + kLookEvery, shared_->due.value_or(asked + shared_->grace));
     if (Clock::now() >= end) {
       return shared_->silent();

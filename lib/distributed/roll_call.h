@@ -1,8 +1,8 @@
 #pragma once
-// Who is at fault when the ranks cannot go on: each rank has a thread with a connection of its own
-// to the store, which signs there as soon as any rank raises the alarm. Who does not sign is gone
-// (killed, stopped, cut off); who signs but is not waiting for the others hangs or is busy.
-// Only for distributed.cpp: it brings c10d's headers.
+// Finds the rank at fault when the ranks cannot continue. Each rank has a thread with its own
+// connection to the store, and the thread signs there as soon as any rank raises the alarm. A rank
+// that does not sign is gone (killed, stopped, cut off); a rank that signs but does not wait for
+// the others hangs or is busy. Only for distributed.cpp: it brings c10d's headers.
 
 #include <atomic>
 #include <chrono>
@@ -27,10 +27,10 @@ class RollCall {
 
   /// Whether this rank is waiting for the others.
   void set_waiting(bool waiting);
-  /// True once any rank has raised the alarm: waiting for one is then in vain.
+  /// True if any rank has raised the alarm: waiting for a rank is then pointless.
   bool is_alarmed() const;
-  /// After a failed exchange: calls the roll. The sentence names the rank at fault, or is empty
-  /// when all are there and waiting.
+  /// After a failed exchange: returns a sentence that names the rank at fault, or an empty string
+  /// if all ranks are present and waiting.
   std::string find_fault();
   /// Raises the alarm with this rank's own reason, and waits until the others have read it.
   void announce(const std::string& message);

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr auto kMore = milliseconds(1000);  // than a waiting operation waits
 
-/// What the thread works through.
+/// The queue of the thread.
 struct TimedStore::Line {
   Base store;  // the thread's own
   std::mutex mutex;

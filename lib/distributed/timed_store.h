@@ -1,6 +1,6 @@
 #pragma once
-// A store whose every operation ends: c10d's TCPStore waits without limit for a server that is
-// stopped, or that is none of its own. Only for rendezvous.cpp: it brings c10d's headers.
+// A store with a time limit for every operation: c10d's TCPStore waits without limit for a server
+// that is stopped, or that is not a TCPStore. Only for rendezvous.cpp: it brings c10d's headers.
 
 #include <chrono>
 #include <functional>
@@ -13,23 +13,23 @@
 
 namespace gptkit {
 
-/// The store said nothing.
+/// The store did not answer.
 struct NoAnswer : std::runtime_error {
   NoAnswer() : std::runtime_error("something accepts connections there and says nothing") {}
 };
 
-/// Hands operations to a thread of its own, one after the other, and waits so long and no longer.
-/// After the first one without an answer the others fail at once.
+/// Passes operations to its own thread, one after the other, and waits for a limited time. After
+/// the first timeout all further operations fail immediately.
 class TimedStore : public c10d::Store {
  public:
   using Base = c10::intrusive_ptr<c10d::Store>;
 
-  /// How long to wait for the store to be opened, and for the answer to an operation. One that is
-  /// told to wait for others answers by itself at the end of that time, or a second later never.
+  /// Time limits for opening the store and for the answer to an operation. An operation that waits
+  /// for other ranks must answer at the end of that time; a second later it counts as unanswered.
   struct Limits {
     std::chrono::milliseconds open, answer;
   };
-  /// Opens the store in the thread. Throws NoAnswer when a limit is over.
+  /// Opens the store in the thread. Throws NoAnswer after a time limit.
   TimedStore(std::function<Base()> open, const Limits& limits);
   ~TimedStore() override;
   TimedStore(const TimedStore&) = delete;

@@ -27,8 +27,8 @@ std::string first_difference(const std::string& found, const std::string& expect
 
 }  // namespace
 
-/// Asks again and again instead of waiting in the store: a launcher's store lives on when the rank
-/// that we wait for has failed.
+/// Polls instead of waiting in the store: a launcher's store survives when the rank that we wait
+/// for has failed.
 std::string World::Connection::wait_for(const std::string& key) {
   const auto end = std::chrono::steady_clock::now() + patience;
   while (!store->check({key})) {
@@ -65,7 +65,7 @@ void World::join(const RankEnvironment& ranks, seconds timeout, torch::Device de
 }
 
 World::~World() {
-  if (broken_) (void)connection_.release();  // its destructors would wait for a rank that is gone
+  if (broken_) (void)connection_.release();  // its destructors would wait for a missing rank
 }
 
 void World::lost(const std::string& what) {
@@ -80,7 +80,7 @@ void World::announce_failure(const std::string& message) noexcept {
   broken_ = true;
   try {
     connection_->roll->announce(concat("rank ", rank(), " failed: ", message));
-  } catch (...) {  // they will find out by themselves
+  } catch (...) {  // the others detect it themselves
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// Several processes that train one model together: PyTorch's c10d, with a TCPStore to meet at and
-// Gloo (CPU) or NCCL (CUDA) between them. c10d's headers stay in the .cpp files (rendezvous.h,
-// roll_call.h).
+// Several processes that train one model together: PyTorch's c10d, with a TCPStore for the
+// rendezvous and Gloo (CPU) or NCCL (CUDA) for communication. c10d's headers stay in the .cpp files
+// (rendezvous.h, roll_call.h).
 
 #include <torch/types.h>
 
@@ -14,9 +14,9 @@
 
 namespace gptkit {
 
-/// The processes that train together, as one of them sees them. What talks to the others has to be
-/// called by all ranks in the same order; when that fails, the Error (kRuntime) names the rank that
-/// is at fault, after at most the timeout and a few seconds. Alone, nothing of it does anything.
+/// The processes that train together. All ranks must call the functions that communicate in the
+/// same order. If communication fails, the Error (kRuntime) names the rank at fault, after at most
+/// the timeout and a few seconds. In a single process these functions do nothing.
 class World {
  public:
   World();  ///< one process alone
@@ -25,17 +25,17 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  /// Meets the others; waits for them up to the timeout. `device` decides between Gloo and NCCL.
-  /// Does nothing when it has joined before.
+  /// Joins the other ranks; waits for them up to the timeout. `device` decides between Gloo and
+  /// NCCL. Does nothing if it has already joined.
   void join(const RankEnvironment& ranks, std::chrono::seconds timeout, torch::Device device);
 
   int64_t rank() const { return ranks_.rank; }
   int64_t size() const { return ranks_.world_size; }
-  /// Rank 0, the one that writes.
+  /// Whether this is rank 0, which writes.
   bool is_main() const { return ranks_.is_main(); }
 
   /// Fails on every rank, naming the first rank whose text differs from rank 0's and the first line
-  /// that does. For what would otherwise end in an abort deep inside Gloo.
+  /// that does. Prevents an abort inside Gloo.
   void require_same(const std::string& what, const std::string& text);
   /// The sum over all ranks, the same bits on each.
   void sum_(torch::Tensor& tensor);
@@ -43,16 +43,16 @@ class World {
   void broadcast_(torch::Tensor& tensor, int64_t from = 0);
   std::string broadcast_text(const std::string& text, int64_t from = 0);
 
-  /// Tells the others why this rank is about to end, so that they can name the reason.
+  /// Tells the others why this rank is about to end, so that they can report the reason.
   void announce_failure(const std::string& message) noexcept;
-  /// Talking to the others failed, or this rank told them that it ends. LibTorch's threads may hang
-  /// then: leave with _exit.
+  /// Communication failed, or this rank announced its end. LibTorch's threads may hang then: exit
+  /// with _exit.
   bool is_broken() const { return broken_; }
 
  private:
   friend class GradientSum;
   struct Connection;
-  /// Runs `talk` and makes a failure of it an Error that names who is at fault.
+  /// Runs `talk` and turns a failure into an Error that names the rank at fault.
   template <class Talk>
   std::invoke_result_t<Talk> guarded(Talk&& talk);
   [[noreturn]] void lost(const std::string& what);

@@ -14,7 +14,7 @@ constexpr double kLeastTemperature = 0.05, kMostTemperature = 20;
 
 void require_pairs(const ProbabilityRows& probabilities, const std::vector<std::int64_t>& truth) {
   require(probabilities.size() == truth.size() && !truth.empty(),
-          "calibration needs rows with probabilities and a truth each; there are ",
+          "calibration needs a truth for each row of probabilities; there are ",
           probabilities.size(), " and ", truth.size());
 }
 
@@ -27,7 +27,8 @@ double surprise(double probability) {
   return -std::log(std::clamp(probability, kEpsilon, 1 - kEpsilon));
 }
 
-/// d(log loss)/d(1/T), times the rows: the expected log-probability less that of the truth.
+/// d(log loss)/d(1/T) times the number of rows: the expected log-probability minus that of the
+/// truth.
 double slope(const ProbabilityRows& probabilities, const std::vector<std::int64_t>& truth,
              double temperature) {
   double sum = 0;
@@ -57,7 +58,7 @@ std::int64_t predicted_class(const std::vector<double>& probabilities) {
 }
 
 std::vector<double> with_temperature(const std::vector<double>& probabilities, double temperature) {
-  if (temperature == 1) return probabilities;  // as they came, to the last bit
+  if (temperature == 1) return probabilities;  // unchanged, to the last bit
   const double greatest = log_of(*std::max_element(probabilities.begin(), probabilities.end()));
   std::vector<double> scaled;
   double sum = 0;
@@ -104,7 +105,7 @@ TemperatureFit fit_temperature(const ProbabilityRows& probabilities,
   require_pairs(probabilities, truth);
   TemperatureFit fit;
   double low = std::log(kLeastTemperature), high = std::log(kMostTemperature);
-  // The slope by 1/T is positive where the classifier is too sure: a larger T is better there.
+  // The slope in 1/T is positive if the classifier is overconfident: a larger T is then better.
   if (slope(probabilities, truth, kMostTemperature) > 0) {
     fit = {kMostTemperature, true};
   } else if (slope(probabilities, truth, kLeastTemperature) <= 0) {
@@ -116,8 +117,8 @@ TemperatureFit fit_temperature(const ProbabilityRows& probabilities,
     }
     fit.temperature = std::exp((low + high) / 2);
   }
-  // The minimum is that of the log loss without bounds on p; with them the rows as they are may do
-  // better.
+  // The minimum is that of the log loss without bounds on p; with the bounds the unchanged rows may
+  // be better.
   if (log_loss(probabilities, truth, fit.temperature) > log_loss(probabilities, truth, 1)) {
     return {};
   }

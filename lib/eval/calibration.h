@@ -1,6 +1,6 @@
 #pragma once
-// Whether a classifier's probabilities mean what they say: log loss, reliability bins, expected
-// calibration error, and the one-parameter cure (Guo et al. 2017, arXiv:1706.04599).
+// Calibration of a classifier's probabilities: log loss, reliability bins, expected calibration
+// error, and temperature scaling (Guo et al. 2017, arXiv:1706.04599).
 
 #include <cstdint>
 #include <vector>
@@ -26,7 +26,7 @@ struct Calibration {
   std::vector<ReliabilityBin> bins;  ///< of equal width; a confidence of 0 is in the first
 };
 
-/// The class with the greatest probability, the first of equals.
+/// The class with the largest probability, the first of equals.
 std::int64_t predicted_class(const std::vector<double>& probabilities);
 
 /// p^(1/T), scaled to sum 1: softmax of the logits divided by T. Keeps the order of the classes. A
@@ -39,12 +39,13 @@ Calibration calibration_of(const ProbabilityRows& probabilities,
                            std::int64_t n_bin = 15);
 
 struct TemperatureFit {
-  double temperature = 1;  ///< above 1: the classifier was too sure of itself
-  bool at_limit = false;   ///< the best lies outside [0.05, 20], e.g. when every row is right
+  double temperature = 1;  ///< above 1: the classifier was overconfident
+  bool at_limit =
+      false;  ///< the optimum is outside [0.05, 20], for example if every row is correct
 };
 
-/// The temperature with the least log loss on these rows, never one with more than they have as
-/// they are. Log loss is convex in 1/T, so bisection of its slope finds the only minimum; some 60
+/// The temperature with the lowest log loss on these rows, never higher than that of the unchanged
+/// rows. Log loss is convex in 1/T, so bisection of its slope finds the only minimum in about 60
 /// passes.
 TemperatureFit fit_temperature(const ProbabilityRows& probabilities,
                                const std::vector<std::int64_t>& truth);

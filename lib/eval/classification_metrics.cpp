@@ -29,7 +29,7 @@ struct Counts {
   }
 };
 
-/// Of one class of a confusion matrix.
+/// The counts of one class of a confusion matrix.
 Counts counts_of(const std::vector<std::vector<int64_t>>& confusion, size_t c) {
   Counts counts{.hits = confusion[c][c]};
   for (size_t other = 0; other < confusion.size(); ++other) {
@@ -39,7 +39,8 @@ Counts counts_of(const std::vector<std::vector<int64_t>>& confusion, size_t c) {
   return counts;
 }
 
-/// A class that neither occurs nor is predicted would lower the mean for nothing.
+/// A class that neither occurs nor is predicted is left out: it would lower the mean without
+/// reason.
 void add_macro_means(ClassificationMetrics& metrics) {
   int64_t counted = 0;
   for (const auto& one : metrics.classes) {

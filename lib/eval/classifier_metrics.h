@@ -1,7 +1,6 @@
 #pragma once
-// Metrics of a classifier that gives probabilities, on one set of rows: those of its predictions,
-// how well it ranks each class, how far its probabilities can be trusted, and what a threshold
-// does.
+// Metrics of a classifier with probabilities on one set of rows: predictions, ranking of each
+// class, calibration, and the effect of a threshold.
 
 #include <cstdint>
 #include <optional>
@@ -28,14 +27,15 @@ struct ClassifierMetrics {
   std::optional<BinaryCounts> at_threshold;          ///< of the positive class
 };
 
-/// What holds for a classifier on every set of rows.
+/// The settings of a classifier that are the same for every set of rows.
 struct DecisionRule {
   const std::vector<std::string>& labels;
   std::optional<int64_t> positive = {};  ///< the class that the threshold is for
   std::optional<ThresholdChoice> threshold = {};
 };
 
-/// Rows of equal number, at least one; probabilities as in calibration.h. Sorts once per class.
+/// Arguments of equal length, at least one row; probabilities as in calibration.h. Sorts once per
+/// class.
 ClassifierMetrics classifier_metrics(const std::vector<int64_t>& truth,
                                      const ProbabilityRows& probabilities,
                                      const DecisionRule& rule);

@@ -20,12 +20,13 @@ namespace {
 
 constexpr int64_t kIgnored = -100;
 
-/// One window: inputs [begin, begin + length), targets one further; those before `from` count not.
+/// One window: inputs [begin, begin + length), targets shifted by one; targets before `from` are
+/// not counted.
 struct Window {
   int64_t begin, length, from;
 };
 
-/// The tokens of a text with the one that begins it.
+/// The tokens of a text, after the token that begins a text.
 class Text {
  public:
   Text(const TokenStream& tokens, std::optional<TokenId> begin) : tokens_(tokens), begin_(begin) {
@@ -82,7 +83,7 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& stream,
     if (stop_signal() != 0) {
       throw Stopped(stop_signal(), concat("stopped after ", i, " of ", windows.size(), " windows"));
     }
-    // A batch holds neighbours of the same length: all but the last windows of a text.
+    // A batch has adjacent windows of the same length: all but the last windows of a text.
     const int64_t T = windows[i].length;
     std::vector<int64_t> inputs, targets;
     int64_t B = 0;
@@ -107,7 +108,7 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& stream,
     require_finite_results(torch::tensor(total, torch::kFloat64), options.where);
     progress.update(static_cast<int64_t>(i));
   }
-  require(predicted > 0, "the text has nothing to predict but tokens that begin a text");
+  require(predicted > 0, "the text has no token to predict other than tokens that begin a text");
   const double loss = total / static_cast<double>(predicted);
   return {predicted, loss, std::exp(loss)};
 }

@@ -19,7 +19,7 @@ double precision_of(const RankedPoint& point) {
   return *share(point.true_positives, point.true_positives + point.false_positives);
 }
 
-/// Without the points inside a straight run along an axis, which draw nothing.
+/// Drops points inside a straight run along an axis, which do not change the drawing.
 std::vector<CurvePoint> corners(const std::vector<CurvePoint>& points) {
   std::vector<CurvePoint> kept;
   for (size_t i = 0; i < points.size(); ++i) {
@@ -31,8 +31,9 @@ std::vector<CurvePoint> corners(const std::vector<CurvePoint>& points) {
   return kept;
 }
 
-/// Keeps the ends, and of the rest what moves by `gap`: a curve of a million rows is a megabyte.
-/// Both ends of a leap stay, or its edge would become a slope.
+/// Keeps the ends, and other points at a distance of at least `gap`: the full curve of a million
+/// rows would take a megabyte. Both ends of a jump are kept; otherwise its edge would become a
+/// slope.
 std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& all, double gap) {
   if (gap <= 0) return all;
   const auto points = corners(all);

@@ -32,7 +32,7 @@ double mcnemar_exact(std::int64_t first_only, std::int64_t second_only) {
           second_only, " rows; expected counts of at least 0");
   const std::int64_t n = first_only + second_only;
   const auto less = std::min(first_only, second_only);
-  // The coin is fair when neither is better: P(X <= less) of n throws, both tails.
+  // If neither is better, a fair coin decides: P(X <= less) of n throws, both tails.
   const double log_all =
       std::lgamma(static_cast<double>(n) + 1) - static_cast<double>(n) * std::log(2.0);
   double tail = 0;

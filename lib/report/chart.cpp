@@ -16,10 +16,10 @@ namespace {
 
 constexpr size_t kMostDots = 60;
 
-/// Where things stand in the drawing, in pixels.
+/// The layout of the drawing in pixels.
 struct Layout {
   double width, height, left, right, top, bottom;  // of the drawing; margins around the frame
-  int x_ticks, y_ticks;                            // about as many
+  int x_ticks, y_ticks;                            // approximate numbers
 
   double frame_width() const { return width - left - right; }
   double frame_height() const { return height - top - bottom; }
@@ -94,7 +94,7 @@ Scale scale_of(const ChartAxis& axis, std::vector<double> values, int ticks, dou
   }
   low = axis.low.value_or(low);
   high = axis.high.value_or(high);
-  // A range below the numbers' own precision would make ticks that do not move them.
+  // In a range below floating-point precision, adding a tick step would not change the value.
   const double least_range = 1e-6 * std::max({1.0, std::abs(low), std::abs(high)});
   if (high - low < least_range) high = low + least_range;
   const double step = tick_step(high - low, ticks);
@@ -117,7 +117,8 @@ std::string line_class(const ChartSeries& series) {
   return concat("line ", thin ? "thin " : "", "s", series.colour);
 }
 
-/// Programs other than browsers know no CSS variables: the rules with their colours put in.
+/// The rules with colours filled in, because programs other than browsers do not support CSS
+/// variables.
 std::string picture_style() {
   std::string style = kChartStyle;
   for (const auto& [name, colour] : kPictureColours) {
@@ -175,7 +176,7 @@ class Drawing {
         if ((series.style == ChartSeries::Style::kThinLine) == thin) draw_series(series);
       }
     }
-    put("</svg>\n", dots_);  // a dot or a ring on the edge stays whole
+    put("</svg>\n", dots_);  // dots and rings on the edge are not clipped
     for (const auto& mark : chart_.marks) draw_mark(mark);
   }
 

@@ -1,8 +1,8 @@
 #pragma once
-// The one chart engine: SVG (https://www.w3.org/TR/SVG11/) for a page, or a picture of its own. It
-// sees base alone. Marks carry classes (s0, s1 ..., grid, axis); kChartStyle gives them the colours
-// --s0, --s1 ... of the page, so that light, dark and print differ in CSS alone. A page has the
-// names of series in its legend, not in the drawing, where long ones would overlap.
+// The one chart engine: SVG (https://www.w3.org/TR/SVG11/) for a page, or a separate picture. It
+// includes only base. Marks carry classes (s0, s1 ..., grid, axis); kChartStyle gives them the
+// colours --s0, --s1 ... of the page, so that light, dark and print differ only in CSS. On a page
+// the names of series are in the legend, not in the drawing, where long names would overlap.
 
 #include <optional>
 #include <string>
@@ -14,7 +14,7 @@ struct ChartPoint {
   double x = 0, y = 0;
 };
 
-/// An error bar: from where to where on the y axis.
+/// An error bar: its range on the y axis.
 struct ChartWhisker {
   double low = 0, high = 0;
 };
@@ -23,8 +23,8 @@ struct ChartSeries {
   enum class Style {
     kLine,
     kDottedLine,  ///< a dot on each point, unless there are too many
-    kThinLine,    ///< pale and below the others: what is noisy
-    kSteps,       ///< a point's y holds from the point before on
+    kThinLine,    ///< pale and below the others, for noisy series
+    kSteps,       ///< y of a point applies from the point before it
     kDots,        ///< each with its error bar
   };
   std::string name;  ///< for the legend
@@ -48,8 +48,8 @@ struct ChartMark {
 struct ChartAxis {
   std::string label;
   std::optional<double> low = {},
-                        high = {};  ///< absent: what the points need, widened to whole ticks
-  bool as_percent = false;          ///< 0.25 reads 25 %
+                        high = {};  ///< absent: the range of the points, widened to whole ticks
+  bool as_percent = false;          ///< 0.25 is shown as 25 %
 };
 
 /// A second scale along the upper edge: `per_x` times the value below it.
@@ -62,27 +62,27 @@ struct Chart {
   std::string title;
   ChartAxis x, y;
   std::optional<ChartUpperAxis> upper = {};  ///< of a picture
-  std::vector<ChartBar> bars = {};           ///< pale, behind all else
+  std::vector<ChartBar> bars = {};           ///< pale, behind everything else
   std::vector<ChartSeries> series = {};
   std::vector<ChartMark> marks = {};  ///< rings
-  bool diagonal = false;              ///< a dotted line from corner to corner: what chance gives
+  bool diagonal = false;  ///< a dotted line from corner to corner, for random predictions
 };
 
-/// The drawing alone, for a page. Points that are not finite are left out; lines leave the frame at
-/// its edge.
+/// The drawing without a legend, for a page. Points that are not finite are left out; lines are
+/// clipped at the frame.
 std::string to_svg(const Chart& chart);
 
-/// What the legend of a page says about a series or a mark; the swatch is SVG.
+/// An entry of the legend of a page for a series or a mark; the swatch is SVG.
 struct ChartLegendEntry {
   std::string swatch, name, detail;
 };
 std::vector<ChartLegendEntry> legend_of(const Chart& chart);
 
-/// A whole SVG file: the drawing with title, legend and colours of its own. Names must be short:
+/// A complete SVG file: the drawing with its own title, legend and colours. Names must be short:
 /// the legend is one line.
 std::string to_picture(const Chart& chart);
 
-/// CSS for what to_svg() draws and for swatches; the page defines --s0 to --s6, --soft and --rule.
+/// CSS for to_svg() and for swatches; the page defines --s0 to --s6, --soft and --rule.
 extern const char* const kChartStyle;
 
 /// At most `most` points: neighbours are averaged.

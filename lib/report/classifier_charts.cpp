@@ -67,7 +67,7 @@ std::vector<ChartPoint> points_of(const std::vector<CurvePoint>& curve) {
   return points;
 }
 
-/// A pair of charts that are drawn from the same curves, whole and near the corner.
+/// A pair of charts of the same curves: complete, and near the corner.
 struct RankingCharts {
   Chart roc{.title = "ROC",
             .x = {"false positive rate", 0, 1, true},
@@ -139,7 +139,7 @@ RankingCharts class_charts(const ClassifierReport& report) {
 
 Chart reliability_chart(const ClassifierReport& report, const Calibration& calibration,
                         const std::string& title) {
-  const bool two = report.labels.size() == 2;  // then the surer class has at least one half
+  const bool two = report.labels.size() == 2;  // then the predicted class has at least one half
   Chart chart{.title = title,
               .x = {"confidence", two ? 0.5 : 0.0, 1, true},
               .y = {"accuracy", 0, 1, true},

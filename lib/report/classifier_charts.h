@@ -9,8 +9,8 @@ namespace gptkit {
 /// Loss and accuracy over the training steps; empty without metrics.
 Html training_charts(const ClassifierReport& report);
 
-/// ROC and precision-recall with the chosen threshold, and both again near the perfect corner when
-/// all of them lies there. With a positive class one curve per split, else one for each of the six
+/// ROC and precision-recall with the chosen threshold, and both again near the perfect corner if
+/// all curves are there. With a positive class one curve per split, else one for each of the six
 /// most frequent classes of the main split. Empty where undefined.
 Html ranking_charts(const ClassifierReport& report);
 

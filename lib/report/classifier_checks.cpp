@@ -37,7 +37,7 @@ void check_probabilities(const ProbabilityRows& rows, size_t expected, size_t n_
     double sum = 0;
     for (const double p : rows[row]) {
       require(std::isfinite(p) && p >= 0 && p <= 1.001, where, ", row ", row, ": ", p,
-              " is no probability; expected 0 to 1");
+              " is not a probability; expected 0 to 1");
       sum += p;
     }
     require(std::abs(sum - 1) <= 0.001, where, ", row ", row, ": the probabilities add up to ", sum,

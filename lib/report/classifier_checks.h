@@ -1,5 +1,5 @@
 #pragma once
-// What a classifier's report asks of its input (report/classifier_report.h). Every error names
+// Checks of the input of a classifier's report (report/classifier_report.h). Every error names
 // split and row.
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 #pragma once
 // A classifier's report as one page: no script, no other file, no network; a content security
-// policy forbids both. Texts and labels come from strangers: all are made visible
-// (report/format.h) and escaped.
+// policy forbids both. Texts and labels are untrusted: all are made visible (report/format.h) and
+// escaped.
 
 #include <string>
 
@@ -9,9 +9,9 @@
 
 namespace gptkit {
 
-/// A whole HTML document in UTF-8. Of more than 15 classes the most frequent confusions stand for
-/// the matrix, of more than 100 the tables name the first hundred; of a text its first 600
-/// characters.
+/// A complete HTML document in UTF-8. With more than 15 classes it shows the most frequent
+/// confusions instead of the matrix, and with more than 100 the tables have the first hundred.
+/// Texts are cut to their first 600 characters.
 std::string to_html(const ClassifierReport& report);
 
 }  // namespace gptkit

@@ -29,7 +29,7 @@ std::optional<int64_t> positive_class(const ClassifierReportInput& input,
   if (!input.positive_label.empty()) {
     const auto found = std::ranges::find(input.labels, input.positive_label);
     require(found != input.labels.end(), "positive label '", printable(input.positive_label),
-            "' is none of the classifier's labels");
+            "' is not a label of the classifier");
     return found - input.labels.begin();
   }
   if (input.labels.size() != 2) return std::nullopt;
@@ -43,7 +43,7 @@ std::string word_key(const std::string& text) {
   return key;
 }
 
-/// Whole characters: no half one at the end that would become U+FFFD.
+/// Whole characters: part of a character at the end would become U+FFFD.
 std::string first_bytes(const std::string& text) {
   if (text.size() <= kTextBytes) return text;
   size_t end = 0;
@@ -51,7 +51,7 @@ std::string first_bytes(const std::string& text) {
   return text.substr(0, end);
 }
 
-/// The training texts, to be looked up.
+/// The training texts, for lookup.
 class Known {
  public:
   explicit Known(const SplitPredictions& train) {
@@ -59,7 +59,7 @@ class Known {
       labels_[train.texts[row]].insert(train.truth[row]);
       words_.insert(word_key(train.texts[row]));
     }
-    words_.erase("");  // texts without words are alike in nothing
+    words_.erase("");  // texts without words are not similar
   }
   bool has(const std::string& text) const { return labels_.contains(text); }
 
@@ -93,7 +93,7 @@ int64_t repeated_texts(const SplitPredictions& split) {
 
 void add_mistakes(SplitReport& report, const SplitPredictions& split, const Known* known,
                   int64_t most) {
-  std::vector<std::pair<double, size_t>> wrong;  // less sure rows sort behind
+  std::vector<std::pair<double, size_t>> wrong;  // less confident rows sort last
   for (size_t row = 0; row < split.truth.size(); ++row) {
     const auto predicted = predicted_class(split.probabilities[row]);
     if (predicted == split.truth[row]) continue;
@@ -123,7 +123,7 @@ SplitReport split_report(const SplitPredictions& split, const DecisionRule& rule
   return result;
 }
 
-/// The training split's class shares, whatever the text.
+/// The class shares of the training split, independent of the text.
 BaselinePredictions most_frequent_class(const SplitPredictions& train,
                                         const std::vector<const SplitPredictions*>& splits,
                                         const std::vector<std::string>& labels) {
@@ -216,7 +216,7 @@ class Maker {
     }
   }
 
-  /// Only the split to judge by must be there; a threshold needs validation too.
+  /// Only the main split is required; a threshold also needs validation.
   void check_baseline(const BaselinePredictions& baseline, const SplitPredictions& split) const {
     const std::string where = "baseline '" + printable(baseline.name) + "', split " + split.name;
     const auto found = baseline.probabilities.find(split.name);

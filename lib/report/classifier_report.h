@@ -1,12 +1,11 @@
 #pragma once
-// All by which people decide whether to trust a text classifier: metrics per split with their
-// uncertainty, a threshold, calibration, a comparison with simpler methods on the same rows, the
-// worst mistakes with their texts. Made once from predictions; shown as text, JSON and a page
+// The report on the reliability of a text classifier: metrics per split with their uncertainty, a
+// threshold, calibration, a comparison with simpler methods on the same rows, the most confident
+// mistakes with their texts. Computed once from predictions; shown as text, JSON and a page
 // (report/classifier_page.h).
 //
-// What is chosen (threshold, temperature) is chosen on the validation split alone and only applied
-// to the others. ClassifierMetrics that divide by nothing are absent: "undefined" for people, null
-// in JSON.
+// Threshold and temperature are chosen only on the validation split, and applied to the others.
+// Metrics with a zero denominator are absent: "undefined" in text, null in JSON.
 
 #include <cstdint>
 #include <map>
@@ -20,11 +19,11 @@
 
 namespace gptkit {
 
-/// Parallel vectors, one entry a row.
+/// Parallel vectors, one entry per row.
 struct SplitPredictions {
   std::string name;  ///< "train", "validation" or "test"
   std::vector<std::string> texts = {};
-  std::vector<int64_t> rows = {};  ///< where the text stood in its file, from 0
+  std::vector<int64_t> rows = {};  ///< the row of the text in its file, from 0
   std::vector<int64_t> truth = {};
   ProbabilityRows probabilities = {};
   int64_t truncated = 0;  ///< texts cut to max_tokens
@@ -41,18 +40,17 @@ struct BaselinePredictions {
 struct ClassifierReportInput {
   std::string model_name;
   std::vector<std::string> labels = {};  ///< of class 0, 1, ...; at least two
-  /// Splits without rows are passed over; at least one must have some.
+  /// Splits without rows are ignored; at least one must have rows.
   std::vector<SplitPredictions> splits = {};
-  std::vector<BaselinePredictions> baselines =
-      {};  ///< each with probabilities of the split to judge by
-  std::vector<OrderedJson> training_metrics = {};  ///< the rows of metrics.jsonl
+  std::vector<BaselinePredictions> baselines = {};  ///< each with probabilities for the main split
+  std::vector<OrderedJson> training_metrics = {};   ///< the rows of metrics.jsonl
   std::vector<std::pair<std::string, std::string>> settings =
-      {};  ///< shown as they are, in this order
-  /// The class that is looked for. Empty: of two classes the rarer one in training (equal: the
-  /// last), of more none.
+      {};  ///< shown unchanged, in this order
+  /// The positive class. Empty: of two classes the one that is rarer in training (if equal, the
+  /// last); with more classes, none.
   std::string positive_label = {};
-  double target_precision = 0.99;  ///< that the threshold keeps on validation
-  int64_t max_mistakes = 10;       ///< shown of each split
+  double target_precision = 0.99;  ///< that the threshold must reach on validation
+  int64_t max_mistakes = 10;       ///< listed for each split
   int64_t max_tokens = 0;          ///< longer texts were cut; 0: not known
   int64_t skipped_empty = 0;       ///< rows of the files that had no text
   double seconds = 0;              ///< of training
@@ -62,17 +60,18 @@ struct ClassifierReportInput {
 struct Mistake {
   int64_t row = 0, truth = 0, predicted = 0;
   double probability = 0;  ///< of the class predicted
-  std::string text;        ///< its first 2,000 bytes and the rest of a character
+  std::string text;        ///< its first 2,000 bytes, up to a whole character
   int64_t text_bytes = 0;  ///< of the whole text
   bool in_train = false;   ///< the same text is a training row
 };
 
-/// Texts that are also training rows: a model that had learned them by heart would know them.
+/// Texts that are also training rows: a model could have memorised them.
 struct Overlap {
-  int64_t verbatim = 0;     ///< byte for byte
-  int64_t same_words = 0;   ///< those, and texts equal but for case of ASCII, blanks, punctuation
-  int64_t other_label = 0;  ///< verbatim, but labelled differently there
-  Share accuracy_on_rest;   ///< of the rows that are not in train even by words
+  int64_t verbatim = 0;  ///< equal byte for byte
+  int64_t same_words =
+      0;  ///< those, and texts that differ only in ASCII case, blanks or punctuation
+  int64_t other_label = 0;  ///< verbatim, but with another label there
+  Share accuracy_on_rest;   ///< of rows that are not in train, compared by words
 };
 
 struct SplitReport {
@@ -88,16 +87,17 @@ struct SplitReport {
 
 struct BaselineReport {
   std::string name, description;
-  bool constant = false;  ///< the report's own: one answer, whatever the text
+  bool constant = false;  ///< added by the report: always the same class
   double seconds = 0;     ///< of a constant one: 0
   std::map<std::string, ClassifierMetrics> splits;
-  std::optional<ThresholdChoice> threshold;  ///< its own, chosen as the classifier's is
-  /// On the main split: rows that only one of the two has right, and McNemar's exact test of them.
+  std::optional<ThresholdChoice> threshold;  ///< its own threshold, chosen as for the classifier
+  /// On the main split: rows that only one of the two classifies correctly, and McNemar's exact
+  /// test on them.
   int64_t model_only_right = 0, baseline_only_right = 0;
   double p_value = 1;
 };
 
-/// One plain sentence of the verdict.
+/// One sentence of the verdict.
 struct Finding {
   enum class Kind { kFact, kGood, kDoubt };
   Kind kind = Kind::kFact;
@@ -109,14 +109,14 @@ std::string name_of(Finding::Kind kind);  ///< "fact", "good" or "doubt"
 struct ClassifierReport {
   std::string model_name;
   std::vector<std::string> labels;
-  std::vector<SplitReport> splits;  ///< of train, validation, test those that have rows
-  std::string main_split;           ///< the one to judge by: test, else validation, else train
-  std::optional<int64_t> positive;  ///< class looked for
+  std::vector<SplitReport> splits;  ///< train, validation and test, if they have rows
+  std::string main_split;  ///< the split for the verdict: test, else validation, else train
+  std::optional<int64_t> positive;  ///< the positive class
   double target_precision = 0;
   std::optional<ThresholdChoice> threshold;  ///< absent without a positive class or validation rows
   std::optional<TemperatureFit> temperature;  ///< absent without validation rows
-  /// The first is the answer that needs no text, always the most frequent training class (where
-  /// there is a train split); the given ones follow.
+  /// The first always predicts the most frequent training class (if there is a train split); the
+  /// given ones follow.
   std::vector<BaselineReport> baselines;
   std::vector<Finding> verdict;
   std::vector<OrderedJson> training_metrics;
@@ -134,11 +134,11 @@ struct ClassifierReport {
 };
 
 /// Fails, naming split and row, for vectors of unequal length, classes outside the labels and rows
-/// that are not probabilities (a value below 0, above 1, not finite, or a sum off 1 by over 0.001).
-/// Sorts each split once per class and baseline.
+/// that are not probabilities (a value below 0, above 1 or not finite, or a sum that differs from 1
+/// by more than 0.001). Sorts each split once per class and baseline.
 ClassifierReport make_classifier_report(const ClassifierReportInput& input);
 
-/// {"train", "validation", "test": what to_json(ClassificationMetrics) gives and "roc_auc",
+/// {"train", "validation", "test": the result of to_json(ClassificationMetrics) and "roc_auc",
 /// "average_precision", "log_loss", "calibration_error", ...; "model", "verdict", "threshold",
 /// "temperature", "baselines", "training"}. Undefined metrics are null.
 OrderedJson to_json(const ClassifierReport& report);

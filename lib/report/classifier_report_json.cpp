@@ -58,7 +58,7 @@ OrderedJson as_json(const std::vector<CurvePoint>& curve) {
   return json;
 }
 
-/// What to_json(ClassificationMetrics) gives, and the metrics that need probabilities.
+/// The result of to_json(ClassificationMetrics), and the metrics that need probabilities.
 OrderedJson metrics_json(const ClassifierReport& report, const ClassifierMetrics& metrics) {
   OrderedJson json = to_json(metrics.classification);
   json["roc_auc"] = or_null(report.roc_auc(metrics));
@@ -102,7 +102,7 @@ OrderedJson mistakes_json(const ClassifierReport& report, const SplitReport& spl
 OrderedJson curves_json(const ClassifierReport& report, const ClassifierMetrics& metrics) {
   OrderedJson json = OrderedJson::object();
   for (size_t c = 0; c < report.labels.size(); ++c) {
-    // Of two classes, one curve is the other's mirror image.
+    // With two classes, each curve is the mirror image of the other.
     if (report.labels.size() == 2 && !report.is_positive(static_cast<int64_t>(c))) continue;
     json[report.labels[c]] = {{"roc", as_json(metrics.classes[c].roc)},
                               {"precision_recall", as_json(metrics.classes[c].precision_recall)}};

@@ -1,4 +1,4 @@
-// A classifier's report for a terminal.
+// A classifier's report as text for a terminal.
 
 #include <algorithm>
 
@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kNameCharacters = 40, kTextCharacters = 160;
 constexpr size_t kMostClasses = 30, kMostConfusionClasses = 12;
 
-/// Rows of cells; the first column to the left, the others to the right.
+/// Rows of cells; the first column is left-aligned, the others right-aligned.
 class TextTable {
  public:
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }

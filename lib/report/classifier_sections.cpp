@@ -22,7 +22,7 @@ std::string interval_of(int64_t part, int64_t whole) {
   return whole > 0 ? percent(wilson_interval(part, whole)) : "no rows";
 }
 
-/// What a row of the results and of the comparison have in common.
+/// The values shared by a row of the results and a row of the comparison.
 PageValues metrics_row(const ClassifierReport& report, const std::string& name,
                        const ClassifierMetrics& metrics) {
   return {{"name", name},
@@ -73,7 +73,7 @@ PageList confusion_pairs(const ClassifierReport& report, const SplitReport& spli
   return pairs;
 }
 
-/// The count on a tint as deep as its share of the row.
+/// The count, with a tint in proportion to its share of the row.
 PageValues matrix_cell(int64_t count, int64_t support, bool right) {
   const double share = Share{count, support}.value().value_or(0);
   return {{"kind", right ? "right" : "wrong"},

@@ -1,7 +1,6 @@
 #pragma once
-// What stands in the sections of a classifier report's page (templates/classifier_report.html): a
-// value for each of their places. Labels and names from outside are made visible here and escaped
-// by the template.
+// The values for the sections of a classifier report's page (templates/classifier_report.html).
+// Labels and names from outside are made visible here and escaped by the template.
 
 #include <string>
 

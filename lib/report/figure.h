@@ -11,7 +11,7 @@ namespace gptkit {
 /// Title, drawing and legend.
 Html figure(const Chart& chart);
 
-/// Figures side by side where there is room; those without series are left out. Empty without any.
+/// Figures side by side if there is room; those without series are left out. Empty if none is left.
 Html figures(const std::vector<Chart>& charts);
 
 }  // namespace gptkit

@@ -11,7 +11,7 @@ namespace gptkit {
 
 namespace {
 
-/// Digits are added until a share that is neither 0 nor 1 does not look like one.
+/// Adds digits until a share that is neither 0 nor 1 is not shown as 0 or 1.
 std::string honest(double share, double scale, int digits, int most_digits) {
   std::string text = fixed(share * scale, digits);
   const std::string none = fixed(0, digits), all = fixed(scale, digits);
@@ -20,8 +20,8 @@ std::string honest(double share, double scale, int digits, int most_digits) {
                                                : text;
 }
 
-/// Marks, overrides and isolates of direction; blanks and joins without width, but not those that
-/// emoji and Indic and Persian spelling need (U+200C, U+200D); tags.
+/// Direction marks, overrides and isolates; zero-width blanks and joins, except those that emoji
+/// and Indic and Persian spelling need (U+200C, U+200D); tags.
 bool hides(char32_t code) {
   return code == 0xAD || code == 0x61C || code == 0x200B || code == 0x200E || code == 0x200F ||
          (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||

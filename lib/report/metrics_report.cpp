@@ -132,7 +132,7 @@ std::string to_text(const MultiLabelMetrics& metrics) {
     names.push_back(visible_text(label.label, 60));
     width = std::max(width, columns(names.back()) + 2);
   }
-  std::string text = concat("multi-label: all labels right in ", fixed(metrics.exact_match, 4),
+  std::string text = concat("multi-label: all labels correct in ", fixed(metrics.exact_match, 4),
                             " of ", format_count(metrics.rows), " rows\n\n",
                             left_in("label", width), right_in("precision", 11),
                             right_in("recall", 11), right_in("F1", 11), right_in("rows", 9), "\n");

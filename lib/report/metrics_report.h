@@ -1,5 +1,5 @@
 #pragma once
-// Metrics of predictions (eval/classification_metrics.h) as JSON and as a table for people.
+// Metrics of predictions (eval/classification_metrics.h) as JSON and as a text table.
 
 #include <string>
 
@@ -13,8 +13,8 @@ namespace gptkit {
 OrderedJson to_json(const ClassificationMetrics& metrics);
 std::string to_text(const ClassificationMetrics& metrics);
 
-/// The metrics of an object that to_json() wrote, maybe with other keys added to it; labels are the
-/// keys of "classes". `where` opens the message when it is another object.
+/// The metrics of an object that to_json() wrote, possibly with additional keys; labels are the
+/// keys of "classes". `where` begins the message if the object is another one.
 ClassificationMetrics classification_metrics_from_json(const OrderedJson& json,
                                                        const std::string& where);
 

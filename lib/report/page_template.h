@@ -1,16 +1,15 @@
 #pragma once
-// The HTML of a page lives in report/templates, embedded at build time; this puts values into it.
-// The language is a subset of Mustache (https://mustache.github.io/mustache.5.html):
+// The HTML of pages is in report/templates, embedded at build time; this fills in values. The
+// language is a subset of Mustache (https://mustache.github.io/mustache.5.html):
 //   {{name}}                   a text, escaped
 //   {{{name}}}                 an Html, as it is
-//   {{#name}} ... {{/name}}    once for each item of a list, or once for a text that is not empty,
-//   an
-//                              Html that is not empty or a flag that is set
+//   {{#name}} ... {{/name}}    once for each item of a list, or once for a non-empty text or
+//                              Html, or a flag that is set
 //   {{^name}} ... {{/name}}    where {{#name}} would show nothing
-// Inside a list's section its items' names come first, then the names around it. A line with
-// nothing but the tag of a section is left out.
+// Inside the section of a list, names of the item take precedence over outer names. A line with
+// only a section tag is left out.
 //
-// A place without a value and a value without a place are bugs of ours: std::logic_error.
+// A tag without a value, or a value without a tag, is a bug in gptkit: std::logic_error.
 
 #include <initializer_list>
 #include <map>
@@ -52,7 +51,7 @@ Html render(std::string_view template_name, const PageValues& values);
 /// A template that is not a file.
 std::string render_text(std::string_view text, const PageValues& values);
 
-/// A file of report/templates as it is.
+/// An unmodified file of report/templates.
 std::string_view template_text(std::string_view template_name);
 
 }  // namespace gptkit

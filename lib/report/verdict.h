@@ -1,5 +1,5 @@
 #pragma once
-// What a report amounts to, in sentences anybody can read.
+// The verdict of a report in plain sentences.
 
 #include <vector>
 
@@ -7,8 +7,8 @@
 
 namespace gptkit {
 
-/// The most important first: a missing test split, simpler methods that are not beaten, how often
-/// the classifier is right; then threshold, calibration, and what may have flattered the metrics.
+/// The most important first: a missing test split, simpler methods that are as good, the accuracy;
+/// then threshold, calibration, and reasons why the metrics may be too good.
 std::vector<Finding> verdict_of(const ClassifierReport& report);
 
 }  // namespace gptkit

@@ -42,7 +42,7 @@ void require_same_run(World& world, const Training& training) {
 
 int agreed_stop_signal(World& world) {
   if (world.size() == 1) return stop_signal();
-  // The first that any of them got.
+  // The first signal that any rank received.
   constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP, SIGXCPU};
   auto counts = torch::zeros({std::ssize(kSignals)}, torch::kInt64);
   for (size_t i = 0; i < kSignals.size(); ++i) {

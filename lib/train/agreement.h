@@ -6,12 +6,12 @@
 
 namespace gptkit {
 
-/// Fails on all ranks unless they are about to do the same, naming the first that differs and in
-/// what: otherwise their sums are of different sizes, which ends in an abort deep inside Gloo, or
-/// of different things, which nobody notices.
+/// Fails on all ranks if one of them has other settings or data, and names that rank and the
+/// difference. Without this check the ranks would sum tensors of different sizes, which aborts
+/// inside Gloo, or sum different tensors without an error.
 void require_same_run(World& world, const Training& training);
 
-/// The stop signal that reached any of the ranks, or 0: they all stop after the same step.
+/// The stop signal that reached any of the ranks, or 0: all ranks stop after the same step.
 int agreed_stop_signal(World& world);
 
 }  // namespace gptkit

@@ -15,7 +15,7 @@ namespace gptkit {
 torch::Tensor to_tensor(const std::vector<int64_t>& values, at::IntArrayRef shape,
                         torch::Device device);
 
-/// Values (B,T) of a batch without the padding -> (N), on the packing's device.
+/// Values (B,T) of a batch, padding removed -> (N), on the device of the packing.
 torch::Tensor packed(const std::vector<int64_t>& values, const Batch& batch,
                      const Packing& packing);
 

@@ -44,8 +44,8 @@ std::vector<fs::path> checkpoints(const fs::path& run) {
   return found;
 }
 
-/// A half-removed folder would be taken for a damaged one: it loses its name first. One that cannot
-/// be removed costs the disk, not the run.
+/// A half-removed folder would look like a damaged checkpoint, so it is renamed first. A folder
+/// that cannot be removed only takes disk space: the run continues.
 void remove_checkpoint(const fs::path& folder) {
   try {
     require_owned(folder, checkpoint_files());
@@ -53,7 +53,7 @@ void remove_checkpoint(const fs::path& folder) {
     fs::rename(folder, aside);
     remove_owned(aside, checkpoint_files());
   } catch (const std::exception& error) {
-    log_warning("an old checkpoint stays: ", error.what());
+    log_warning("cannot remove an old checkpoint: ", error.what());
   }
 }
 
@@ -90,7 +90,7 @@ uint64_t seed_of(const std::string& text, const std::string& where) {
   return seed;
 }
 
-/// What checkpoints did not hold at first: without these keys a run goes on without their history.
+/// Keys that early checkpoints do not have. Without them the run resumes without that history.
 void read_later_keys(const Json& json, const std::string& where, TrainState& state) {
   if (const auto best = json.find("best"); best != json.end()) {
     state.best.steps_done = json_int(*best, "steps_done", where);
@@ -130,7 +130,7 @@ TrainState from_json(const Json& json, const std::string& where) {
     require(item.is_array() && item.size() == 2 && item[0].is_string() &&
                 (item[1].is_number() || item[1].is_null()),
             where, ": 'last_step' holds ", printable(dump_json(item)), "; expected [name, number]");
-    // What is not finite is written as null.
+    // Numbers that are not finite are written as null.
     const double value = item[1].is_null() ? std::nan("") : item[1].get<double>();
     state.last_step.emplace_back(item[0].get<std::string>(), value);
   }
@@ -170,7 +170,7 @@ void save_checkpoint(const fs::path& run, const torch::nn::Module& module,
   folder.commit(&checkpoint_files());
 
   auto all = checkpoints(run);
-  // Later ones were damaged and passed over on resume: they must not push out whole ones.
+  // Later checkpoints were damaged and skipped on resume: they must not displace whole ones.
   const auto stale = std::find(all.begin(), all.end(), target) + 1;
   for (auto later = stale; later != all.end(); ++later) remove_checkpoint(*later);
   all.erase(stale, all.end());

@@ -1,12 +1,12 @@
 #pragma once
-// A checkpoint: everything a run needs to go on as if it had never stopped. A folder
-// `checkpoints/step-XXXXXXXX` (steps done) that exists whole or not at all:
+// A checkpoint: everything that a run needs to resume as if it had never stopped. A folder
+// `checkpoints/step-XXXXXXXX` (steps done) that is either complete or absent:
 //
 //   model.safetensors      parameters and buffers under their registered names
 //   optimizer.safetensors  exp_avg/NAME, exp_avg_sq/NAME, ema/NAME where weights are averaged, and
 //                          `generator`: LibTorch's CPU state
-//   state.json             counters, data position, what the last step measured, best evaluation
-//   manifest.json          SHA-256 of each of these: a changed byte is noticed, by name
+//   state.json             counters, data position, metrics of the last step, best evaluation
+//   manifest.json          SHA-256 of each of these: a damaged file is detected and named
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
@@ -24,7 +24,7 @@
 
 namespace gptkit {
 
-/// The lowest val_loss so far: what early stopping and keeping the best checkpoint go by.
+/// The lowest val_loss so far. Early stopping and train.keep_best use it.
 struct BestEvaluation {
   double val_loss = std::numeric_limits<double>::infinity();
   int64_t steps_done = 0;         ///< when it was measured; 0: not yet
@@ -47,23 +47,23 @@ struct TrainState {
   int64_t sample_bytes = -1;  ///< of samples.txt before this step's evaluation; -1: not known
 };
 
-/// Where the checkpoint after so many steps is, or would be.
+/// Path of the checkpoint after `steps_done` steps, whether it exists or not.
 fs::path checkpoint_folder(const fs::path& run, int64_t steps_done);
 
-/// Which checkpoints stay.
+/// Which checkpoints are kept.
 struct Retention {
   int64_t newest = 2;
-  int64_t best = 0;  ///< steps done of one that stays besides them; 0: none
+  int64_t best = 0;  ///< steps done of one more that is kept; 0: none
 };
 
-/// Writes it and removes the others but those of `keep`. Fails (kRuntime) leaving the older ones
-/// alone. `moments` as AdamW::state() names them.
+/// Writes the checkpoint and removes all others except those in `keep`. If it fails (kRuntime),
+/// older checkpoints are untouched. `moments` as AdamW::state() names them.
 void save_checkpoint(const fs::path& run, const torch::nn::Module& module,
                      const NamedTensors& moments, const TrainState& state, const Retention& keep);
 void save_checkpoint(const fs::path& run, const torch::nn::Module& module, const AdamW& optimizer,
                      const TrainState& state, const Retention& keep);
 
-/// The newest checkpoint of a run that is whole; those that are not are named in a warning.
+/// The newest complete checkpoint of a run. Damaged ones are named in a warning.
 std::optional<fs::path> newest_checkpoint(const fs::path& run);
 
 /// Fills module and moments; fails naming a file whose bytes changed or a tensor that differs.
@@ -71,12 +71,13 @@ TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module
                            const NamedTensors& moments);
 TrainState load_checkpoint(const fs::path& checkpoint, torch::nn::Module& module, AdamW& optimizer);
 
-/// The state but for the generator, as it stands in state.json, and back; `where` is for errors.
+/// The state without the generator, as written in state.json, and the reverse; `where` is for
+/// errors.
 std::string to_text(const TrainState& state);
 TrainState train_state(const std::string& text, const std::string& where);
 
-/// Fills the module and those of the checkpoint's other tensors that are asked for; false, with a
-/// warning, when that checkpoint is not there or not whole.
+/// Fills the module and the requested other tensors. Returns false, with a warning, if that
+/// checkpoint is missing or damaged.
 bool load_weights(const fs::path& checkpoint, torch::nn::Module& module,
                   const NamedTensors& others = {});
 

@@ -52,7 +52,7 @@ struct TrainConfig {
   int64_t keep_checkpoints = 2;
   bool keep_best = false;
   int64_t early_stopping = 0;
-  // Ten times the usual loss is no bad batch: in language modelling it is worse than guessing.
+  // Ten times the usual loss is not a bad batch: in language modelling it is worse than guessing.
   double spike_factor = 10;
   bool tensorboard = false;
   bool shard_optimizer = false;
@@ -86,7 +86,8 @@ void visit_fields(TrainConfig& c, Visitor&& visit) {
   visit("max_grad_norm", c.max_grad_norm,
         "largest norm of the gradient, which is scaled down to it; 0: off");
   visit("ema_decay", c.ema_decay,
-        "decay of an exponential moving average of the weights, such as 0.99; evaluations and the "
+        "decay of an exponential moving average of the weights, for example 0.99; evaluations and "
+        "the "
         "final model use the average; 0: no average");
   visit("precision", c.precision,
         "float32, bfloat16 (about twice as fast if the processor supports it), float16 (CUDA) or "

@@ -24,7 +24,8 @@ namespace gptkit {
 
 namespace {
 
-/// Counts what LibTorch's allocators hand out and take back on this thread, as its profiler does.
+/// Counts the bytes that LibTorch's allocators allocate and free on this thread, as its profiler
+/// does.
 class LiveBytes : public c10::MemoryReportingInfoBase {
  public:
   void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device) override {
@@ -67,7 +68,7 @@ double activation_bytes(const Training& training) {
   return live->peak();
 }
 
-/// The seconds of the first three steps, the shortest first.
+/// The durations of the first three steps in seconds, sorted.
 std::array<double, 3> time_steps(TrainStep& step, Loader& loader, const TrainConfig& config,
                                  int64_t total_steps, DryRun& result) {
   std::array<double, 3> seconds{};

@@ -16,9 +16,9 @@ struct DryRun {
   int64_t tokens = 0;  ///< a step: its inputs, padding included
   double flops = 0;    ///< a step, as the task counts them; 0: not known
   double weight_bytes = 0, gradient_bytes = 0, optimizer_bytes = 0;
-  double activation_bytes = 0;  ///< measured: what the forward pass of a micro batch needs
-  /// Measured: the most that tensors took at once, weights included. Less than the sum of the above
-  /// where activations go while gradients come.
+  double activation_bytes = 0;  ///< measured: the forward pass of a micro batch
+  /// Measured: the peak size of all tensors, weights included. Less than the sum of the above if
+  /// activations are freed while gradients are allocated.
   double peak_bytes = 0;
   double process_bytes = 0;  ///< most resident memory of the process, LibTorch included
   double step_seconds = 0;   ///< the median of three steps
@@ -28,11 +28,11 @@ struct DryRun {
   double total_seconds() const { return static_cast<double>(steps) * step_seconds; }
 };
 
-/// Trains for three steps on the first batches, with everything that a step has. The weights and
-/// the random numbers are then no more what they were. `flops` is what a step takes.
+/// Trains for three complete steps on the first batches. This changes the weights and the state of
+/// the random generator. `flops` is the cost of a step.
 DryRun dry_run(const Training& training, World& world, double flops = 0);
 
-/// A few lines for people; the same as one object.
+/// The estimate as a few lines of text, and as one JSON object.
 std::string to_text(const DryRun& run);
 OrderedJson to_json(const DryRun& run);
 

@@ -24,7 +24,7 @@ double mean_over_batches(World& world, std::shared_ptr<const Dataset> data,
     // An evaluation may take long. Several ranks stop together, after it.
     if (world.size() == 1) stop_if_asked("stopped while evaluating");
     const auto batch = loader.next();
-    // Endless data go on behind their size: what is there is measured once.
+    // Endless data repeat after their size: each example is measured once.
     const int64_t left = loader.dataset().size() - i * options.loader.batch_size;
     const int64_t rows = std::min(batch->rows, left);
     const int64_t step = options.micro_batch_size > 0 ? options.micro_batch_size : rows;
@@ -37,7 +37,7 @@ double mean_over_batches(World& world, std::shared_ptr<const Dataset> data,
   }
   sum = world.sum(sum);
   count = world.sum(count);
-  require(count > 0, options.name, ": none of the rows that are measured has anything to predict");
+  require(count > 0, options.name, ": none of the evaluated rows has a target to predict");
   return sum / count;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// `finished.json`: that a run has ended, and how. Written once model/ is there, so a resumed run
-// need not train, evaluate or write it again; removed when it is trained on.
+// `finished.json`: marks a finished run and stores its results. Written after model/, so a resumed
+// run does not train, evaluate or write again; removed when training continues.
 //
 //   {"steps": 5, "tokens": 640, "seconds": 1.2, "stopped_early": false, "data": fingerprint,
 //    "best": {"val_loss": 3.1, "steps_done": 5, "evaluations_since": 0} or null,
@@ -15,21 +15,21 @@
 
 namespace gptkit {
 
-/// After the last step: the model, and adapters if there are any, in place of those of an earlier
-/// end, and finished.json. Nothing if the run had ended before.
+/// After the last step: writes the model, the adapters if there are any, and finished.json;
+/// replaces those of an earlier end. Does nothing if the run had already finished.
 using SaveModel = std::function<void(const fs::path& folder)>;
 void leave_model(const RunFolder& run, const TrainSummary& summary, const std::string& fingerprint,
                  const SaveModel& save, const SaveModel& save_adapter = {});
 
-/// Removes finished.json: the run is trained on.
+/// Removes finished.json, because training continues.
 void forget_finished(const RunFolder& run);
 
-/// How a run that is resumed ended, or nothing if it has not. Fails if it was trained on other
-/// data. Several ranks have to call it together.
+/// The summary of a resumed run that had already finished, or nothing. Fails if it was trained on
+/// other data. Several ranks must call it together.
 std::optional<TrainSummary> read_finished(const RunContext& context,
                                           const std::string& fingerprint);
 
-/// The same for a run that has nothing left to train: its settings say no other length either.
+/// The same, but only if there is nothing left to train: the settings give the same length, too.
 std::optional<TrainSummary> nothing_left_to_train(const RunContext& context,
                                                   const std::string& fingerprint);
 

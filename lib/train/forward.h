@@ -1,5 +1,5 @@
 #pragma once
-// How a training computes: its precision, and what it keeps of a forward pass.
+// Precision and activation checkpointing of a training.
 
 #include <torch/nn/module.h>
 
@@ -9,11 +9,11 @@
 
 namespace gptkit {
 
-/// Switches activation checkpointing in every block of the model. Fails when it is to be on and the
+/// Switches activation checkpointing in every block of the model. Fails if it is requested and the
 /// model has no blocks.
 void set_activation_checkpointing(torch::nn::Module& model, bool on);
 
-/// While it lives, the objective computes in train.precision.
+/// While this object exists, the objective computes in train.precision.
 PrecisionScope training_precision(Objective& objective, const TrainConfig& config);
 
 }  // namespace gptkit

@@ -20,12 +20,12 @@ namespace {
 /// NaN or +inf anywhere.
 bool is_broken(const torch::Tensor& tensor) {
   if (!tensor.defined() || !tensor.is_floating_point() || tensor.numel() == 0) return false;
-  // One number decides: NaN spreads through a maximum, +inf wins it.
+  // The maximum suffices: it is NaN if any element is NaN, and +inf if any element is +inf.
   const auto highest = tensor.max().item<double>();
   return std::isnan(highest) || highest == std::numeric_limits<double>::infinity();
 }
 
-/// The operators of one forward pass, as they come and go.
+/// The operators of one forward pass, as they start and end.
 class Watch {
  public:
   explicit Watch(const torch::nn::Module& module) {
@@ -46,7 +46,7 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  /// An operator that was given only finite numbers is the surer culprit.
+  /// An operator whose inputs were all finite is the more likely cause.
   const std::string& found() const { return origin_.empty() ? first_ : origin_; }
 
  private:
@@ -62,7 +62,7 @@ class Watch {
     }
   }
 
-  /// Makes memory that nothing has been written to yet, or another view of it.
+  /// Allocates uninitialised memory, or makes a view.
   static bool computes_nothing(const std::string& name) {
     static const std::set<std::string> kViews = {
         "alias",  "as_strided", "chunk", "detach",  "expand",    "narrow", "permute",   "reshape",

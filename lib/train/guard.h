@@ -29,7 +29,7 @@ std::string to_text(const StepPlace& place);
 /// Losses of the last steps, newest last: at most kSpikeWindow.
 using RecentLosses = std::vector<double>;
 inline constexpr size_t kSpikeWindow = 64;
-/// Fewer say too little about what is usual: the guard waits for as many.
+/// The guard starts after this many losses: fewer do not show the usual level.
 inline constexpr size_t kSpikeLeast = 16;
 
 /// Adds a loss, dropping the oldest when the window is full.
@@ -37,25 +37,25 @@ void remember_loss(RecentLosses& losses, double loss);
 
 /// The loss above which a step counts as a spike: `factor` times the median of the window, or times
 /// 1 where the median is below (a ratio of two small losses means nothing: one odd example in an
-/// almost perfect classifier). Infinite with factor 0 and while the window is too short.
+/// almost perfect classifier). Infinite if factor is 0 or the window is too short.
 double spike_limit(const RecentLosses& losses, double factor);
 
 /// The first parameter that holds a value that is not finite; empty: none. One pass over
 /// the weights and one device sync each.
 std::string first_weight_not_finite(const torch::nn::Module& module);
 
-/// Calls `forward` and names where the first NaN or +inf comes from: "aten::addmm at
-/// 'blocks.1.mlp.up'", with the layer whose parameters this operator takes, or the last one before
-/// it that takes any. (-inf alone is how masks are written.) Empty when all is finite. LibTorch's
-/// C++ modules have no forward hooks: this watches the operators, through a RecordFunction callback
-/// of this thread.
+/// Calls `forward` and names the source of the first NaN or +inf: "aten::addmm at
+/// 'blocks.1.mlp.up'", with the layer whose parameters this operator takes, or else the last layer
+/// before it. (-inf alone is how masks are written.) Empty if all values are finite. LibTorch's C++
+/// modules have no forward hooks: this watches the operators, through a RecordFunction callback of
+/// this thread.
 std::string first_result_not_finite(const torch::nn::Module& module,
                                     const std::function<void()>& forward);
 
-/// The parameter whose gradient backward found not finite first, and how many there are:
-/// "'blocks.1.mlp.up.weight' and 12 others". Backward goes through the modules last to first, and
-/// everything behind the culprit is spoilt too: so it is the last in registration order. Empty when
-/// all are finite.
+/// The parameter whose gradient first became not finite in the backward pass, and the number of
+/// others: "'blocks.1.mlp.up.weight' and 12 others". The backward pass visits the modules from last
+/// to first, and the error spreads to all later ones, so the source is the last in registration
+/// order. Empty if all are finite.
 std::string gradients_not_finite(const AdamW& optimizer);
 
 /// The parameter with the largest gradient: "'blocks.1.mlp.up.weight' (norm 123.4)".

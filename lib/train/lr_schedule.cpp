@@ -83,12 +83,13 @@ void validate(const TrainConfig& c) {
   require(c.min_lr >= 0 && c.min_lr <= c.lr, Key{"train.min_lr"}, ": ", c.min_lr,
           " is out of range; expected 0 to lr ", c.lr);
   require(c.decay_steps == 0 || c.schedule == Schedule::kWsd, Key{"train.decay_steps"}, ": ",
-          c.decay_steps, " is for schedule wsd; choose it, or leave decay_steps out");
+          c.decay_steps,
+          " applies only to schedule wsd; choose that schedule, or leave decay_steps out");
   require(c.spike_factor == 0 || c.spike_factor > 1, Key{"train.spike_factor"}, ": ",
           c.spike_factor, " is out of range; expected more than 1, or 0 for off");
   require(c.eval_every > 0 || (c.early_stopping == 0 && !c.keep_best), Key{"train.eval_every"},
           ": 0 evaluates only at the end; train.early_stopping and "
-          "train.keep_best need evaluations on the way");
+          "train.keep_best need evaluations during training");
   for (const auto& [name, share] : {std::pair{"beta1", c.beta1}, std::pair{"beta2", c.beta2},
                                     std::pair{"ema_decay", c.ema_decay}}) {
     require(share >= 0 && share < 1, Key{concat("train.", name)}, ": ", share,

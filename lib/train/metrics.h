@@ -1,5 +1,5 @@
 #pragma once
-// What a step or an evaluation measures.
+// Metrics of a step or an evaluation.
 
 #include <string>
 #include <utility>

@@ -14,15 +14,15 @@
 
 namespace gptkit {
 
-/// What some rows add to a mean: the sum over their terms, and how many these are.
+/// The contribution of some rows to a mean: the sum of their terms and the number of terms.
 struct MeanTerms {
   double sum = 0, count = 0;
 };
 
-/// Which data a batch comes from.
+/// The data that a batch comes from.
 enum class DataPart { kTraining, kValidation };
 
-/// A mean that is measured on both parts, such as an accuracy: train_NAME and val_NAME.
+/// A mean that is measured on both parts, for example an accuracy: train_NAME and val_NAME.
 struct Measure {
   std::string name;
   std::function<MeanTerms(const Batch&, DataPart)> terms;
@@ -35,16 +35,17 @@ class Objective {
   virtual torch::nn::Module& model() = 0;
   /// The mean loss over the batch's loss terms, as a scalar with a gradient.
   virtual torch::Tensor loss(const Batch& batch) = 0;
-  /// How many targets (or examples) the batch's loss is the mean of.
+  /// The number of targets (or examples) that the loss of the batch is the mean of.
   virtual int64_t loss_terms(const Batch& batch) const = 0;
 
-  /// What the batch adds to train_loss or val_loss; in evaluation mode and without gradients.
+  /// The contribution of the batch to train_loss or val_loss, in evaluation mode and without
+  /// gradients.
   virtual MeanTerms evaluate(const Batch& batch, DataPart /*part*/) {
     const auto terms = static_cast<double>(loss_terms(batch));
     if (terms == 0) return {};  // a mean over nothing is NaN
     return {terms * loss(batch).item<double>(), terms};
   }
-  /// What is measured after the last step of an epoch.
+  /// Metrics after the last step of an epoch.
   virtual std::vector<Measure> epoch_measures() { return {}; }
 };
 

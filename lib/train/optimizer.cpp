@@ -60,7 +60,7 @@ void AdamW::step(double lr, double divisor) {
   const auto options = parameters_.front().options().requires_grad(false);
   std::optional<torch::Tensor> scale;
   if (divisor != 1) scale = torch::full({}, divisor, options);
-  // Where the parameters are: CUDA's kernel reads it there.
+  // On the device of the parameters, where CUDA's kernel reads it.
   const auto step = torch::full({}, static_cast<double>(steps_), options.dtype(torch::kFloat32));
   // Two groups, updated by LibTorch's fused kernel: one pass over each parameter's memory.
   for (const bool decayed : {true, false}) {
@@ -111,7 +111,7 @@ double sum_of_squares(const torch::Tensor& gradient) {
   at::parallel_for(0, chunks, 8, [&](int64_t first, int64_t last) {
     for (int64_t chunk = first; chunk < last; ++chunk) {
       const int64_t begin = chunk * kChunk, end = std::min(count, begin + kChunk);
-      std::array<float, kLanes> lanes{};  // independent sums, which the compiler makes vectors of
+      std::array<float, kLanes> lanes{};  // independent sums, so that the compiler vectorises
       int64_t i = begin;
       for (; i + kLanes <= end; i += kLanes) {
         for (int64_t lane = 0; lane < kLanes; ++lane) {
@@ -125,7 +125,7 @@ double sum_of_squares(const torch::Tensor& gradient) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-/// Waits for the device once, not once for each gradient.
+/// Waits for the device once, not for each gradient.
 double sum_of_squares_on_device(const std::vector<torch::Tensor>& gradients) {
   const auto norms = at::stack(at::_foreach_norm(gradients, /*ord=*/2, torch::kFloat32));
   return norms.to(torch::kFloat64).square().sum().item<double>();

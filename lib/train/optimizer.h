@@ -18,7 +18,7 @@ struct AdamWConfig {
   bool decay_all = false;  ///< also biases, norms (the book); else only matrices and embeddings
 };
 
-/// Which part of all parameters' elements, counted through in registration order, one of several
+/// The part of all parameters' elements, numbered in registration order, that one of several
 /// optimizers updates (ZeRO stage 1, arXiv:1910.02054: sharded_optimizer.h).
 struct Shard {
   int64_t rank = 0, ranks = 1;
@@ -33,14 +33,14 @@ class AdamW {
   /// Takes the module's parameters that require a gradient, in registration order.
   AdamW(const torch::nn::Module& module, const AdamWConfig& config, Shard shard = {});
 
-  /// One update with the gradients at hand, divided by `divisor`; parameters without a gradient
-  /// stay.
+  /// One update with the current gradients divided by `divisor`; parameters without a gradient are
+  /// unchanged.
   void step(double lr, double divisor = 1);
   void zero_grad();
 
   const Shard& shard() const { return shard_; }
 
-  /// The moments as `exp_avg/NAME` and `exp_avg_sq/NAME`; in a shard flat, of its range alone.
+  /// The moments as `exp_avg/NAME` and `exp_avg_sq/NAME`; flat and limited to its range in a shard.
   NamedTensors state() const;
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps) { steps_ = steps; }
@@ -63,8 +63,8 @@ class AdamW {
 /// finite. One device sync.
 double gradient_norm(const AdamW& optimizer);
 
-/// What AdamW::step divides gradients of this norm by, so that they have at most max_norm (0: any),
-/// as torch.nn.utils.clip_grad_norm_ does: clipping costs no pass over them.
+/// The divisor for AdamW::step that limits gradients of this norm to max_norm (0: no limit), as
+/// torch.nn.utils.clip_grad_norm_ does. Clipping therefore needs no extra pass over the gradients.
 double clipping_divisor(double norm, double max_norm);
 
 }  // namespace gptkit

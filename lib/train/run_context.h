@@ -1,5 +1,5 @@
 #pragma once
-// Where a run takes place. Made once by the program, and passed down.
+// The context of a run. Created once by the program and passed down.
 
 #include <torch/types.h>
 

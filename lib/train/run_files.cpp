@@ -12,7 +12,7 @@ const OwnedFolder& checkpoints_folder() {
   return list;
 }
 
-/// Filled once the list below is there: runs hold runs.
+/// Filled after the list below exists, because runs contain runs.
 OwnedFolder& nested_run() {
   static OwnedFolder list = {
       .what = "a run",

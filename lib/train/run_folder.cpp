@@ -27,17 +27,17 @@ constexpr const char* kLogFile = "run.log";
 /// The log of a run that has not replaced another yet.
 constexpr const char* kFirstLogFile = ".run.log";
 
-/// A resumed run may have other values of these; its result is then another one ...
+/// A resumed run may change these settings; its result then differs ...
 const std::set<std::string> kMayChange = {
     "device",       "epochs",     "max_steps",      "token_budget", "eval_every",
     "eval_batches", "keep_best",  "early_stopping", "prompt",       "max_new_tokens",
     "temperature",  "top_k",      "top_p",          "min_p",        "repetition_penalty",
     "stop",         "ignore_end", "spike_factor"};
-/// ... or, with these, the same.
+/// ... or, with these, stays the same.
 const std::set<std::string> kMayChangeFreely = {
     "checkpoint_every", "keep_checkpoints", "tensorboard", "count", "shard_optimizer", "timeout"};
 
-/// Which launch the run belongs to, where the launcher starts ranks again.
+/// Names the launch that the run belongs to, if the launcher restarts ranks.
 constexpr const char* kLaunchFile = ".launch";
 
 /// The list's entry for a name, or null.
@@ -48,7 +48,7 @@ const RunFile* run_file(const std::string& name) {
   return nullptr;
 }
 
-/// Ranks that are started again have the same options as the first time; but then the run is there.
+/// Restarted ranks have the same options as the first time, but now the run exists.
 RunMode settled(const fs::path& path, RunMode wanted) {
   const auto file = path / kLaunchFile;
   const bool begun_by_this_launch =
@@ -64,7 +64,7 @@ void require_own_results(const fs::path& run) {
     const auto foreign = foreign_entries(path, *file.folder);
     require(foreign.empty(), path.string(),
             " holds files that are not part of it: ", first_three(foreign),
-            "; move them away, for the run replaces this folder");
+            "; move them away, because the run replaces this folder");
   }
 }
 
@@ -84,7 +84,7 @@ void check_mode(const fs::path& path, RunMode mode, const RunFolderOptions& opti
     require_owned(path, run_folder_files());
   }
   if (mode == RunMode::kNew && is_folder) {
-    require(!holds, path.string(), ": already holds a run; go on with ", Key{"resume"},
+    require(!holds, path.string(), ": already holds a run; continue it with ", Key{"resume"},
             ", replace it with ", Key{"overwrite"}, ", or name another folder with ", Key{"out"});
     const auto foreign = foreign_entries(path, run_folder_files());
     require(foreign.empty(), path.string(), ": holds other files: ", first_three(foreign),
@@ -112,10 +112,11 @@ bool is_in(const fs::path& path, const fs::path& folder) {
   return end == folder.end();
 }
 
-/// Removes a run. The folder stays with its lock, and so do the folders down to `active`: the run
-/// that takes the place of one of those removed has opened it already.
+/// Removes a run. The folder and its lock are kept, and also the folders down to `active`: the run
+/// that replaces one of them has already opened it.
 void clear_run(const fs::path& run, const fs::path& active) {
-  std::vector<fs::path> results, others;  // results go first: they must not outlive the rest
+  std::vector<fs::path> results,
+      others;  // results are removed first: they must not outlive the rest
   for (const auto& entry : fs::directory_iterator(run)) {
     const auto* file = run_file(entry.path().filename().string());
     if (!file || file->name == kLockFile || file->name == kFirstLogFile) continue;
@@ -134,7 +135,7 @@ void clear_run(const fs::path& run, const fs::path& active) {
   }
 }
 
-/// For a shell.
+/// Quoted for a shell.
 std::string quoted(const std::string& word) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%";
@@ -177,7 +178,7 @@ bool is_item(const std::string& name) {
 }
 
 /// The lines of settings that differ: before and now. A key that `before` does not have was added
-/// by a later version of gptkit, whose default is what there was before.
+/// by a later version of gptkit, and its default is the earlier behaviour.
 std::vector<std::pair<std::string, std::string>> changed_settings(const std::string& before,
                                                                   const std::string& now) {
   const auto old_settings = settings_of(before), new_settings = settings_of(now);
@@ -197,10 +198,10 @@ std::vector<std::pair<std::string, std::string>> changed_settings(const std::str
 
 }  // namespace
 
-/// What changes while the run is at work.
+/// The mutable state of a run folder.
 struct RunFolder::State {
   bool begun = false, same_config = false;
-  bool replaces = false;  ///< a run that is there
+  bool replaces = false;  ///< an existing run
   std::vector<std::function<void()>> when_begun = {};
   fs::path log = {}, log_before = {};
 };
@@ -288,8 +289,9 @@ void RunFolder::write_config(const std::string& yaml,
       const auto key = key_of(new_line);
       const bool freely = kMayChangeFreely.contains(key);
       require((freely || kMayChange.contains(key)) && key == key_of(old_line), file.string(),
-              ": the run was started with '", without_blanks(old_line), "' and cannot go on with '",
-              without_blanks(new_line), "'; resume with the same settings or start another run");
+              ": the run was started with '", without_blanks(old_line),
+              "' and cannot continue with '", without_blanks(new_line),
+              "'; resume with the same settings or start another run");
       if (freely) continue;
       state_->same_config = false;
       log_warning("resuming with '", without_blanks(new_line), "' instead of '",

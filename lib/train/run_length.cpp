@@ -9,8 +9,8 @@ namespace gptkit {
 
 namespace {
 
-/// The mean number of input tokens in a batch, over eight of them spread over the data: they all
-/// have as many unless examples are padded to the longest.
+/// The mean number of input tokens in a batch, estimated from eight batches spread over the data.
+/// Batches differ only if examples are padded to the longest.
 double tokens_per_batch(const Dataset& data, int64_t batch_size) {
   constexpr int64_t kSample = 8;
   double tokens = 0;

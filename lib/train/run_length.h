@@ -1,5 +1,5 @@
 #pragma once
-// How long a run is, in steps.
+// The length of a run in steps.
 
 #include <cstdint>
 

@@ -1,7 +1,8 @@
 #pragma once
-// ZeRO stage 1 (arXiv:1910.02054): each rank keeps AdamW's moments of its shard of the elements
-// alone, updates these, and gets the others' new weights from them. The result is the same; 8 bytes
-// per parameter become 8 / ranks. Checkpoints hold the whole moments, whatever the ranks were.
+// ZeRO stage 1 (arXiv:1910.02054): each rank stores AdamW's moments only for its shard of the
+// elements, updates that shard, and receives the other weights from the other ranks. The result is
+// the same; 8 bytes per parameter become 8 / ranks. Checkpoints contain the complete moments,
+// independent of the number of ranks.
 
 #include <torch/types.h>
 
@@ -13,13 +14,14 @@ namespace gptkit {
 /// After a step of a sharded optimizer: every rank gets the weights that the others have updated.
 void share_weights_(World& world, const AdamW& optimizer);
 
-/// On rank 0 the whole moments, named and shaped as AdamW::state() of an optimizer that is not
-/// sharded; elsewhere nothing. Costs their memory on rank 0 as long as they are held.
+/// On rank 0 the complete moments, with the names and shapes of AdamW::state() of an optimizer that
+/// is not sharded; empty on other ranks. Needs memory for all of them on rank 0 while the result
+/// exists.
 NamedTensors gather_moments(World& world, const AdamW& optimizer);
 
-/// On rank 0 tensors for a checkpoint's moments to be read into; elsewhere nothing.
+/// On rank 0 tensors into which the moments of a checkpoint are read; empty on other ranks.
 NamedTensors room_for_moments(const World& world, const AdamW& optimizer);
-/// Gives every rank its part of what rank 0 has read.
+/// Sends each rank its part of the moments that rank 0 has read.
 void scatter_moments_(World& world, const NamedTensors& moments, AdamW& optimizer);
 
 }  // namespace gptkit

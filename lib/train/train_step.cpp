@@ -36,10 +36,10 @@ std::pair<int64_t, int64_t> rows_of_rank(int64_t rows, const World& world) {
   return {rows * world.rank() / world.size(), rows * (world.rank() + 1) / world.size()};
 }
 
-/// Several ranks cannot draw dropout masks from one generator. Each micro batch has its own random
-/// numbers then, and the generator, which decides the order of the data, stays in step on all
-/// ranks. So it is on a GPU, whose own generator no checkpoint then needs to hold. One process
-/// alone on a CPU goes on with one generator, as PyTorch does.
+/// Several ranks cannot draw dropout masks from one generator. With several ranks each micro batch
+/// therefore has its own seed, and the generator that decides the order of the data is the same on
+/// all ranks. The same holds on a GPU, so that checkpoints need not store the GPU's generator. A
+/// single process on a CPU uses one generator, as PyTorch does.
 class MicroBatchRandomness {
  public:
   MicroBatchRandomness(const World& world, torch::Device device, uint64_t epoch_seed, int64_t step,
@@ -115,7 +115,7 @@ struct TrainStep::MicroBatch {
   int64_t first_row;  // in the batch of all ranks
 };
 
-/// This rank's share, without the rows that have no loss: a mean over nothing is NaN.
+/// This rank's share, without rows that have no loss terms: the mean of no terms is NaN.
 std::vector<TrainStep::MicroBatch> TrainStep::micro_batches(const Batch& batch,
                                                             const StepPlace& place) const {
   const auto [first, last] = rows_of_rank(batch.rows, world_);
@@ -129,8 +129,8 @@ std::vector<TrainStep::MicroBatch> TrainStep::micro_batches(const Batch& batch,
   return micros;
 }
 
-/// Forward and backward over the micro batches; the gradient is that of the mean over all loss
-/// terms of the step, however they fall into micro batches and ranks.
+/// Forward and backward over the micro batches. The gradient is that of the mean over all loss
+/// terms of the step, independent of the partition into micro batches and ranks.
 double TrainStep::accumulate_gradients(const Batch& batch, const StepPlace& place) {
   const auto terms = static_cast<double>(objective_.loss_terms(batch));
   const auto micros = micro_batches(batch, place);
@@ -166,19 +166,21 @@ torch::Tensor TrainStep::micro_loss(const MicroBatch& micro, double share) {
   }
   generator.set_state(random);  // the same dropout again
   const auto layer = first_result_not_finite(objective_.model(), [&] { forward(micro.batch); });
-  fail_runtime(to_text(micro.place), ": the loss is ", value,
-               layer.empty() ? ", though not when computed again: is the memory sound?"
-                             : concat(": the first number that is not finite comes from ", layer),
-               kAdvice);
+  fail_runtime(
+      to_text(micro.place), ": the loss is ", value,
+      layer.empty()
+          ? ", but a second computation gives a finite loss; check the memory of this machine"
+          : concat(": the first number that is not finite comes from ", layer),
+      kAdvice);
 }
 
 void TrainStep::check_spike(double loss, const StepPlace& place, const RecentLosses& recent) const {
   const double limit = spike_limit(recent, config_.spike_factor);
   if (loss <= limit) return;
   fail_runtime(to_text(place), ": the loss jumped to ", loss, ", over ", config_.spike_factor,
-               " times what is usual (", limit / config_.spike_factor,
+               " times the usual loss (", limit / config_.spike_factor,
                "); the largest gradient is that of ", largest_gradient(optimizer_),
-               "; look at these examples, start again with a lower train.lr, or go on with ",
+               "; check these examples, start again with a lower train.lr, or continue with ",
                Key{"resume"}, " and a larger train.spike_factor (0: no limit)");
 }
 
@@ -199,7 +201,8 @@ double TrainStep::finite_norm(const StepPlace& place) const {
   return norm;
 }
 
-/// The update with the scaled loss's gradients, or none when they overflow; gives their true norm.
+/// The update with the gradients of the scaled loss; skipped if they overflow. Returns their
+/// unscaled norm.
 double TrainStep::update_float16(const StepPlace& place, double lr) {
   const double scale = loss_scale_.scale;
   double norm = std::numeric_limits<double>::quiet_NaN();
@@ -208,7 +211,7 @@ double TrainStep::update_float16(const StepPlace& place, double lr) {
   } catch (const Error&) {  // they overflow
   }
   if (!loss_scale_.update(std::isfinite(norm))) {
-    if (loss_scale_.scale < 1) finite_norm(place);  // no overflow of the scale's making
+    if (loss_scale_.scale < 1) finite_norm(place);  // the scale did not cause the overflow
     return norm;
   }
   optimizer_.step(lr, clipping_divisor(norm, config_.max_grad_norm) * scale);

@@ -15,22 +15,22 @@
 
 namespace gptkit {
 
-/// Several ranks share the rows of a batch; each gets the same weights and measurements.
+/// Several ranks share the rows of a batch; each gets the same weights and metrics.
 class TrainStep {
  public:
-  /// All are referred to, not copied. Fails if train.activation_checkpointing is not for this
-  /// model.
+  /// Keeps references to all arguments. Fails if this model does not support
+  /// train.activation_checkpointing.
   TrainStep(Objective& objective, const TrainConfig& config, World& world);
 
-  /// Updates the weights once and gives what it measured: loss, lr, grad_norm, tokens_per_second.
-  /// The batch is that of all ranks.
-  /// A loss or gradient that is not finite and a loss beyond the recent ones (spike_limit) are
-  /// errors (kRuntime) that name step, examples and layer; the weights then stay as they are. In
-  /// float16 a gradient that overflows is no error: the update is left out, grad_norm is NaN.
+  /// Updates the weights once and returns the metrics loss, lr, grad_norm and tokens_per_second.
+  /// The batch is that of all ranks. A loss or gradient that is not finite and a loss beyond the
+  /// recent ones (spike_limit) are errors (kRuntime) that name step, examples and layer; the
+  /// weights then stay as they are. In float16 an overflow of a gradient is not an error: the
+  /// update is skipped and grad_norm is NaN.
   Metrics run(const Batch& batch, const StepPlace& place, double lr, const RecentLosses& recent);
 
   AdamW& optimizer() { return optimizer_; }
-  /// Of float16: part of the state that a checkpoint keeps.
+  /// For float16; checkpoints store it.
   LossScale& loss_scale() { return loss_scale_; }
 
  private:

@@ -69,9 +69,9 @@ class Trainer {
       for (const auto& observer : observers_) observer->begin(start);
     });
     const bool was_finished = resumed && has_ended();
-    // What another run left is in danger only once a step has worked.
+    // Files of another run are replaced only after one step has succeeded.
     if (!was_finished && !context_.folder.replaces_a_run()) context_.folder.begin();
-    // A checkpoint is taken before its step's evaluation, which is made up for here.
+    // A checkpoint is taken before its step's evaluation, so that evaluation is done here.
     if (resumed && !was_finished) finish_step();
     bool trains_on = resumed;
     while (!run_.finished()) {
@@ -93,7 +93,7 @@ class Trainer {
   }
 
  private:
-  /// What follows the run: on rank 0 its files, on all ranks what they decide together.
+  /// The observers: on rank 0 those that write files, on all ranks those that decide together.
   void observe() {
     const auto& path = context_.folder.path();
     const auto* average = average_ ? &*average_ : nullptr;
@@ -127,8 +127,8 @@ class Trainer {
              step_.optimizer().parameters().size(), " tensors to learn");
   }
 
-  /// Rank 0 loads the newest checkpoint, and all go on from what it has; false when there is
-  /// nothing to go on from. The evaluation of its last step is still to be done.
+  /// Rank 0 loads the newest checkpoint and all ranks continue from it; false if there is none. The
+  /// evaluation of its last step is still to be done.
   bool restore() {
     const auto moments = room_for_moments(world_, step_.optimizer());
     const bool resumed = world_.is_main() && load_newest(moments);
@@ -141,7 +141,7 @@ class Trainer {
     return true;
   }
 
-  /// False when there is nothing to go on from.
+  /// False if there is no checkpoint.
   bool load_newest(NamedTensors moments) {
     for (auto& item : averages()) moments.push_back(item);
     const auto& folder = context_.folder;
@@ -176,7 +176,7 @@ class Trainer {
     return true;
   }
 
-  /// Whether the run that is resumed had come to its end: its last evaluation is then known.
+  /// Whether the resumed run had already ended: its last evaluation is then known.
   bool has_ended() {
     const auto summary = read_finished(context_, run_.state.fingerprint);
     if (!summary || summary->steps != run_.state.steps_done) return false;
@@ -262,7 +262,7 @@ class Trainer {
     checkpoints_->save(run_);
     throw Stopped(stop_signal_,
                   concat("stopped after step ", run_.step(), " of ", run_.length.steps - 1,
-                         "; the state is saved; go on with: ", folder.resume_command()));
+                         "; the state is saved; continue with: ", folder.resume_command()));
   }
 
   const Training& training_;

@@ -22,14 +22,14 @@ struct TrainSummary {
 };
 
 /// Trains to the end, writing metrics.jsonl, loss.svg and checkpoints (one at the end) into the run
-/// folder (train/observers/), and goes on from the newest checkpoint when the folder is being
-/// resumed. A run that replaces another begins (run_folder.h) after its first step and, unless a
-/// checkpoint comes first, its evaluation. Random numbers come from the default generator, which
-/// the caller has seeded. On SIGINT, SIGTERM or SIGHUP finishes the step, saves and throws Stopped.
-/// A loss or gradient that is not finite, or a spike, is an error naming step, examples and layer
+/// folder (train/observers/), and continues from the newest checkpoint when the run is resumed. A
+/// run that replaces another begins (run_folder.h) after its first step and, unless a checkpoint
+/// comes first, its evaluation. Random numbers come from the default generator, which the caller
+/// has seeded. On SIGINT, SIGTERM or SIGHUP finishes the step, saves and throws Stopped. A loss or
+/// gradient that is not finite, or a spike, is an error naming step, examples and layer
 /// (train_step.h). With keep_best the model ends with the weights that had the lowest val_loss.
-/// Where several ranks train together each calls it with the same training: rank 0 alone reads and
-/// writes the run folder, and only its summary has the files behind it.
+/// If several ranks train together, each calls this with the same training. Only rank 0 reads and
+/// writes the run folder.
 TrainSummary train(const Training& training, const RunContext& context);
 
 }  // namespace gptkit

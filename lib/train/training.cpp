@@ -9,7 +9,7 @@ void validate(const Training& training) {
   validate(config);
   const Key key{config.keep_best ? "train.keep_best" : "train.early_stopping"};
   require(training.data.validation || (!config.keep_best && config.early_stopping == 0), key,
-          " compares val_loss, which needs validation data; name some in ", Key{"data.validation"},
+          " compares val_loss, which needs validation data; set ", Key{"data.validation"},
           ", or leave it out");
 }
 

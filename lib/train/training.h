@@ -1,5 +1,5 @@
 #pragma once
-// All that one training is made of. Settled before the first step and constant afterwards.
+// Everything that defines one training. Constant from the first step on.
 
 #include <functional>
 #include <memory>
@@ -15,9 +15,9 @@ namespace gptkit {
 struct TrainingData {
   std::shared_ptr<const Dataset> train;
   std::shared_ptr<const Dataset> validation;  ///< null: none, so there is no val_loss
-  /// Changes when the data change: a resumed run compares it.
+  /// A fingerprint of the data, which a resumed run compares.
   std::string fingerprint;
-  /// Data that train_loss is measured on; null: train.
+  /// The data for train_loss; null: train.
   std::shared_ptr<const Dataset> train_sample = nullptr;
   /// train.eval_batches 0 measures all of validation, in batches of similar lengths, and as many
   /// batches of train. False: all of both.
@@ -41,7 +41,7 @@ struct Training {
   std::string plot_title = "Loss";
 };
 
-/// Fails for settings that are out of range, or that need what this training does not have.
+/// Fails for settings that are out of range, or that need data that this training does not have.
 void validate(const Training& training);
 
 }  // namespace gptkit

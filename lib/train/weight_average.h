@@ -14,17 +14,18 @@ namespace gptkit {
 
 class WeightAverage {
  public:
-  /// Of the weights that the optimizer updates; begins with what they are.
+  /// Averages the weights that the optimizer updates, starting from their current values.
   WeightAverage(const AdamW& optimizer, double decay);
 
-  /// After the step that makes `steps_done` of them: average = d average + (1 - d) weights. Early d
-  /// is less than the decay, (1 + steps) / (10 + steps), so that the start is soon forgotten.
+  /// After the step that makes `steps_done` of them: average = d average + (1 - d) weights. At
+  /// first d is smaller than the decay, (1 + steps) / (10 + steps), so that the initial weights
+  /// soon lose their influence.
   void update(int64_t steps_done);
 
-  /// Puts the average in the weights' place and keeps these instead; again: back.
+  /// Swaps the average and the weights. A second call swaps them back.
   void swap_();
 
-  /// As `ema/NAME`: part of what a checkpoint keeps.
+  /// As `ema/NAME`, for checkpoints.
   NamedTensors state() const;
 
  private:
@@ -33,7 +34,7 @@ class WeightAverage {
   std::vector<torch::Tensor> average_;
 };
 
-/// While it lives, a model has its average weights.
+/// While this object exists, the model has its average weights.
 class AverageWeightsScope {
  public:
   explicit AverageWeightsScope(WeightAverage& average) : average_(average) { average_.swap_(); }

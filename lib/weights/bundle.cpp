@@ -18,17 +18,17 @@ namespace {
 constexpr const char* kNotFinite =
     "' holds NaN or infinity; the file is damaged or the training diverged";
 
-/// Makes the head a tensor of its own.
+/// Stores the head as a separate tensor.
 void untie(ModelSource& source) {
   if (!source.config.tie_embeddings) return;
   source.config.tie_embeddings = false;
   const auto head = hugging_face_layer(source.config, "head") + ".weight";
-  if (source.tensors.contains(head)) return;  // it is the embedding's copy
+  if (source.tensors.contains(head)) return;  // a copy of the embedding
   const auto embedding = hugging_face_layer(source.config, "token_embedding");
   source.tensors.add(head, source.tensors.source(embedding + ".weight"));
 }
 
-/// The template that a model brings, or the one that a model of version 0.1 names.
+/// The model's own template, or the one that a model of version 0.1 names.
 std::string own_template(const ModelSource& source, const Tokenizer& tokenizer) {
   const auto ours = source.json.find("gptkit");
   if (!source.chat_template.empty() || ours == source.json.end()) return source.chat_template;
@@ -50,7 +50,7 @@ void require_language_model(const ModelSource& source) {
           "token");
 }
 
-/// What belongs to the weights.
+/// The metadata of the weights.
 void open_text(ModelText& model, const ModelSource& source) {
   model.tokenizer = open_tokenizer(source);
   model.roles = open_token_roles(source, *model.tokenizer);

@@ -44,11 +44,11 @@ struct DecodingBundle : ModelText {
   std::unique_ptr<DecodingModel> model;
 };
 
-/// What the class head's outputs are: transformers' `problem_type`.
+/// The meaning of the class head's outputs: transformers' `problem_type`.
 enum class ProblemType {
-  kSingleLabel,  ///< one label a text: softmax
-  kMultiLabel,   ///< each label by itself: a sigmoid each; a head of one output, too
-  kRegression,   ///< values as they are
+  kSingleLabel,  ///< one label per text: softmax
+  kMultiLabel,   ///< independent labels, a sigmoid each; also a head with one output
+  kRegression,   ///< unchanged values
 };
 constexpr auto enum_names(ProblemType) {
   return std::array{std::pair{"single_label_classification", ProblemType::kSingleLabel},
@@ -56,7 +56,7 @@ constexpr auto enum_names(ProblemType) {
                     std::pair{"regression", ProblemType::kRegression}};
 }
 
-/// A text classifier with its tokenizer, labels and how its inputs were cut and padded.
+/// A text classifier with its tokenizer, its labels, and the truncation and padding of its inputs.
 struct TextClassifier {
   Classifier classifier{nullptr};
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -65,11 +65,11 @@ struct TextClassifier {
   int64_t max_tokens = 0;  ///< longer texts are cut; last_position pooling pads to it
   TokenId pad_id = 0;
   Truncate truncate = Truncate::kRight;  ///< how longer texts are cut
-  bool causal = true;                    ///< false: its tokens see those behind them, too
-  bool pairs = false;  ///< its texts are two, joined by kPairSeparator (data/tables/table.h)
+  bool causal = true;                    ///< false: tokens also attend to later ones
+  bool pairs = false;  ///< inputs are pairs of texts joined by kPairSeparator (data/tables/table.h)
   ProblemType problem_type = ProblemType::kSingleLabel;
-  /// Whether the class head reads the last token that is not pad_id, as transformers' classes do
-  /// with a pad_token_id, although the text ends with it.
+  /// Whether the class head reads the last token that is not pad_id even if the text itself ends
+  /// with pad_id, as transformers' classes with a pad_token_id do.
   bool skips_padding = false;
   std::string where = {};  ///< where it was opened, for messages
 };
@@ -80,17 +80,17 @@ struct LoadOptions {
 };
 
 /// Opens a model; it is in evaluation mode, in float32, on the CPU. Weights that are not finite are
-/// refused naming the tensor. A LoRA adapter's folder (weights/peft.h) is the base model that it
-/// names with the adapter merged.
+/// refused naming the tensor. For the folder of a LoRA adapter (weights/peft.h), opens the base
+/// model that it names and merges the adapter.
 LanguageModel load_language_model(const std::string& name_or_path, const LoadOptions& options = {});
 /// Opens a model for decoding: its weights are read layer by layer and are in memory once, in the
 /// format of `options`. An adapter is merged into its base.
 DecodingBundle open_for_decoding(const std::string& name_or_path, const DecodingOptions& options);
 /// The same for a folder with a class head, `score.weight`, or for a LoRA adapter of one
-/// (weights/peft.h), which is put into the base model that it names.
+/// (weights/peft.h), which is added to the base model that it names.
 TextClassifier load_text_classifier(const std::string& name_or_path);
 
-/// Sets the chat template, which is saved with the model. A template with a syntax error sets
+/// Sets the chat template, which is saved with the model. A syntax error in the template sets
 /// chat_problem, which begins with `where`.
 void set_chat_template(ModelText& model, const std::string& jinja, const std::string& where);
 /// The model's chat format; fails with the reason when there is none.
@@ -105,22 +105,22 @@ struct SaveOptions {
 /// generation_config.json and the tokenizer's files.
 void save_language_model(const fs::path& folder, const LanguageModel& model,
                          const SaveOptions& options = {});
-/// Whether a class head's bias can be stored: transformers' classes have none, so ours is folded
-/// into the bias of the final norm, which gives the same logits up to rounding. RMS norm has no
-/// bias.
+/// Whether the bias of a class head can be stored. transformers' classes have no such bias, so it
+/// is folded into the bias of the final norm, which gives the same logits up to rounding. RMS norm
+/// has no bias.
 bool holds_head_bias(const GPT& gpt);
 /// Writes the classifier as the family's class of transformers (GPT2ForSequenceClassification ...).
 /// transformers reads the last token that is not padding: classifiers with another pooling give
 /// these logits in gptkit only.
 void save_text_classifier(const fs::path& folder, const TextClassifier& model);
-/// The adapters that are in the model, its class head and its description, as PEFT has them;
-/// `base` is the model they were trained on.
+/// Writes the adapters of the model, its class head and its description in PEFT's layout; `base` is
+/// the model that they were trained on.
 void save_classifier_adapter(const fs::path& folder, const TextClassifier& model,
                              const LoraConfig& config, const std::string& base);
 
-/// What a language model's folder holds beside its weights: `json` as config.json with what the
-/// tokens' roles and the class of transformers add, generation_config.json, the tokenizer's files
-/// and, unless empty, the chat template (Jinja).
+/// Writes the files of a language model's folder other than the weights: config.json (`json` with
+/// the token roles and the class of transformers), generation_config.json, the tokenizer's files
+/// and, if not empty, the chat template (Jinja).
 void save_description(const fs::path& folder, const Json& json, const ModelConfig& config,
                       const Tokenizer& tokenizer, const TokenRoles& roles,
                       const std::string& chat_template);

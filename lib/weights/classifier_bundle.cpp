@@ -1,4 +1,4 @@
-// The half of weights/bundle.h that is about classifiers.
+// The part of weights/bundle.h for classifiers.
 
 #include <ATen/ops/linalg_solve.h>
 
@@ -55,17 +55,18 @@ ProblemType read_problem_type(const Json& json, int64_t classes, const std::stri
   const auto type = parse_enum(json, "problem_type", where, fallback);
   require(classes > 1 || type != ProblemType::kSingleLabel, where,
           ": problem_type 'single_label_classification' needs two labels or more, but the class "
-          "head has one output; for its value as it is the type is 'regression'");
+          "head has one output; to use its unchanged value, set the type to 'regression'");
   return type;
 }
 
-/// Nothing where config.json has no padding token; some Llamas say -1.
+/// Empty if config.json has no padding token; some Llama models store -1.
 std::optional<int64_t> read_pad_token_id(const Json& json, const std::string& where) {
   const auto id = json_int(json, "pad_token_id", where, -1);
   return id < 0 ? std::nullopt : std::optional(id);
 }
 
-/// What config.json has beside transformers' own keys, and an adapter in a file of its own.
+/// The settings that config.json stores beside transformers' own keys, and an adapter in a separate
+/// file.
 Json describe(const TextClassifier& model) {
   return {{"pooling", enum_name(model.classifier->pooling())},
           {"max_tokens", model.max_tokens},
@@ -95,12 +96,12 @@ void write_labels(Json& json, const std::vector<std::string>& labels) {
   }
 }
 
-/// Where it is not what a reader takes it for without the key.
+/// Written only if it differs from what a reader assumes without the key.
 void write_problem_type(Json& json, ProblemType type) {
   if (type != ProblemType::kSingleLabel) json["problem_type"] = enum_name(type);
 }
 
-/// The classifier around a model; its head holds nothing yet. `json` is config.json's or an
+/// The classifier around a model; its head is not filled yet. `json` is config.json's or an
 /// adapter's description.
 TextClassifier make_classifier(const GPT& gpt, const torch::Tensor& score, const Json& json,
                                std::shared_ptr<const Tokenizer> tokenizer, TokenRoles roles,
@@ -150,7 +151,7 @@ struct AdapterBase {
   GPT gpt{nullptr};
   std::shared_ptr<const Tokenizer> tokenizer;
   TokenRoles roles = {};
-  Json json = Json::object();  ///< what a classifier says of its labels
+  Json json = Json::object();  ///< the labels of a classifier
   torch::Tensor score;         ///< its class head
 };
 
@@ -250,8 +251,8 @@ void save_text_classifier(const fs::path& folder, const TextClassifier& model) {
   write_labels(json, model.labels);
   json["num_labels"] = model.labels.size();
   write_problem_type(json, model.problem_type);
-  // transformers reads the last position that is not padding when it knows the padding's id, and
-  // the last position when it does not: the two poolings.
+  // transformers reads the last position that is not padding if it knows the id of padding, and
+  // otherwise the last position. These are the two poolings.
   const bool padded = model.classifier->pooling() == Pooling::kLastPosition;
   json["pad_token_id"] = padded ? Json(nullptr) : Json(model.pad_id);
   json["gptkit"].update(describe(model));

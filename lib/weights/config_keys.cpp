@@ -8,7 +8,7 @@ using enum KeyUse;
 
 constexpr const char* kNote = "a note that no computation reads";
 constexpr const char* kOption = "the command line decides; generate names a stored value";
-constexpr const char* kOutput = "what transformers returns beside the tokens";
+constexpr const char* kOutput = "an output of transformers beside the tokens";
 constexpr const char* kSpeed = "speed alone";
 constexpr const char* kAssistant = "of speculative decoding: speed alone";
 
@@ -55,7 +55,7 @@ constexpr KeyRule kGeneration[] = {
     {"min_new_tokens", kRefused, {}, "[0]"},
     {"stop_strings", kRefused, "give `stop`", "[[]]"},
     {"token_healing", kRefused, {}, "[false]"},
-    // What changes nothing.
+    // Keys that change nothing.
     {"decoder_start_token_id", kHarmless, "of encoder-decoder models"},
     {"low_memory", kHarmless, kSpeed},
     {"max_time", kHarmless, "a limit of the caller's"},
@@ -109,7 +109,7 @@ constexpr KeyRule kAdapter[] = {
     {"exclude_modules", kHarmless, "the tensors say which layers have an adapter"},
     {"layers_to_transform", kHarmless, "the tensors say which layers have an adapter"},
     {"layers_pattern", kHarmless, "the tensors say which layers have an adapter"},
-    {"fan_in_fan_out", kHarmless, "the layers are known; PEFT mends a wrong value itself"},
+    {"fan_in_fan_out", kHarmless, "the layers are known; PEFT corrects a wrong value itself"},
     {"init_lora_weights", kRefused,
      "it changes the base's weights; save the adapter with "
      "path_initial_model_for_weight_conversion",
@@ -135,7 +135,7 @@ constexpr KeyRule kAdapter[] = {
     {"use_bdlora", kRefused, {}, "[false]"},
     {"kasa_config", kRefused},
     {"monteclora_config", kRefused},
-    {"velora_config", kHarmless, "what training keeps for the backward pass"},
+    {"velora_config", kHarmless, "affects only what training stores for the backward pass"},
     {"runtime_config", kHarmless, "speed alone"},
 };
 

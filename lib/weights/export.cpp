@@ -23,14 +23,14 @@ std::span<const std::byte> bytes_of(const torch::Tensor& contiguous) {
   return {static_cast<const std::byte*>(contiguous.const_data_ptr()), contiguous.nbytes()};
 }
 
-/// GGUF: what a tensor of this shape is stored in.
+/// GGUF: the stored type of a tensor of this shape.
 DType gguf_dtype(const std::string& name, const std::vector<int64_t>& shape, DType wanted) {
   if (shape.size() < 2 || name == "position_embd.weight") return DType::kFloat32;
   const auto block = static_cast<int64_t>(block_of(wanted).elements);
   return shape.back() % block == 0 ? wanted : DType::kFloat16;
 }
 
-/// llama.cpp's number for what most tensors are in (enum llama_ftype).
+/// llama.cpp's number for the type of most tensors (enum llama_ftype).
 uint32_t gguf_file_type(DType dtype) {
   static const std::map<DType, uint32_t> kTypes = {{DType::kFloat32, 0},
                                                    {DType::kFloat16, 1},
@@ -61,7 +61,7 @@ std::string title_of(const ModelSource& source) {
   return path.stem().string();
 }
 
-/// What a classifier that gptkit trained says of its texts.
+/// The input settings of a classifier that gptkit trained.
 std::optional<ClassifierTokens> classifier_tokens(const ModelSource& source) {
   if (!source.is_classifier() || !source.json.contains("gptkit")) return std::nullopt;
   const auto where = source.path.string();

@@ -18,8 +18,8 @@ namespace gptkit {
 
 namespace {
 
-/// Our own keys, which llama.cpp passes over: which of the families of an architecture it is, and
-/// what rope_freqs.weight was made from.
+/// Our own keys, which llama.cpp ignores: the family within an architecture, and the settings
+/// behind rope_freqs.weight.
 constexpr const char *kFamily = "gptkit.family", *kRopeFactor = "gptkit.rope_factor",
                      *kRopeLow = "gptkit.rope_low_frequency",
                      *kRopeHigh = "gptkit.rope_high_frequency",
@@ -34,7 +34,7 @@ double decimal(double value) {
   return result;
 }
 
-/// Linear scaling, under the key of today or that of old files.
+/// Linear scaling, under the current key or the key of old files.
 void read_rope_scaling(const GgufFile& file, const std::string& prefix, ModelConfig& c) {
   const auto old = prefix + "rope.scale_linear", kind = prefix + "rope.scaling.type";
   const auto type = file.text(kind, file.has(old) ? "linear" : "none");
@@ -45,8 +45,8 @@ void read_rope_scaling(const GgufFile& file, const std::string& prefix, ModelCon
   set_linear_scaling(c);
 }
 
-/// Llama 3's scaling, which GGUF keeps as one divisor for each frequency: the settings that give
-/// these divisors, ours or the published ones.
+/// Llama 3's scaling, which GGUF stores as one divisor for each frequency: finds the settings that
+/// give these divisors, from our keys or the published ones.
 void read_rope_factors(const GgufFile& file, const TensorMap& tensors, ModelConfig& c) {
   if (!tensors.contains(kRopeFactors)) return;
   const auto factors = tensors.at(kRopeFactors).to(torch::kFloat32).flatten();
@@ -78,7 +78,7 @@ std::string gguf_architectures() {
   return join(names);
 }
 
-/// The family that the file says it is, or the first of its architecture.
+/// The family that the file names, or else the first of its architecture.
 const Family& family_in(const GgufFile& file) {
   const auto arch = file.text("general.architecture");
   const auto own = file.text(kFamily, "");
@@ -93,7 +93,7 @@ const Family& family_in(const GgufFile& file) {
   return *first;
 }
 
-/// Calls with the field of this name.
+/// Calls the function with the field of this name.
 template <class Use>
 void with_field(ModelConfig& config, std::string_view name, Use&& use) {
   visit_fields(config, [&](const char* field, auto& value, const char*) {
@@ -104,7 +104,7 @@ void with_field(ModelConfig& config, std::string_view name, Use&& use) {
   });
 }
 
-/// With every size that follows from others spelled out.
+/// With all derived sizes filled in.
 ModelConfig spelled_out(ModelConfig c) {
   c.n_kv_head = c.kv_heads();
   c.d_head = c.head_dim();
@@ -162,7 +162,7 @@ class Reader {
     });
   }
 
-  /// Fails unless a second key for a field says the same.
+  /// Fails if a second key for a field has another value.
   void require_same(const FieldKey& key) {
     if (key.use != FieldKey::Use::kSame) return;
     auto config = spelled_out(config_);
@@ -173,7 +173,7 @@ class Reader {
     });
   }
 
-  /// Of layers whose bias the family leaves open, by whether the first block has one.
+  /// Biases that the family leaves open: present if the first block has one.
   void read_biases(const TensorMap& tensors) {
     const std::tuple<std::string_view, std::string_view, bool ModelConfig::*> kBiases[] = {
         {"qkv_bias", "blocks.{}.attention.qkv", &ModelConfig::qkv_bias},
@@ -195,7 +195,7 @@ class Reader {
     read_rope_factors(file_, tensors, config_);
   }
 
-  /// Nothing that changes the mathematics.
+  /// Refuses settings that would change the computation.
   void require_plain() const {
     const auto scale = full("attention.scale"), experts = full("expert_count");
     require(file_.number(scale, 0) == 0, where(), ": ", scale, " ", file_.number(scale, 0),

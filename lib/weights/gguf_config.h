@@ -10,14 +10,14 @@
 
 namespace gptkit {
 
-/// A divisor for each rotary frequency: how GGUF keeps Llama 3's scaling.
+/// A divisor for each rotary frequency: GGUF's form of Llama 3's scaling.
 inline constexpr const char* kRopeFactors = "rope_freqs.weight";
 
-/// The model's shape from the metadata; `tensors` holds the file's under their own names.
+/// The model's shape from the metadata; `tensors` has the tensors under the names of the file.
 ModelConfig config_from_gguf(const GgufFile& file, const TensorMap& tensors);
 
-/// The metadata from the model's shape: everything but general.* and tokenizer.*. The family has an
-/// architecture there.
+/// The metadata from the model's shape: everything except general.* and tokenizer.*. The family
+/// must have a GGUF architecture.
 std::vector<GgufField> gguf_config(const ModelConfig& config);
 
 }  // namespace gptkit

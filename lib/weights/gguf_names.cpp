@@ -16,7 +16,8 @@ namespace gptkit {
 
 namespace {
 
-/// Each head's rows (of a matrix or a bias), two interleaved halves here, two blocks there.
+/// The rows of each head (of a matrix or a bias): converts between two interleaved halves and two
+/// blocks.
 torch::Tensor reorder_heads(const torch::Tensor& t, int64_t heads, bool to_gguf) {
   const int64_t half = t.size(0) / heads / 2;
   auto sizes = t.sizes().vec();
@@ -27,7 +28,7 @@ torch::Tensor reorder_heads(const torch::Tensor& t, int64_t heads, bool to_gguf)
   return t.reshape(sizes).transpose(1, 2).reshape(t.sizes());
 }
 
-/// The same rows of a matrix in blocks, which are whole in each row.
+/// The same for a matrix in quantised blocks; no block spans two rows.
 QuantizedTensor reorder_heads(const QuantizedTensor& t, int64_t heads) {
   const auto row_bytes = t.bytes().size() / static_cast<size_t>(t.rows());
   const int64_t rows = t.rows(), width = rows / heads, half = width / 2;
@@ -43,10 +44,11 @@ QuantizedTensor reorder_heads(const QuantizedTensor& t, int64_t heads) {
   return {t.dtype(), rows, t.columns(), *bytes, bytes};
 }
 
-/// The tensor between the two: GGUF's matrices are (out, in), and rows may be paired otherwise.
+/// Converts a tensor between the two: GGUF's matrices are (out, in), and rows may be paired
+/// differently.
 TensorSource changed(const TensorSource& source, const ModelTensor& tensor, const ModelConfig& c,
                      bool to_gguf) {
-  // A tensor of another shape than the config says is for the check of shapes to report.
+  // The check of shapes reports tensors whose shape differs from the config.
   if (tensor.transposed()) return source.shape.size() == 2 ? transposed(source) : source;
   auto result = source;
   if (!tensor.rule->paired || source.shape.empty() || source.shape[0] != tensor.count) {
@@ -63,7 +65,7 @@ TensorSource changed(const TensorSource& source, const ModelTensor& tensor, cons
   return result;
 }
 
-/// Those of a model whose head is not tied: a file may have a head that equals the embedding.
+/// The rules for a model with an untied head: a file may store a head that equals the embedding.
 std::vector<ModelTensor> all_tensors(ModelConfig config) {
   config.tie_embeddings = false;
   return model_tensors(config);
@@ -93,7 +95,7 @@ NamedSources gguf_from_hugging_face(const ModelConfig& config, const NamedSource
   NamedSources sources;
   for (const auto& [name, source] : tensors) {
     const auto found = by_name.find(name);
-    require(found != by_name.end(), "tensor '", name, "' has no place in a GGUF file");
+    require(found != by_name.end(), "tensor '", name, "' has no name in a GGUF file");
     sources.emplace_back(found->second.gguf,
                          changed(source, found->second, config, /*to_gguf=*/true));
   }

@@ -3,14 +3,15 @@
 // https://github.com/ggml-org/llama.cpp/blob/master/docs
 //
 // GGUF's matrices are (out, in). In architecture llama the rows of queries and keys are paired as
-// neighbours (2i, 2i + 1) instead of halves (i, i + D/2); both turn the same by rotary positions.
+// neighbours (2i, 2i + 1) instead of halves (i, i + D/2); rotary positions have the same effect on
+// both.
 
 #include "models/config.h"
 #include "tensors/tensor_map.h"
 
 namespace gptkit {
 
-/// GGUF's tensors under Hugging Face's names. What has no name there keeps its own.
+/// GGUF's tensors under Hugging Face's names. Tensors without a name there keep their own.
 TensorMap hugging_face_from_gguf(const ModelConfig& config, const TensorMap& tensors);
 
 /// Hugging Face's tensors (in any order) under GGUF's names.

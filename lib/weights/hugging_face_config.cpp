@@ -11,7 +11,7 @@ namespace {
 
 void check_config_keys(const Json& json, const Family& family, const std::string& where) {
   std::vector<KeyRule> rules(family.json_keys.begin(), family.json_keys.end());
-  // transformers 4 kept the settings of generation here, too; transformers 5 passes over them.
+  // transformers 4 also stored generation settings here; transformers 5 ignores them.
   for (auto rule : generation_key_rules()) {
     rule.use = KeyUse::kHarmless;
     rules.push_back(rule);

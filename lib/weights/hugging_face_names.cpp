@@ -25,7 +25,7 @@ class Parameters {
   torch::Tensor view(const ModelTensor& tensor) const {
     return part(parameters_[tensor.parameter()].detach(), tensor);
   }
-  /// Its values: a quantised layer's are decoded.
+  /// The values of the tensor; those of a quantised layer are decoded.
   torch::Tensor values(const ModelTensor& tensor) const {
     if (parameters_.contains(tensor.parameter())) return view(tensor);
     return part(linear(tensor.layer)->dense_weight(), tensor);
@@ -51,7 +51,7 @@ std::string head_name(const ModelConfig& config) {
   return hugging_face_layer(config, "head") + ".weight";
 }
 
-/// view.copy_(from); a transposed view in strips, of which each line of the cache is used whole.
+/// view.copy_(from); a transposed view is copied in strips that use whole cache lines.
 void fill_(const torch::Tensor& view, const torch::Tensor& from) {
   constexpr int64_t kStrip = 64;
   const bool transposed = view.dim() == 2 && view.stride(0) == 1 && view.stride(1) > 1;
@@ -65,7 +65,7 @@ void fill_(const torch::Tensor& view, const torch::Tensor& from) {
   }
 }
 
-/// DataParallel, torch.compile, FSDP and its activation checkpointing: what they add to a name.
+/// Name parts that DataParallel, torch.compile, FSDP and its activation checkpointing add.
 bool is_wrapper(std::string_view part) {
   return part == "module" || part == "_orig_mod" || part == "_fsdp_wrapped_module" ||
          part == "_checkpoint_wrapped_module";
@@ -85,14 +85,14 @@ std::string without_wrappers(const std::string& name) {
 
 bool starts_wrapped(std::string_view name) { return is_wrapper(name.substr(0, name.find('.'))); }
 
-/// What stands before the names of a model that is saved as a part of another module.
+/// The prefix of the names of a model that was saved as a part of another module.
 struct Prefix {
-  std::string text;       ///< of every tensor
-  std::string embedding;  ///< the name that it was found by
+  std::string text;       ///< shared by all tensors
+  std::string embedding;  ///< the name from which it was derived
   bool bare = false;      ///< the names are those of the bare model
 };
 
-/// Found by the token embedding, of which every model has one.
+/// Derived from the token embedding, which every model has.
 std::optional<Prefix> prefix_before(const TensorMap& map, const std::string& embedding,
                                     const std::string& base) {
   std::optional<std::string> found;
@@ -116,7 +116,7 @@ bool is_buffer(const std::string& name, const Family& family) {
                      [&](std::string_view end) { return name.ends_with(end); });
 }
 
-/// The layers of which every matrix is in blocks.
+/// The layers whose matrices are all quantised.
 std::set<std::string> layers_in_blocks(const std::vector<ModelTensor>& tensors,
                                        const Parameters& parameters, const TensorMap& map) {
   std::set<std::string> layers, others;

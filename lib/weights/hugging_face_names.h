@@ -1,7 +1,7 @@
 #pragma once
-// A model's tensors under Hugging Face's names and in its orientation: what every weight format is
-// translated to when it is read and from when it is written.
-// The rules of the model's family say which they are (models/tensor_names.h).
+// A model's tensors under Hugging Face's names and in its orientation. Every weight format is
+// converted to this form when it is read, and from it when it is written. The rules of the model's
+// family define the names (models/tensor_names.h).
 
 #include <string>
 #include <utility>
@@ -16,11 +16,11 @@ namespace gptkit {
 /// untied head is `lm_head.weight`.
 NamedTensors hugging_face_views(const GPT& model);
 
-/// The values that a file holds: with zeros where the family's files have a bias and the model has
-/// none.
+/// The tensors to store in a file: a bias that the family's files have and the model does not is
+/// zero.
 NamedTensors hugging_face_tensors(const GPT& model);
 
-/// What becomes of quantised matrices.
+/// The treatment of quantised matrices.
 enum class Quantized {
   kDecode,  ///< they become float32
   kKeep,    ///< a layer whose matrices are all quantised multiplies with their blocks as they lie
@@ -29,7 +29,7 @@ enum class Quantized {
 
 /// Fills the model. `extra` names tensors of another head that belong to the caller
 /// (`score.weight`). Buffers of old checkpoints, and a `lm_head.weight` beside a tied head, are
-/// ignored; whatever else is missing, unexpected or of another shape is one error.
+/// ignored; any other tensor that is missing, unexpected or of another shape is an error.
 void load_from_hugging_face(GPT& model, const TensorMap& map,
                             const std::vector<std::string>& extra = {},
                             Quantized quantized = Quantized::kDecode);

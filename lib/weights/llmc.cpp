@@ -10,7 +10,7 @@ namespace gptkit {
 
 namespace {
 
-/// The names of matrices that llm.c has the other way round.
+/// The names of matrices that llm.c stores transposed.
 std::set<std::string> transposed_names(const ModelConfig& config) {
   std::set<std::string> names;
   for (const auto& tensor : model_tensors(config)) {
@@ -45,7 +45,7 @@ TensorMap hugging_face_from_llmc(const ModelConfig& config, const TensorMap& ten
 LlmcShape llmc_shape(const ModelConfig& c) {
   const bool fits = family_of(c).llmc && c.tie_embeddings && c.feed_forward() == 4 * c.d_model;
   require(fits,
-          "llm.c's format holds GPT-2 with a tied head and a feed-forward of 4 d_model alone; "
+          "llm.c's format supports only GPT-2 with a tied head and a feed-forward of 4 d_model; "
           "choose another format");
   require(c.norm_epsilon == 1e-5, "llm.c computes with a norm epsilon of 1e-5, this model with ",
           c.norm_epsilon, "; choose another format");

@@ -10,7 +10,7 @@ namespace gptkit {
 
 ModelConfig config_from_llmc(const LlmcShape& shape);
 TensorMap hugging_face_from_llmc(const ModelConfig& config, const TensorMap& tensors);
-/// The other way; fails for a model that llm.c cannot hold (untied head, other widths).
+/// The reverse; fails for a model that llm.c does not support (untied head, other widths).
 LlmcShape llmc_shape(const ModelConfig& config);
 NamedSources llmc_from_hugging_face(const ModelConfig& config, const NamedSources& tensors);
 

@@ -73,14 +73,14 @@ void read_templates_of_config(const fs::path& file, ModelSource& source) {
   }
   std::string names;
   const auto add = [&](const std::string& name, const Json& text) {
-    require(text.is_string(), where, ": '", printable(name), "' is no text");
+    require(text.is_string(), where, ": '", printable(name), "' is not a string");
     names += (names.empty() ? "" : ", ") + name;
     if (name == "default") source.chat_template = text.get<std::string>();
   };
   if (value.is_object()) {
     for (const auto& [name, text] : value.items()) add(name, text);
   } else {
-    require(value.is_array(), where, " is neither a text nor a list of named ones");
+    require(value.is_array(), where, " is neither a string nor a list of named templates");
     for (const auto& item : value) {
       require(item.is_object(), where, ": expected objects with name and template");
       add(json_string(item, "name", where), item.value("template", Json()));
@@ -135,14 +135,14 @@ WeightFiles folder_files(const fs::path& folder) {
   return files;
 }
 
-/// The tensors of source.files as their files call them.
+/// The tensors of source.files under the names of their files.
 TensorMap file_tensors(const ModelSource& source) {
   TensorMap tensors;
   for (const auto& file : source.files) add_file(tensors, file);
   return tensors;
 }
 
-/// The stored head wins over what the config says about it, as in transformers.
+/// The stored head takes precedence over the config, as in transformers.
 void settle_head(ModelSource& source, const std::string& config_file) {
   const auto embedding = hugging_face_layer(source.config, "token_embedding") + ".weight";
   const auto head = hugging_face_layer(source.config, "head") + ".weight";
@@ -164,7 +164,7 @@ void settle_head(ModelSource& source, const std::string& config_file) {
   source.json["tie_word_embeddings"] = false;
 }
 
-/// A model whose config.json is there; `files` hold its tensors.
+/// A model with a config.json; `files` contain its tensors.
 ModelSource open_hugging_face(const fs::path& folder,
                               const std::function<WeightFiles()>& open_files) {
   ModelSource source;
@@ -223,7 +223,7 @@ ModelSource open_folder(const fs::path& folder) {
   if (const auto gguf = lone_gguf(folder)) return open_gguf(*gguf);
   require(
       !is_there(folder / "adapter_config.json"), folder.string(),
-      ": this is a LoRA adapter, not a model; name the model that its adapter_config.json says");
+      ": this is a LoRA adapter, not a model; use the model that its adapter_config.json names");
   fail(folder.string(),
        ": the folder has no config.json, hparams.json or .gguf file; a run's finished model is in "
        "its model/ folder");
@@ -237,12 +237,12 @@ bool is_llmc(std::string_view text) {
   return magic == kMagic;
 }
 
-/// What a file's first bytes say it is.
+/// The format of a file by its first bytes.
 enum class FileKind { kGguf, kLlmc, kTorch, kSafetensors };
 
 FileKind kind_of(const fs::path& path) {
   require(is_regular(path), printable(path.string(), 400),
-          ": is no regular file; a model is read at many places, so write it to a file first");
+          ": not a regular file; a model is read with random access, so write it to a file first");
   constexpr std::string_view kZip = "PK\x03\x04", kPickle = "\x80\x02";
   const MappedFile file(path);
   const auto text = file.text();
@@ -259,7 +259,7 @@ ModelSource open_file(const fs::path& path) {
   const auto kind = kind_of(path);
   if (kind == FileKind::kGguf) return open_gguf(path);
   if (kind == FileKind::kLlmc) return open_llmc(path);
-  // Weights alone do not say what they are weights of.
+  // The weights alone do not determine the model.
   const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const auto config_file = folder / "config.json";
   require(is_there(config_file), path.string(), ": the shape of this model is not known; put its ",
@@ -327,7 +327,7 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const ModelSource& source) {
   }
   require(tokenizer->vocab_size() <= source.config.vocab_size, source.path.string(),
           ": the tokenizer has ", tokenizer->vocab_size(), " tokens but the model only ",
-          source.config.vocab_size, "; they do not belong together");
+          source.config.vocab_size, "; tokenizer and model do not match");
   return tokenizer;
 }
 

@@ -29,13 +29,13 @@ std::string_view name(ModelFormat format);
 
 struct ModelSource {
   ModelFormat format = ModelFormat::kHuggingFace;
-  fs::path path;  ///< the folder or file; what messages name
+  fs::path path;  ///< the folder or file, for messages
   ModelConfig config;
   TensorMap tensors;  ///< Hugging Face's names and orientation (weights/hugging_face_names.h)
-  Json json;          ///< config.json, or what a folder of the same model would have
+  Json json;          ///< config.json, or the equivalent for other formats
   std::string chat_template;               ///< the model's own Jinja template; empty: none
   std::string chat_template_problem = {};  ///< why its own template cannot be used
-  /// Further templates by name ("tool_use"); kept when the model is converted.
+  /// More templates by name ("tool_use"); kept when the model is converted.
   std::vector<std::pair<std::string, std::string>> more_chat_templates = {};
   std::vector<std::shared_ptr<const WeightFile>> files;  ///< with the names of their format
 
@@ -45,7 +45,7 @@ struct ModelSource {
 /// One file of tensors by its first bytes: GGUF, llm.c's, safetensors or PyTorch's.
 std::shared_ptr<const WeightFile> open_weight_file(const fs::path& path);
 
-/// Whether a file says what it is a model of (GGUF, llm.c's), so that it needs no config.json.
+/// Whether a file describes its model (GGUF, llm.c), so that it needs no config.json.
 bool is_model_file(const fs::path& path);
 
 /// The path of a model given as a path or as a name (`gpt2` ...) below $GPTKIT_HOME; fails with the
@@ -59,7 +59,7 @@ ModelSource open_model(const std::string& name_or_path);
 /// files have none and are GPT-2's. Fails when it has more tokens than the model.
 std::shared_ptr<const Tokenizer> open_tokenizer(const ModelSource& source);
 
-/// What the model's files say about the tokens of its tokenizer.
+/// The roles of the tokenizer's tokens, from the model's files.
 TokenRoles open_token_roles(const ModelSource& source, const Tokenizer& tokenizer);
 
 /// The texts of the roles as chat templates name them: "bos_token", "eos_token" ...

@@ -48,7 +48,7 @@ TensorMap hugging_face_from_openai(const ModelConfig& config, const TensorMap& t
     map.add(tensor.hugging_face, without_first_dimension(rest.at(tensor.openai)));
     rest.erase(tensor.openai);
   }
-  // A training's own variables (global_step, Adam's moments) lie beside the model's.
+  // The file also has the variables of the training (global_step, Adam's moments).
   for (const auto& [name, source] : rest) {
     if (name.starts_with("model/")) map.add(name, source);
   }

@@ -1,5 +1,5 @@
 #pragma once
-// What loading a language model and loading a classifier share (weights/bundle.h).
+// Functions shared by loading a language model and loading a classifier (weights/bundle.h).
 
 #include <torch/nn/module.h>
 
@@ -24,7 +24,7 @@ Opened open_for(ModelSource source, double dropout = 0);
 /// Fails naming the tensor that has NaN or infinity.
 void require_finite(const torch::nn::Module& module, const std::string& where);
 
-/// The base as the adapter names it: a path (also beside the adapter), or a name.
+/// The base that the adapter names: a path (also relative to the adapter), or a name.
 std::string base_of(const AdapterSource& source);
 
 }  // namespace gptkit

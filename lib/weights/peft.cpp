@@ -29,7 +29,7 @@ constexpr const char* kOldFile = "adapter_model.bin";
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr int64_t kMaxRank = 4096;
 
-/// A layer as Hugging Face's classes have it: rows of one of ours.
+/// A layer of Hugging Face's classes, which is some rows of one of our layers.
 struct PeftLayer {
   std::string path;    // transformer.h.0.attn.c_attn
   std::string target;  // attn.c_attn: what target_modules names
@@ -52,7 +52,7 @@ std::vector<PeftLayer> peft_layers(const GPT& gpt, const Linear& head) {
   return layers;
 }
 
-/// The adapter of rows [begin, begin + count), if there is one, as a single part.
+/// The adapter of rows [begin, begin + count) as a single part, or nothing.
 std::optional<LoraPart> joined(const PeftLayer& layer) {
   if (!layer.linear->lora()) return std::nullopt;
   std::vector<LoraPart> parts;
@@ -70,7 +70,7 @@ std::optional<LoraPart> joined(const PeftLayer& layer) {
   int64_t column = 0;
   for (const auto& part : parts) {
     const int64_t R = part.a.size(0);
-    // Parts of another scale are brought to the first one's.
+    // Parts with another scale are rescaled to the scale of the first.
     b.narrow(0, part.begin - layer.begin, part.count)
         .narrow(1, column, R)
         .copy_(part.b.detach() * (part.scale / parts.front().scale));
@@ -79,8 +79,9 @@ std::optional<LoraPart> joined(const PeftLayer& layer) {
   return LoraPart{0, layer.count, torch::cat(rows), b, parts.front().scale};
 }
 
-/// The setting of a layer: of the first pattern that its path ends with, as in PEFT a regular
-/// expression ("c_attn", "h.0.attn.c_attn", "layers.[01].*q_proj"), else the one for all.
+/// The setting of a layer: that of the first pattern that matches the end of its path, else the
+/// common one. As in PEFT, patterns are regular expressions ("c_attn", "h.0.attn.c_attn",
+/// "layers.[01].*q_proj").
 double of_layer(const AdapterSource& source, const OrderedJson& patterns, const char* name,
                 const char* fallback, const std::string& path) {
   const auto where = (source.folder / kConfigFile).string();
@@ -116,7 +117,7 @@ torch::Tensor float32(const TensorMap& map, const std::string& name) {
   return tensor;
 }
 
-/// A tensor of this shape, taken off the list.
+/// A tensor of this shape, removed from the list.
 torch::Tensor take(const AdapterSource& source, const std::string& name, at::IntArrayRef shape,
                    std::set<std::string>& unread) {
   const auto tensor = float32(source.tensors, name);
@@ -126,7 +127,7 @@ torch::Tensor take(const AdapterSource& source, const std::string& name, at::Int
   return tensor;
 }
 
-/// Reads one layer's adapter and takes its names off the list.
+/// Reads the adapter of one layer and removes its names from the list.
 std::optional<LoraPart> read_part(const AdapterSource& source, const PeftLayer& layer,
                                   std::set<std::string>& unread) {
   const auto name_a = layer.path + ".lora_A.weight", name_b = layer.path + ".lora_B.weight";
@@ -143,7 +144,7 @@ std::optional<LoraPart> read_part(const AdapterSource& source, const PeftLayer& 
   return LoraPart{layer.begin, layer.count, a, b, scale_of(source, layer.path, a.size(0))};
 }
 
-/// lora_bias: what is added to the layer's bias, scaled as its matrices are.
+/// lora_bias: added to the layer's bias, with the scale of its matrices.
 void add_bias(const AdapterSource& source, const PeftLayer& layer, double scale,
               std::set<std::string>& unread) {
   const auto name = layer.path + ".lora_B.bias";
@@ -154,8 +155,8 @@ void add_bias(const AdapterSource& source, const PeftLayer& layer, double scale,
   layer.linear->bias.narrow(0, layer.begin, layer.count).add_(bias, scale);
 }
 
-/// DoRA (arXiv:2402.09353): the rows of the adapted weight are brought to the lengths that were
-/// learned. Changes the weight, and says whether the layer has it.
+/// DoRA (arXiv:2402.09353): rescales the rows of the adapted weight to the learned lengths. Changes
+/// the weight, and returns whether the layer has DoRA.
 bool merge_magnitude(const AdapterSource& source, const PeftLayer& layer, const LoraPart& part,
                      std::set<std::string>& unread) {
   auto name = layer.path + ".lora_magnitude_vector";
@@ -168,7 +169,7 @@ bool merge_magnitude(const AdapterSource& source, const PeftLayer& layer, const 
   return true;
 }
 
-/// Adds an adapter to a weight that is not a layer's: the head's, or (by columns) the embedding's.
+/// Adds an adapter to a weight outside the blocks: that of the head, or (by columns) the embedding.
 void merge_tables(const AdapterSource& source, const GPT& gpt, std::set<std::string>& unread) {
   const auto embedding = hugging_face_layer(gpt->config(), "token_embedding");
   const int64_t V = gpt->config().vocab_size, C = gpt->config().d_model;
@@ -195,7 +196,7 @@ void merge_tables(const AdapterSource& source, const GPT& gpt, std::set<std::str
   }
 }
 
-/// Layers trained whole.
+/// Layers that were fully trained.
 void copy_whole(const AdapterSource& source, const GPT& gpt, const Linear& head,
                 std::set<std::string>& unread) {
   torch::NoGradGuard no_grad;
@@ -211,7 +212,7 @@ void copy_whole(const AdapterSource& source, const GPT& gpt, const Linear& head,
   }
 }
 
-/// PEFT calls a layer's own tensors q_proj.base_layer.bias, as they lie below the adapter's.
+/// PEFT names a layer's own tensors q_proj.base_layer.bias, because the adapter wraps the layer.
 std::string without_base_layer(std::string name) {
   constexpr std::string_view kPart = ".base_layer";
   if (const auto at = name.find(kPart); at != name.npos) name.erase(at, kPart.size());
@@ -255,7 +256,7 @@ AdapterSource open_adapter(const fs::path& folder) {
   source.tensors.set_where(file.where());
   for (const auto& [name, tensor] : file.sources()) {
     require(name.starts_with(kPrefix), file.where(), ": tensor '", printable(name),
-            "' is none of an adapter; expected names that begin with ", kPrefix);
+            "' does not belong to an adapter; expected names that begin with ", kPrefix);
     source.tensors.add(without_base_layer(name.substr(kPrefix.size())), tensor);
   }
   return source;

@@ -1,4 +1,4 @@
-// The half of weights/bundle.h that writes model folders.
+// The part of weights/bundle.h that writes model folders.
 
 #include <algorithm>
 #include <utility>
@@ -18,7 +18,7 @@ void write_json(const fs::path& path, const Json& json) {
   write_file_atomic(path, dump_json(json, 2) + "\n");
 }
 
-/// A template inside tokenizer_config.json that is not the one that is written goes.
+/// Removes a template in tokenizer_config.json that differs from the one being written.
 void drop_other_template(const fs::path& folder, const std::string& chat_template) {
   const auto file = folder / "tokenizer_config.json";
   std::error_code ignored;

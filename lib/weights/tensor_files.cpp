@@ -10,8 +10,8 @@ namespace gptkit {
 
 namespace {
 
-/// The tensor of a file: a view of the mapped bytes, or, where those are quantised or not aligned,
-/// what they hold, decoded.
+/// A tensor of a file: a view of the mapped bytes, or a decoded copy if they are quantised or not
+/// aligned.
 torch::Tensor load(const std::shared_ptr<const WeightFile>& file, const TensorInfo& info) {
   const auto bytes = file->bytes(info);
   check_mapped_files();

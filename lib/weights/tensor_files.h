@@ -10,9 +10,9 @@
 
 namespace gptkit {
 
-/// Adds the file's tensors under their own names, and its path to what messages name. What at()
-/// gives keeps the file mapped, and takes its bytes out of this process's memory when the last copy
-/// of it is gone.
+/// Adds the file's tensors under their own names, and its path to the names in messages. Tensors
+/// from at() keep the file mapped; its bytes leave this process's memory when the last copy of the
+/// tensor is released.
 void add_file(TensorMap& map, const std::shared_ptr<const WeightFile>& file);
 
 /// All tensors of safetensors files; a name in two of them is an error.

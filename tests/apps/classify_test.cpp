@@ -190,7 +190,7 @@ TEST_F(ClassifyProgram, ExplanationsAreNumbersColoursOrAPage) {
   EXPECT_THAT(content("why.html"), HasSubstr("leave-one-out"));
   file("mine.html", "<!doctype html>\nmine");
   expect_failure(classify(explained + Arguments{"--html", "mine.html"}), 2, "classify",
-                 "is another file than a page of explanations");
+                 "is not a page of explanations");
   EXPECT_EQ(content("mine.html"), "<!doctype html>\nmine");
 }
 
@@ -219,7 +219,7 @@ TEST_F(ClassifyProgram, AccuracyByTheNumberOfExamplesIsATableAndJson) {
       "--instruction", "",          "--text-name", "T",         "--label-name", "L"};
   const auto table = run("evaluate", command);
   ASSERT_EQ(table.exit_code, 0) << table.err;
-  EXPECT_THAT(table.out, StartsWith("6 rows; the commonest label alone: 0."));
+  EXPECT_THAT(table.out, StartsWith("6 rows; accuracy of the most frequent label: 0."));
   const auto json = parse_json(run("evaluate", command + Arguments{"--json"}).out, "output");
   EXPECT_EQ(json.at("results").size(), 2u);
   EXPECT_EQ(json.at("results")[1].at("report").at("rows"), 6);

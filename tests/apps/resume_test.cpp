@@ -92,7 +92,7 @@ TEST_F(Resume, ReadsTheKeysOfVersion01InItsOwnConfigAlone) {
   expect_failure(run("pretrain", {"-c", "pre/config.yaml", "--out", "again"}), 2, "pretrain",
                  "the key 'train.clip' is now 'train.max_grad_norm'");
   expect_failure(pretrain("pre", {"--resume", "-s", "train.max_grad_norm=0.5"}), 2, "pretrain",
-                 "the run was started with 'max_grad_norm: 1' and cannot go on with "
+                 "the run was started with 'max_grad_norm: 1' and cannot continue with "
                  "'max_grad_norm: 0.5'");
   for (const Arguments& arguments :
        {Arguments{"--out", "pre"}, Arguments{"--out", "pre", "-c", "pre/config.yaml"}}) {
@@ -107,7 +107,7 @@ TEST_F(Resume, ReadsTheKeysOfVersion01InItsOwnConfigAlone) {
 
 TEST_F(Resume, RefusesOtherSettingsAndOtherText) {
   expect_failure(pretrain("pre", {"--resume", "-s", "train.lr=0.5"}), 2, "pretrain",
-                 "cannot go on with 'lr: 0.5'");
+                 "cannot continue with 'lr: 0.5'");
   auto text = content("stories.txt");
   text[100] = text[100] == 'x' ? 'y' : 'x';
   file("stories.txt", text);

@@ -197,9 +197,9 @@ TEST_F(RunFolders, FoldsGoOnWithTheOneThatWasStopped) {
       [] { return fs::exists(folder() / "folds/fold-2/checkpoints/step-00000001"); }, SIGINT);
   ASSERT_EQ(code, 130) << said();
   expect_failure(run("finetune-classify", arguments("folds")), 2, "finetune-classify",
-                 "already holds a run; go on with --resume");
+                 "already holds a run; continue it with --resume");
   expect_failure(run("finetune-classify", {"-q", "--out", "folds/fold-1", "--resume"}), 2,
-                 "finetune-classify", "is one fold of several; go on with all of them: --out");
+                 "finetune-classify", "is one fold of several; resume all of them with --out");
   const auto first = content("folds/fold-1/run.log");
   const auto resumed = run_advice(said());
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
@@ -261,7 +261,7 @@ TEST_F(RunFolders, ConvertReplacesModelsAndNothingElse) {
   expect_failure(convert({"pre/model", "stories.txt", "--to", "hf", "--overwrite"}), 2, "convert",
                  "is a file");
   expect_failure(convert({"pre/model", "stories.txt", "--to", "gguf", "--overwrite"}), 2, "convert",
-                 "is no model that convert writes");
+                 "is not a model in a format that convert writes");
   file("converted/README.md", "a card");
   expect_failure(convert({"pre/model", "converted", "--to", "hf", "--overwrite"}), 2, "convert",
                  "README.md");

@@ -96,7 +96,7 @@ TEST(Evaluation, RefusesRowsWithoutAnythingToPredict) {
         mean_over_batches(alone(), std::make_shared<Uneven>(), {.loader = {}, .name = "val_loss"},
                           nothing);
       },
-      "val_loss: none of the rows that are measured has anything to predict");
+      "val_loss: none of the evaluated rows has a target to predict");
 }
 
 }  // namespace

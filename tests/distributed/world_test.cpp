@@ -190,7 +190,7 @@ TEST(World, TellsWhoDidNotCome) {
       3, [](const RankEnvironment& ranks) { return concat(join(ranks, kHasty).size()); },
       /*processes=*/2);
   for (const auto& result : results) {
-    EXPECT_THAT(result.text, HasSubstr("error: rank 2 of 3 has not come to localhost:"));
+    EXPECT_THAT(result.text, HasSubstr("error: rank 2 of 3 did not connect to localhost:"));
   }
 }
 
@@ -200,9 +200,8 @@ TEST(World, RefusesARankThatIsThereTwiceAndAnotherSize) {
     ranks.launcher_holds_store = ranks.listen_fd < 0;  // only one of them serves
     return concat(join(ranks, kHasty).size());
   });
-  EXPECT_THAT(
-      results[0].text + results[1].text,
-      HasSubstr("RANK 0 is taken by another process; give every process a RANK of its own"));
+  EXPECT_THAT(results[0].text + results[1].text,
+              HasSubstr("RANK 0 is taken by another process; give every process its own RANK"));
 
   results = run_ranks(2, [](RankEnvironment ranks) {
     ranks.world_size += ranks.rank;
@@ -266,7 +265,7 @@ TEST(World, TellsThatRankZeroIsStoppedWhileTheRanksMeet) {
     });
   });
   EXPECT_THAT(results[1].text, HasSubstr("error: rank 1 lost the store at localhost:"));
-  EXPECT_THAT(results[1].text, HasSubstr("see whether rank 0 runs there"));
+  EXPECT_THAT(results[1].text, HasSubstr("check that rank 0 runs there"));
   EXPECT_LT(spent, 2 * 2 + kBusy);
 }
 

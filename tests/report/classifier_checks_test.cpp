@@ -30,8 +30,8 @@ TEST(ClassifierChecks, RowsAreProbabilities) {
   refuse({}, "here: 0 rows");
   refuse({{1}}, "here, row 0: 1 probabilities");
   refuse({{0.5, 0.6}}, "add up to 1.1");
-  refuse({{-0.5, 1.5}}, "-0.5 is no probability");
-  refuse({{std::nan(""), 1}}, "is no probability");
+  refuse({{-0.5, 1.5}}, "-0.5 is not a probability");
+  refuse({{std::nan(""), 1}}, "is not a probability");
 }
 
 TEST(ClassifierChecks, RefusesSplitsThatAreUnknownTwiceOrAllEmpty) {

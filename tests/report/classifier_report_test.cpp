@@ -103,7 +103,7 @@ TEST(ClassifierReport, LooksForTheRarerClass) {
   input.positive_label = "ham";
   EXPECT_EQ(make_classifier_report(input).positive, 0);
   input.positive_label = "eggs";
-  expect_error([&] { make_classifier_report(input); }, "'eggs' is none of the classifier's labels");
+  expect_error([&] { make_classifier_report(input); }, "'eggs' is not a label of the classifier");
 }
 
 TEST(ClassifierReport, TheThresholdIsChosenOnValidationAlone) {
@@ -316,7 +316,7 @@ TEST(ClassifierReport, RefusesInputThatDoesNotFit) {
       [](Input& i) {
         i.splits[2].probabilities[1] = {std::nan(""), 1};
       },
-      "split test, row 1: nan is no probability");
+      "split test, row 1: nan is not a probability");
   refuse([](Input& i) { i.target_precision = 1.5; }, "wanted precision 1.5");
   refuse([](Input& i) { i.baselines = {{.name = "b"}}; }, "baseline 'b', split test: no prob");
 }

@@ -73,7 +73,7 @@ TEST(MetricsReport, RefusesJsonThatIsNoReport) {
 TEST(MetricsReport, MultiLabelAsATable) {
   const auto metrics = multi_label_metrics({{0, 1}, {1}}, {{0}, {1}}, {"a", "b"});
   EXPECT_EQ(to_text(metrics),
-            "multi-label: all labels right in 0.5000 of 2 rows\n\n"
+            "multi-label: all labels correct in 0.5000 of 2 rows\n\n"
             "label         precision     recall         F1     rows\n"
             "a                1.0000     1.0000     1.0000        1\n"
             "b                1.0000     0.5000     0.6667        2\n"

@@ -127,7 +127,7 @@ TEST(Guard, ALossThatJumpsStopsTheRunBeforeItsUpdate) {
   ToyTask resumed;
   jump_at(resumed, 30 - 24);
   expect_error([&] { run_toy(resumed, run.path(), RunMode::kResume, long_config()); },
-               "times what is usual");
+               "times the usual loss");
   // It is a setting: without it the run goes through.
   auto config = long_config();
   config.spike_factor = 0;

@@ -92,7 +92,7 @@ TEST(TrainConfig, RefusesValuesOutOfRangeByName) {
   refuses([](auto& c) { c.early_stopping = -1; }, "`train.early_stopping`: -1");
   refuses([](auto& c) { c.decay_steps = -1, c.schedule = Schedule::kWsd; },
           "`train.decay_steps`: -1");
-  refuses([](auto& c) { c.decay_steps = 5; }, "is for schedule wsd");
+  refuses([](auto& c) { c.decay_steps = 5; }, "applies only to schedule wsd");
   refuses([](auto& c) { c.spike_factor = 1; }, "`train.spike_factor`: 1");
   refuses([](auto& c) { c.early_stopping = 2, c.eval_every = 0; }, "`train.eval_every`: 0");
   refuses([](auto& c) { c.keep_best = true, c.eval_every = 0; }, "`train.eval_every`: 0");

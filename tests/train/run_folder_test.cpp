@@ -277,7 +277,7 @@ TEST(RunFolder, ResumesWithAKeyThatALaterVersionAdded) {
 
 TEST(RunFolder, RefusesToResumeWithAnotherConfigNamingTheLine) {
   expect_error([] { resumed_with(changed("lr: 0.001", "lr: 0.002")); },
-               "started with 'lr: 0.001' and cannot go on with 'lr: 0.002'");
+               "started with 'lr: 0.001' and cannot continue with 'lr: 0.002'");
   expect_error([] { resumed_with(changed("seed: 1", "seed: 2")); }, "'seed: 2'");
   expect_error([] { resumed_with(changed("  - a.txt\n", "")); }, "'- a.txt'");
   expect_error([] { resumed_with(changed("  - b.txt\n", "")); }, "'- b.txt'");

@@ -421,7 +421,7 @@ TEST(Trainer, APlotThatCannotBeWrittenOrACheckpointThatStaysDoesNotEndTheRun) {
   ToyTask task;
   EXPECT_EQ(run_toy(task, run.path(), RunMode::kResume).steps, 15);
   const auto said = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(said, testing::HasSubstr("it is a folder; training goes on"));
+  EXPECT_THAT(said, testing::HasSubstr("it is a folder; training continues"));
 }
 
 /// Trains in a child process that a signal meets; gives its exit code. The note that a signal came
@@ -437,7 +437,7 @@ int exit_code_of_stopped(const fs::path& run, RunMode mode,
       signals(task);
       run_toy(task, run, mode);
     } catch (const Stopped& stopped) {
-      code = std::string(stopped.what()).find("go on with: `out`") != std::string::npos
+      code = std::string(stopped.what()).find("continue with: `out`") != std::string::npos
                  ? stopped.exit_code()
                  : 99;
     } catch (...) {

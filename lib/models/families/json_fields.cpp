@@ -8,7 +8,7 @@ namespace {
 
 using enum KeyUse;
 
-constexpr const char* kOutputs = "what transformers returns beside the logits";
+constexpr const char* kOutputs = "outputs of transformers beside the logits";
 constexpr const char* kNote = "a note that no computation reads";
 
 constexpr KeyRule kCommon[] = {

@@ -15,7 +15,8 @@ namespace gptkit {
 
 namespace {
 
-constexpr int64_t kTokensAtOnce = 2048;  // keeps the processor busy; more is only more memory
+constexpr int64_t kTokensAtOnce =
+    2048;  // enough to use the processor fully; more would only cost memory
 
 }  // namespace
 
@@ -37,7 +38,7 @@ ClassifierInput classifier_input(const TextClassifier& model, std::string_view t
 ClassifierBatch classifier_batch(const TextClassifier& model,
                                  const std::vector<std::vector<TokenId>>& rows) {
   const auto B = static_cast<int64_t>(rows.size());
-  // last_position pooling reads the padding: it is always padded in full.
+  // last_position pooling reads the padding, so rows are always padded to max_tokens.
   const bool full = model.classifier->pooling() == Pooling::kLastPosition;
   int64_t T = full ? model.max_tokens : 1;
   for (const auto& row : rows) T = std::max<int64_t>(T, std::ssize(row));

@@ -1,5 +1,5 @@
 #pragma once
-// Labelling texts with a finetuned classifier, or with a language model that is shown examples.
+// Labels texts with a finetuned classifier, or with a language model and examples in its prompt.
 
 #include <array>
 #include <cstdint>
@@ -21,14 +21,15 @@
 
 namespace gptkit {
 
-/// A text as a classifier reads it; never empty: an empty text is the padding token alone.
+/// The input of a classifier for one text. Never empty: an empty text becomes a single padding
+/// token.
 struct ClassifierInput {
   std::vector<TokenId> ids;
   bool truncated = false;  ///< it was longer than max_tokens (and is still, with kRefuse)
 };
 ClassifierInput classifier_input(const TextClassifier& model, std::string_view text);
 
-/// Rows of ids, padded to the longest, or to max_tokens where the pooling reads the padding.
+/// Rows of ids, padded to the longest, or to max_tokens if the pooling reads the padding.
 struct ClassifierBatch {
   torch::Tensor ids;             ///< (B,T)
   std::vector<int64_t> lengths;  ///< (B)
@@ -37,12 +38,12 @@ ClassifierBatch classifier_batch(const TextClassifier& model,
                                  const std::vector<std::vector<TokenId>>& rows);
 
 struct ClassifyOptions {
-  int64_t batch_size = 256;  ///< texts at once, at most; long ones are fewer. Only changes speed.
+  int64_t batch_size = 256;  ///< most texts per batch; fewer if texts are long. Affects only speed.
   Precision precision = Precision::kFloat32;  ///< of the computation
 };
 
-/// (N,n_class) in float64 on the CPU. Neighbours in length share a batch. An empty row is the
-/// padding token.
+/// (N,n_class) in float64 on the CPU. Texts of similar length share a batch. An empty row is
+/// treated as the padding token.
 torch::Tensor class_logits(const TextClassifier& model,
                            const std::vector<std::vector<TokenId>>& rows,
                            const ClassifyOptions& options = {});
@@ -50,17 +51,17 @@ torch::Tensor class_logits(const TextClassifier& model,
 /// Logits (N,n_class) -> probabilities, or a regression's values.
 torch::Tensor class_scores(const torch::Tensor& logits, ProblemType type);
 
-/// One prediction a text, in order. Empty texts are classified as the end-of-text token alone.
-/// Fails for a text that is too long when the model refuses to cut.
+/// One prediction per text, in order. Empty texts are classified as a single end-of-text token.
+/// Fails for a text that is too long if the model refuses truncation.
 std::vector<Prediction> classify(const TextClassifier& model, const std::vector<std::string>& texts,
                                  const ClassifyOptions& options = {});
 
-/// When to colour what --explain shows.
+/// When to colour the output of --explain.
 enum class Color { kAuto, kAlways, kNever };
 
 constexpr auto enum_names(Color) {
   return std::array<std::pair<std::string_view, Color>, 3>{{
-      {"auto", Color::kAuto},  // as shows_colours() says
+      {"auto", Color::kAuto},  // if shows_colours() is true
       {"always", Color::kAlways},
       {"never", Color::kNever},
   }};
@@ -68,7 +69,7 @@ constexpr auto enum_names(Color) {
 
 inline constexpr double kDefaultThreshold = 0.5;
 
-/// What the classify program was asked for.
+/// The settings of the classify program.
 struct ClassifyConfig {
   static constexpr std::array kRenamedKeys = {RenamedKey{"raw_quotes", "quotes"}};
 
@@ -123,23 +124,23 @@ void visit_fields(ClassifyConfig& c, Visitor&& visit) {
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }
 
-/// What a call adds to the configuration.
+/// The arguments of a call beside the configuration.
 struct ClassifyRequest {
   std::vector<std::string> texts = {};
   bool json = false;
   int threads = 0;
-  int input = 0;         ///< descriptor of the texts when there are none above and no input file
-  bool colours = false;  ///< `out` is a terminal that shows them (base/log.h)
+  int input = 0;  ///< descriptor to read texts from if there are none above and no input file
+  bool colours = false;  ///< `out` is a terminal with colours (base/log.h)
 };
 
-/// Classifies the request's texts (two at a time with a model of pairs), or the input file, or
-/// without either the lines of standard input, in constant memory and in order. Writes to `out` a
-/// line a text: label, probability, text (tabs and newlines escaped), or with `json` an object. Of
-/// a multi-label model the first column has the labels that reach their threshold and the second
-/// the probabilities of all, of a regression the outputs' names and values, both with commas
-/// between; with config.evaluate the report alone (16 bytes a row are kept for it). A row that
-/// cannot be read is named in a warning and skipped; with config.strict it is an error, after the
-/// rows before it.
+/// Classifies the texts of the request (pairs of texts for a model of pairs), else the input file,
+/// else the lines of standard input, in constant memory and in order. Writes one line per text to
+/// `out`: label, probability, text (tabs and newlines escaped), or with `json` an object. For a
+/// multi-label model the first column has the labels that reach their threshold and the second the
+/// probabilities of all labels; for a regression the columns are the names and the values of the
+/// outputs. Both are separated by commas. With config.evaluate only the report is written, which
+/// keeps 16 bytes per row. A row that cannot be read is named in a warning and skipped; with
+/// config.strict it is an error, after the rows before it have been written.
 void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, std::ostream& out);
 
 }  // namespace gptkit

@@ -18,7 +18,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
 }
 
-/// The fields of a cell: a JSON list's elements, or what commas part. An empty cell has none.
+/// The fields of a cell: the elements of a JSON list, or values separated by commas. An empty cell
+/// has none.
 std::vector<std::string> fields_of(const std::string& cell, const std::string& where) {
   if (trimmed(cell).empty()) return {};
   std::vector<std::string> fields;
@@ -45,7 +46,7 @@ class OfAnyKind : public Evaluation {
   const std::vector<std::string>& labels_;
 
   std::string place(const TableRow& row) const { return concat(input_, ":", row.line); }
-  /// The number of a label. Fails for one that the classifier does not have.
+  /// The index of a label. Fails if the classifier does not have it.
   int64_t number_of(const std::string& label, const TableRow& row) const {
     const auto found = std::find(labels_.begin(), labels_.end(), label);
     require(found != labels_.end(), place(row), ": label '", printable(label),

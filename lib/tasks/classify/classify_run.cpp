@@ -1,4 +1,4 @@
-// Reading texts, labelling them and giving them to a sink.
+// Reads texts, labels them and passes them to a sink.
 
 #include <cmath>
 #include <optional>
@@ -44,7 +44,7 @@ void validate(const ClassifyConfig& config, const ClassifyRequest& request) {
           " tsv, csv, jsonl or json");
 }
 
-/// Labelled rows in a file of any other name are tab-separated, as in training.
+/// Labelled rows in a file with another extension are tab-separated, as in training.
 TableFormat format_to_read(const ClassifyConfig& config) {
   const bool unnamed =
       config.format == TableFormat::kAuto && format_of(config.input) == TableFormat::kLines;
@@ -58,11 +58,11 @@ TableReader open_reader(const ClassifyConfig& config, const ClassifyRequest& req
   return TableReader(request.input, "standard input", options);
 }
 
-/// Two texts each as one: what the model was trained on.
+/// Joins pairs of texts, as in the training of the model.
 std::vector<std::string> joined_pairs(const std::vector<std::string>& texts) {
   require(texts.size() % 2 == 0, "the model labels pairs of texts, and ", texts.size(),
           texts.size() == 1 ? " text is" : " texts are",
-          " given; give the second of each pair behind its first");
+          " given; give the second text of each pair after the first");
   std::vector<std::string> pairs;
   for (size_t i = 0; i < texts.size(); i += 2) {
     pairs.push_back(texts[i] + kPairSeparator + texts[i + 1]);
@@ -86,7 +86,7 @@ void label_rows(Labeller& labeller, const Decision& decision, Sink& sink,
   sink.flush();
 }
 
-/// Reads the input to its end; how many rows were passed over.
+/// Reads the input to its end. Returns the number of skipped rows.
 int64_t label_stream(Labeller& labeller, const Decision& decision, Sink& sink, RowStream& stream) {
   try {
     for (auto rows = stream.next(); !rows.empty(); rows = stream.next()) {
@@ -116,7 +116,7 @@ void run_classify(const ClassifyConfig& config, const ClassifyRequest& request, 
   set_threads(request.threads);
   std::optional<RowStream> stream;
   if (request.texts.empty()) {
-    // Texts that take long are answered in smaller portions.
+    // Slow texts are processed in smaller chunks.
     const bool slow = config.explain || config.few_shot.asked();
     stream.emplace(open_reader(config, request), RowStreamOptions{.strict = config.strict,
                                                                   .chunk_rows = slow ? 16 : 256,

@@ -58,7 +58,7 @@ Decision::Decision(const ClassifyConfig& config, const std::vector<std::string>&
     return;
   }
   require(!config.positive.empty() || plain, Key{"threshold"},
-          " needs the label that it is about: ", Key{"positive"}, " LABEL");
+          " needs the label that it applies to: ", Key{"positive"}, " LABEL");
   if (config.positive.empty()) return;
   require(labels.size() == 2, Key{"positive"}, " and ", Key{"threshold"},
           " choose between two labels; this model has ", labels.size());

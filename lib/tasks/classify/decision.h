@@ -1,5 +1,5 @@
 #pragma once
-// From a classifier's probabilities to the label or labels that a text is given.
+// Chooses the label or labels of a text from a classifier's probabilities.
 
 #include <string>
 #include <vector>
@@ -10,15 +10,15 @@
 
 namespace gptkit {
 
-/// The thresholds that a call asks for, checked against the model's labels.
+/// The thresholds of a call, checked against the model's labels.
 class Decision {
  public:
   /// Fails naming the option that does not fit the model: `positive` is for two labels, thresholds
   /// are not for a regression, and without a positive label `threshold` is for several labels.
   Decision(const ClassifyConfig& config, const std::vector<std::string>& labels, ProblemType type);
 
-  /// The positive label from its threshold on, else the other one; of a multi-label model every
-  /// label from its threshold on.
+  /// The positive label if it reaches its threshold, else the other label. For a multi-label model,
+  /// every label that reaches its threshold.
   void apply_(Prediction& prediction) const;
 
  private:

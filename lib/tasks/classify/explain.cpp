@@ -16,7 +16,7 @@ namespace gptkit {
 
 namespace {
 
-/// logits (N,n_class) -> (N): log(p / (1 - p)) of one class; of a regression the value.
+/// logits (N,n_class) -> (N): log(p / (1 - p)) of one class; for a regression the value.
 torch::Tensor log_odds(const TextClassifier& model, const torch::Tensor& logits, int64_t label) {
   if (model.problem_type != ProblemType::kSingleLabel) return logits.select(1, label);
   const int64_t n = logits.size(1);
@@ -24,7 +24,7 @@ torch::Tensor log_odds(const TextClassifier& model, const torch::Tensor& logits,
   return logits.select(1, label) - others.logsumexp(1);
 }
 
-/// Which ids are the text's, without what the tokenizer puts around every text.
+/// Marks the ids of the text itself, without the tokens that the tokenizer adds around every text.
 struct Range {
   size_t begin = 0, end = 0;
 };
@@ -55,7 +55,7 @@ std::vector<double> leave_one_out(const TextClassifier& model, const std::vector
   return contributions;
 }
 
-/// Puts a table in the place of the token embeddings for as long as it lives.
+/// While this object exists, a table replaces the token embeddings.
 class OtherEmbeddings {
  public:
   OtherEmbeddings(Embedding embedding, const torch::Tensor& table)
@@ -71,7 +71,7 @@ class OtherEmbeddings {
   torch::Tensor before_;
 };
 
-/// Each position looks up a row of its own, so that the table's gradient is one of positions.
+/// Each position looks up its own row, so that the gradient of the table has one row per position.
 std::vector<double> gradient_times_input(const TextClassifier& model,
                                          const std::vector<TokenId>& row, Range text,
                                          int64_t label) {
@@ -82,7 +82,7 @@ std::vector<double> gradient_times_input(const TextClassifier& model,
   const auto device = embedding->weight.device();
   const auto vectors =
       embedding->weight.detach().index_select(0, batch.ids[0].to(device)).requires_grad_();
-  // A product, since backward passes written by hand put a leaf's gradient elsewhere.
+  // A product, because hand-written backward passes store the gradient of a leaf elsewhere.
   const auto table = vectors * 1;  // (T,C)
   const OtherEmbeddings swapped(embedding, table);
   const auto ids = torch::arange(table.size(0), torch::kInt64).unsqueeze(0).to(device);
@@ -126,7 +126,7 @@ std::vector<ExplainedPiece> to_pieces(const Tokenizer& tokenizer, const Explanat
     auto& piece = pieces.back();
     piece.ids.push_back(explanation.ids[i]);
     piece.contribution += explanation.contributions[i];
-    // Word tokenizers keep no blanks: what is shown needs them.
+    // Word tokenizers drop blanks, but the output needs them.
     if (words && i > 0) piece.text += ' ';
     piece.text += tokenizer.token_bytes(explanation.ids[i]);
     open = complete_utf8_prefix(piece.text) < piece.text.size();

@@ -1,18 +1,18 @@
 #pragma once
-// Which tokens spoke for the class that a text was given, and how strongly.
+// The contribution of each token to the predicted class of a text.
 //
 // A token's contribution is in units of the class's log-odds, log(p / (1 - p)): positive for the
-// class, negative against it. Of a regression they are in units of its value.
+// class, negative against it. For a regression the unit is that of the value.
 //
-// Leave-one-out takes the token out and lets the rest move up, so the positions behind it shift by
-// one. Putting another token in its place would keep the positions, but a GPT has no token that
-// means nothing: <|endoftext|> begins a new document, and whatever else is put there speaks for
-// itself. A text with one token less is the kind of text that the model knows. It is exact, and a
-// text of n tokens costs n more classifications (of n - 1 tokens, in batches). Contributions do not
-// add up: of two words that say the same, each alone is worth little.
+// Leave-one-out removes the token, so later positions shift by one. Replacing it with another token
+// would keep the positions, but a GPT has no neutral token: <|endoftext|> begins a new document,
+// and any other token has a meaning. A text with one token less is close to the training data. The
+// method is exact, and a text of n tokens costs n more classifications (of n - 1 tokens, in
+// batches). Contributions do not add up: if two words have the same meaning, each contributes
+// little.
 //
 // The gradient of the log-odds at the token's embedding, times that embedding (arXiv:1312.6034,
-// arXiv:1605.01713), is a first-order guess at the same for one forward and one backward pass.
+// arXiv:1605.01713), is a first-order approximation that costs one forward and one backward pass.
 
 #include <array>
 #include <cstdint>
@@ -36,7 +36,7 @@ constexpr auto enum_names(ExplainMethod) {
 
 struct Explanation {
   int64_t label = 0;
-  double log_odds = 0;            ///< of that label, all tokens there
+  double log_odds = 0;            ///< of that label, with all tokens
   std::vector<TokenId> ids = {};  ///< of the text as the classifier reads it: cut, and without
                                   ///< the tokens that stand around every text
   std::vector<double> contributions = {};  ///< of each id
@@ -44,17 +44,17 @@ struct Explanation {
 
 struct ExplainOptions {
   ExplainMethod method = ExplainMethod::kLeaveOneOut;
-  int64_t batch_size = 256;  // of leave-one-out; changes nothing but speed
+  int64_t batch_size = 256;  // of leave-one-out; affects only speed
 };
 
-/// Why `text` has the label: its tokens' contributions. What a cut text lost stays lost: taking a
-/// token out does not let the next one in. The gradient method puts a table of its own in the
-/// place of the model's token embeddings while it runs, so nobody else may use the model then.
+/// Explains the label of `text`: the contributions of its tokens. A truncated text stays truncated:
+/// removing a token does not bring in the next one. The gradient method replaces the model's token
+/// embeddings while it runs, so nothing else may use the model at the same time.
 Explanation explain(const TextClassifier& model, const std::string& text, int64_t label,
                     const ExplainOptions& options = {});
 
-/// What is shown as one: a token, or the tokens that share a character between them (contributions
-/// added up). The texts are UTF-8; joined they are the text that the classifier read.
+/// One unit of the output: a token, or several tokens that share a character (their contributions
+/// are added). The texts are UTF-8; joined they are the text that the classifier read.
 struct ExplainedPiece {
   std::string text;
   std::vector<TokenId> ids;

@@ -27,24 +27,23 @@ double strongest(const std::vector<ExplainedPiece>& pieces) {
   return most;
 }
 
-/// From 0 to 1, against the strongest of the text.
+/// From 0 to 1, relative to the strongest piece of the text.
 double strength(const ExplainedPiece& piece, double most) {
   return most > 0 ? std::abs(piece.contribution) / most : 0;
 }
 
 constexpr std::string_view kHeadline = "<h1>What the classifier looked at</h1>\n";
 
-/// A path that is free, or holds an earlier page.
+/// The path must be free or contain an earlier page.
 const std::filesystem::path& checked(const std::filesystem::path& path) {
   std::error_code code;
   if (!fs::is_regular_file(path, code) || fs::file_size(path, code) == 0) return path;
   const MappedFile file(path);
-  require(
-      file.text().starts_with("<!doctype html>") &&
-          file.text().find(kHeadline) != std::string_view::npos,
-      path.string(),
-      ": is another file than a page of explanations, and is not replaced; name a new file with ",
-      Key{"html"});
+  require(file.text().starts_with("<!doctype html>") &&
+              file.text().find(kHeadline) != std::string_view::npos,
+          path.string(),
+          ": is not a page of explanations and is not replaced; name a new file with ",
+          Key{"html"});
   return path;
 }
 
@@ -97,7 +96,7 @@ std::string to_terminal(const std::vector<ExplainedPiece>& pieces) {
   for (const auto& piece : pieces) {
     const auto shown = escaped_for_terminal(piece.text);
     const double share = strength(piece, most);
-    if (share < 0.05) {  // too little to be told from none
+    if (share < 0.05) {  // too small to be visible
       text += shown;
       continue;
     }

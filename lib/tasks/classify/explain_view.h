@@ -1,6 +1,6 @@
 #pragma once
-// Explanations for people: coloured text for a terminal, numbers for a line, a page for a browser.
-// Green speaks for the class, red against it; the strongest piece of each text is the deepest.
+// Output of explanations: coloured text for a terminal, numbers on a line, or an HTML page. Green
+// is for the class, red against it; the strongest piece of each text has the deepest colour.
 
 #include <filesystem>
 #include <memory>
@@ -14,7 +14,7 @@ namespace gptkit {
 
 /// Tabs, newlines and backslashes escaped (\t, \n, \\): text on one line, in one column.
 std::string escaped_line(std::string_view text);
-/// Other control characters, too (\x1b): a text must not steer the terminal it is shown on.
+/// Escapes other control characters, too (\x1b): a text must not control the terminal.
 std::string escaped_for_terminal(std::string_view text);
 
 /// The text with ANSI's 24-bit backgrounds.
@@ -22,14 +22,14 @@ std::string to_terminal(const std::vector<ExplainedPiece>& pieces);
 /// `"You"+0.12 " won"+2.31`: every piece with its contribution.
 std::string to_line(const std::vector<ExplainedPiece>& pieces);
 
-/// What stands above the texts of a page.
+/// The heading of a page.
 struct PageHead {
   std::string model, method;
 };
 
-/// One HTML file without anything beside it (no script, no link), written text by text; it appears
-/// whole with finish(), or not at all. Of what may be there already, only another of these pages is
-/// replaced.
+/// A self-contained HTML file (no script, no link), written text by text. It appears complete with
+/// finish(), or not at all. An existing file is replaced only if it is another page of
+/// explanations.
 class ExplainPage {
  public:
   ExplainPage(const std::filesystem::path& path, const PageHead& head);
@@ -37,7 +37,7 @@ class ExplainPage {
   /// A row of the page. Every text is escaped.
   void add(const std::string& label, double probability, const std::vector<ExplainedPiece>& pieces,
            bool truncated);
-  /// `note` says what is missing, if anything.
+  /// `note` tells what is missing, if anything.
   void finish(const std::string& note = {});
 
  private:

@@ -15,7 +15,7 @@ namespace gptkit {
 
 namespace {
 
-constexpr const char* kNothing[] = {"N/A", "[MASK]", ""};  // texts that tell no label
+constexpr const char* kNothing[] = {"N/A", "[MASK]", ""};  // content-free texts
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   for (auto at = text.find(from); at != text.npos; at = text.find(from, at + to.size())) {
@@ -79,7 +79,8 @@ std::vector<std::vector<TokenId>> FewShotClassifier::candidates(const std::strin
   const auto before = prompt(text, shots);
   std::vector<std::vector<TokenId>> ids;
   for (const auto& label : labels()) {
-    // "good" would always beat "good enough": where labels begin alike, their end counts, too.
+    // "good" would always beat "good enough": if one label begins another, the line end is scored,
+    // too.
     const auto end = one_begins_another_ ? "\n" : "";
     ids.push_back(encode_beginning(*model_.tokenizer, before + " " + label + end));
   }
@@ -115,11 +116,11 @@ bool FewShotClassifier::fits(const std::string& text, int64_t shots) const {
   const auto context = model_.gpt->config().context_length;
   const auto all = candidates(text, shots);
   return std::all_of(all.begin(), all.end(), [&](const auto& ids) {
-    return std::ssize(ids) - 1 <= context;  // a label's last token is predicted, never read
+    return std::ssize(ids) - 1 <= context;  // the last token of a label is predicted, not read
   });
 }
 
-/// The longest beginning of a text that fits without examples, whole characters alone.
+/// The longest beginning of a text, in whole characters, that fits without examples.
 std::string FewShotClassifier::cut_to_context(const std::string& text) const {
   const auto beginning = [&](size_t bytes) {
     return text.substr(0, complete_utf8_prefix(std::string_view(text).substr(0, bytes)));
@@ -136,7 +137,8 @@ std::string FewShotClassifier::cut_to_context(const std::string& text) const {
 
 const std::vector<double>& FewShotClassifier::log_prior(int64_t shots) {
   if (const auto known = log_prior_.find(shots); known != log_prior_.end()) return known->second;
-  // In logarithms: a label that is never likely must not become 0, which nothing divides.
+  // In logarithms, because the probability of an unlikely label could become 0, and 0 cannot be a
+  // divisor.
   std::vector<std::vector<double>> found(labels().size());
   for (const char* nothing : kNothing) {
     const auto p = log_softmax(scores(candidates(nothing, shots)));

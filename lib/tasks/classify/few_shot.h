@@ -3,9 +3,9 @@
 // instruction, some labelled examples and the text; each label is scored as a continuation
 // (arXiv:2005.14165).
 //
-// A label's score is the log-likelihood of its tokens, summed: the probability that the model
-// writes this label. A mean over the tokens would favour long labels, whose later tokens follow
-// from the first ("not spam": once "not" stands there, "spam" is certain). Probabilities are the
+// The score of a label is the sum of the log-likelihoods of its tokens: the log-probability that
+// the model writes this label. A mean over the tokens would favour long labels, whose later tokens
+// follow from the first ("not spam": after "not", "spam" is almost certain). Probabilities are the
 // softmax of the scores over the labels.
 //
 // Contextual calibration (arXiv:2102.09690): a model prefers some labels for every text, for
@@ -30,14 +30,14 @@ namespace gptkit {
 
 /// Settings that `classify` and `evaluate few-shot` share.
 struct FewShotConfig {
-  std::string labels = {};  // with commas between: a list option would take the texts behind it
+  std::string labels = {};  // separated by commas: a list option would consume the texts after it
   std::filesystem::path examples = {};
   int64_t seed = 123;
   bool calibrate = false;
   std::string instruction = "Label each text with one of: {labels}.";
   std::string text_name = "Text", label_name = "Label";
 
-  /// Whether labelling by a language model is asked for.
+  /// Whether the call requests labelling by a language model.
   bool asked() const { return !labels.empty() || !examples.empty(); }
 };
 
@@ -56,25 +56,25 @@ void visit_fields(FewShotConfig& c, Visitor&& visit) {
 
 class FewShotClassifier {
  public:
-  /// `shown`: the labels to choose from and the examples in the order of the prompt. The model is
-  /// where it is to compute.
+  /// `shown`: the labels to choose from and the examples in the order of the prompt. The model must
+  /// already be on its device.
   FewShotClassifier(LanguageModel model, const FewShotConfig& config, LabelledRows shown);
 
   const std::vector<std::string>& labels() const { return shown_.labels; }
   const std::vector<LabelledText>& examples() const { return shown_.rows; }
   int64_t shots() const { return static_cast<int64_t>(shown_.rows.size()); }
 
-  /// Shows at most `shots` of the examples (all unless given): fewer, from the last, when they do
-  /// not fit the model's context with the text; a text that does not fit alone is cut. The result
-  /// says both.
+  /// Shows at most `shots` of the examples (default: all). If they do not fit the model's context
+  /// together with the text, the last ones are left out; a text that does not fit alone is cut. The
+  /// result reports both.
   Prediction predict(const std::string& text, std::optional<int64_t> shots = {});
 
-  /// What the model reads before a label: line ends inside texts become blanks, so that no text can
-  /// bring examples of its own.
+  /// The prompt before a label. Line ends inside texts become blanks, so that a text cannot add
+  /// examples.
   std::string prompt(const std::string& text, int64_t shots) const;
   /// The ids of prompt and label, for each label.
   std::vector<std::vector<TokenId>> candidates(const std::string& text, int64_t shots) const;
-  /// log P(label | prompt) of each, up to what all labels begin with.
+  /// log P(label | prompt) of each label, without the prefix that all labels share.
   std::vector<double> scores(const std::vector<std::vector<TokenId>>& candidates);
 
   const PromptCache& cache() const { return cache_; }
@@ -85,14 +85,15 @@ class FewShotClassifier {
   LabelledRows shown_;
   PromptCache cache_;
   bool one_begins_another_ = false;
-  std::map<int64_t, std::vector<double>> log_prior_;  // by shots: of texts that say nothing
+  std::map<int64_t, std::vector<double>> log_prior_;  // by shots: of content-free texts
 
   bool fits(const std::string& text, int64_t shots) const;
   std::string cut_to_context(const std::string& text) const;
   const std::vector<double>& log_prior(int64_t shots);
 };
 
-/// The whole way from a configuration: model (on its device), labels, `shots` drawn examples.
+/// Builds a FewShotClassifier from a configuration: loads the model onto its device, reads the
+/// labels and draws `shots` examples.
 FewShotClassifier make_few_shot_classifier(const std::string& model, const std::string& device,
                                            const FewShotConfig& config, int64_t shots,
                                            const TableColumns& columns, bool strict);

@@ -14,7 +14,7 @@ class FinetunedLabeller : public Labeller {
       : model_(load_text_classifier(config.model.text)),
         options_{.batch_size = config.batch_size, .precision = config.precision} {
     model_.classifier->to(resolve_device(config.device));
-    if (config.explain) options_.precision = Precision::kFloat32;  // differences of like numbers
+    if (config.explain) options_.precision = Precision::kFloat32;  // differences of similar numbers
   }
 
   const std::vector<std::string>& labels() const override { return model_.labels; }

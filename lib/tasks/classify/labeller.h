@@ -1,6 +1,5 @@
 #pragma once
-// What gives texts their labels: a finetuned classifier, or a language model that is shown
-// examples.
+// Assigns labels to texts: a finetuned classifier, or a language model with examples in its prompt.
 
 #include <memory>
 #include <string>
@@ -15,14 +14,14 @@ class Labeller {
   virtual ~Labeller() = default;
   virtual const std::vector<std::string>& labels() const = 0;
   virtual std::vector<Prediction> predict(const std::vector<std::string>& texts) = 0;
-  /// Why it cannot label this text, or nothing.
+  /// The reason why it cannot label this text, or nothing.
   virtual std::string refusal(const std::string&) const { return {}; }
-  /// The classifier, to explain its labels.
+  /// The classifier, for explanations.
   virtual const TextClassifier* classifier() const { return nullptr; }
   ProblemType problem_type() const {
     return classifier() ? classifier()->problem_type : ProblemType::kSingleLabel;
   }
-  /// What there is to say about the texts it has seen.
+  /// Logs warnings about the texts so far.
   virtual void report() const {}
 };
 

@@ -10,7 +10,7 @@ namespace gptkit {
 namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
-constexpr int64_t kNamed = 100;  // bad rows that get a line of their own
+constexpr int64_t kNamed = 100;  // number of bad rows that are reported one by one
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #pragma once
-// The rows of an input in chunks that fit the memory, with progress; those that cannot be read are
-// named and passed over, or end the reading.
+// Reads the rows of an input in chunks that fit into memory, with progress. Rows that cannot be
+// read are named and skipped, or end the reading.
 
 #include <cstdint>
 #include <optional>
@@ -15,8 +15,8 @@ namespace gptkit {
 
 struct RowStreamOptions {
   bool strict = false;        // a row that cannot be read is an error
-  int64_t chunk_rows = 256;   // at most; fewer where texts are long or a person is typing
-  std::string activity = {};  // "classifying": shows progress through a file; empty: does not
+  int64_t chunk_rows = 256;   // at most; fewer if texts are long or the input is typed
+  std::string activity = {};  // "classifying": label of the progress bar; empty: no progress
 };
 
 class RowStream {
@@ -26,10 +26,10 @@ class RowStream {
   /// The next rows, at least one; empty at the end. With `strict` the rows before a bad one are
   /// given first, then the next call fails.
   std::vector<TableRow> next();
-  /// Reports a row as one that cannot be read: for what only the caller sees.
+  /// Reports a row that cannot be used, for problems that only the caller detects.
   void skip(std::string_view problem);
-  bool failed() const { return !error_.empty(); }  ///< the next call will tell why
-  /// Says how many rows were skipped. Fails for a table without rows, and when none could be read.
+  bool failed() const { return !error_.empty(); }  ///< the next call reports the error
+  /// Logs the number of skipped rows. Fails if a table has no rows, or if none could be read.
   void finish();
 
   int64_t skipped() const { return skipped_; }
@@ -39,7 +39,7 @@ class RowStream {
   TableReader reader_;
   RowStreamOptions options_;
   std::optional<Progress> progress_;
-  std::string error_;  // to fail with, once the rows before it are done
+  std::string error_;  // reported after the rows before it
   int64_t skipped_ = 0;
 
   void show_progress();

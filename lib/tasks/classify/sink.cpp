@@ -23,7 +23,7 @@ std::string name_of(ProblemType type) {
   return {};
 }
 
-/// A line or a JSON object a text, and the page.
+/// Writes a line or a JSON object per text, and the page.
 class Writer : public Sink {
  public:
   Writer(const ClassifyConfig& config, const ClassifyRequest& request, const Labeller& labeller,
@@ -71,7 +71,7 @@ class Writer : public Sink {
   std::ostream& out_;
   std::optional<ExplainPage> page_;
 
-  /// Label and probability; of a multi-label model and a regression all of them.
+  /// Label and probability; for a multi-label model and a regression all of them.
   std::string columns_of(const Prediction& prediction) const {
     const auto type = labeller_.problem_type();
     const auto name = [&](int64_t i) {
@@ -92,7 +92,7 @@ class Writer : public Sink {
     return names + "\t" + values;
   }
 
-  /// The labels and what the model says of each.
+  /// The labels and their probabilities or values.
   OrderedJson scores_of(const Prediction& prediction, const std::string& label) const {
     const auto type = labeller_.problem_type();
     const bool values = type == ProblemType::kRegression;
@@ -134,7 +134,7 @@ class Writer : public Sink {
   }
 };
 
-/// Compares with the labels that the rows bring.
+/// Compares predictions with the labels of the rows.
 class EvaluationSink : public Sink {
  public:
   EvaluationSink(std::unique_ptr<Evaluation> evaluation, bool json, std::ostream& out)

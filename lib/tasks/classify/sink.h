@@ -1,6 +1,5 @@
 #pragma once
-// What happens to texts once they have labels: they are written, or compared with the labels that
-// the rows bring.
+// The destination of labelled texts: writes them, or compares them with the labels of the rows.
 
 #include <cstdint>
 #include <iosfwd>
@@ -22,13 +21,13 @@ class Sink {
   virtual void take(const TableRow& row, const Prediction& prediction) = 0;
   virtual void flush() {}
   virtual void finish(int64_t) {}
-  /// A signal ended it; what to say of the result so far.
+  /// After a signal: the message about the result so far.
   virtual std::string stop() = 0;
 
   int64_t taken = 0;  ///< rows so far
 };
 
-/// With config.evaluate a comparison, else one line or JSON object per text, and the page of
+/// With config.evaluate compares, else writes one line or JSON object per text, and the page of
 /// explanations. `numbered`: the texts are rows of a table. All arguments outlive the sink.
 std::unique_ptr<Sink> make_sink(const ClassifyConfig& config, const ClassifyRequest& request,
                                 const Labeller& labeller, bool numbered, std::ostream& out);

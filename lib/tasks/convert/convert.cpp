@@ -114,7 +114,7 @@ std::vector<fs::path> inputs_of(const ModelSource& source) {
   return inputs;
 }
 
-/// Fails where something is at OUT already that may not be replaced.
+/// Fails if OUT exists and may not be replaced.
 void check_out(const ConvertConfig& config, const ModelSource& source, const fs::path& out) {
   std::error_code missing;
   if (!fs::exists(out, missing)) return;
@@ -133,11 +133,12 @@ void require_model_file(const fs::path& out) {
   bool other = false;
   try {
     other = is_regular(out) && fs::file_size(out) > 0 && !is_model_file(out);
-  } catch (const Error&) {  // of no kind that we read
+  } catch (const Error&) {  // not a supported format
     other = true;
   }
   require(!other, out.string(),
-          ": is no model that convert writes, so it is not replaced; choose another name");
+          ": is not a model in a format that convert writes, so it is not replaced; choose another "
+          "name");
 }
 
 }  // namespace
@@ -173,7 +174,7 @@ OrderedJson run_convert(const ConvertConfig& config, const std::string& in, cons
 
 OrderedJson inspect_model(const std::string& name_or_path) {
   OrderedJson json;
-  // A file of tensors without a config beside it can be looked at, too.
+  // A file of tensors without a config can be inspected, too.
   const fs::path path = name_or_path;
   const bool lone =
       is_regular(path) && !is_model_file(path) && !is_there(path.parent_path() / "config.json");

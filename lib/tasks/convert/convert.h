@@ -39,16 +39,16 @@ void visit_fields(ConvertConfig& c, Visitor&& visit) {
   visit("overwrite", c.overwrite, "replace the model at OUT; other files there are never deleted");
 }
 
-/// Writes the model at `in` (anything --model takes) to `out`, tensor by tensor. `out` appears
-/// whole or not at all. Returns what was written: path, format, dtype, bytes, parameters.
+/// Writes the model at `in` (anything that --model accepts) to `out`, tensor by tensor. `out`
+/// appears complete or not at all. Returns path, format, dtype, bytes and parameters.
 OrderedJson run_convert(const ConvertConfig& config, const std::string& in,
                         const std::filesystem::path& out);
 
-/// What a model, or a file of tensors alone, holds: format, shape, parameters, bytes, tokenizer,
-/// the files with their SHA-256, each tensor.
+/// Describes a model, or a single file of tensors: format, shape, parameters, bytes, tokenizer, the
+/// files with their SHA-256, each tensor.
 OrderedJson inspect_model(const std::string& name_or_path);
 
-/// The same for people: some lines and a table.
+/// The same as text: some lines and a table.
 std::string describe_model(const OrderedJson& inspected);
 
 }  // namespace gptkit

@@ -140,7 +140,7 @@ std::vector<std::string> models_in(const fs::path& home) {
   return names;
 }
 
-/// Why no file can be written in the folder; empty when one can.
+/// The reason why no file can be written in the folder; empty if one can.
 std::string write_problem(const fs::path& folder) {
   try {
     const auto probe = folder / concat(".gptkit-doctor-", ::getpid());
@@ -188,7 +188,7 @@ SurroundingFacts surrounding_facts() {
   facts.temporary_problem =
       code ? "there is none: " + code.message() : write_problem(facts.temporary_folder);
   const char* const locale = std::setlocale(LC_ALL, "");
-  facts.locale = locale ? locale : "the variables LANG and LC_* name one that is not installed";
+  facts.locale = locale ? locale : "LANG or LC_* names a locale that is not installed";
   for (const char* name : kVariables) {
     if (const char* const value = std::getenv(name)) {
       facts.variables.push_back(concat(name, "=", printable(value)));

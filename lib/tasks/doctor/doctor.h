@@ -1,5 +1,5 @@
 #pragma once
-// What the doctor program finds out about the machine and the build: what a bug report needs.
+// The report of the doctor program on the machine and the build, for bug reports.
 
 #include <cstdint>
 #include <string>
@@ -19,8 +19,8 @@ struct BuildFacts {
 struct MachineFacts {
   std::string system;              // kernel and C library
   std::string processor;           // its model
-  std::vector<std::string> flags;  // those that kernels ask for
-  std::string kernels;             // what computes, by operation
+  std::vector<std::string> flags;  // those that kernels use
+  std::string kernels;             // the implementation of each operation
   int64_t cores = 0, threads = 0;  // physical cores and hardware threads this process may use
   int64_t memory_bytes = 0, available_bytes = 0;
   std::vector<std::string> gpus;  // empty: none, or a LibTorch without CUDA
@@ -31,9 +31,9 @@ struct SurroundingFacts {
   std::string home;                        // GPTKIT_HOME or its default
   std::vector<std::string> cached_models;  // folders in it
   std::string temporary_folder;
-  std::string temporary_problem;  // why nothing can be written there; empty: it can
+  std::string temporary_problem;  // why the folder is not writable; empty: it is
   std::string locale;
-  std::vector<std::string> variables;  // NAME=value of those that change what gptkit does
+  std::vector<std::string> variables;  // NAME=value of variables that affect gptkit
 };
 
 struct DoctorReport {
@@ -42,7 +42,7 @@ struct DoctorReport {
   SurroundingFacts surroundings;
 };
 
-/// What is known of LibTorch, the compiler, the processor and its kernels.
+/// Collects facts about LibTorch, the compiler, the processor and its kernels.
 BuildFacts build_facts(const std::string& version, const std::string& commit);
 MachineFacts machine_facts();
 SurroundingFacts surrounding_facts();
@@ -50,7 +50,7 @@ SurroundingFacts surrounding_facts();
 OrderedJson to_json(const DoctorReport& report);
 /// A line for each fact.
 std::string to_text(const DoctorReport& report);
-/// The lines of --version behind the first: LibTorch, processor, kernels.
+/// The lines of --version after the first: LibTorch, processor, kernels.
 std::string version_details();
 
 }  // namespace gptkit

@@ -64,12 +64,12 @@ void visit_fields(FewShotEvaluationConfig& c, Visitor&& visit) {
   visit("device", c.device, "auto, cpu, cuda or cuda:N");
 }
 
-/// {"rows", "labels", "majority": share of the commonest label, "calibrated", "results": [{"shots",
-/// "accuracy", "fewer_shots": texts that left room for fewer examples, "truncated", "report"}]}.
-/// Test rows with the text of an example are left out, for every number of shots: all columns are
-/// about the same rows.
+/// {"rows", "labels", "majority": share of the most frequent label, "calibrated", "results":
+/// [{"shots", "accuracy", "fewer_shots": texts with room for fewer examples, "truncated",
+/// "report"}]}. Test rows with the text of an example are left out for every number of shots, so
+/// that all results use the same rows.
 OrderedJson run_few_shot_evaluation(const FewShotEvaluationConfig& config, int threads);
-/// The same as a table for people.
+/// The same as a text table.
 std::string few_shot_table(const OrderedJson& result);
 
 }  // namespace gptkit

@@ -26,13 +26,15 @@ std::vector<int64_t> parse_shots(const std::string& text) {
     const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), k);
     require(error == std::errc() && end == one.data() + one.size() && k >= 0, Key{"shots"}, ": '",
             printable(one), "' in '", printable(text),
-            "' is no number of examples; expected numbers from 0 with commas between, as 0,1,3,5");
+            "' is not a number of examples; expected numbers from 0, separated by commas, for "
+            "example 0,1,3,5");
     shots.push_back(k);
     if (rest.find(',') == rest.npos) return shots;
   }
 }
 
-/// Without the texts that are shown as examples; then, if asked, some of the rest in their order.
+/// Removes the texts that are shown as examples; then, if requested, draws some of the rest and
+/// keeps their order.
 std::vector<LabelledText> choose_rows(std::vector<LabelledText> rows,
                                       const std::vector<LabelledText>& examples,
                                       const FewShotEvaluationConfig& config) {
@@ -41,7 +43,8 @@ std::vector<LabelledText> choose_rows(std::vector<LabelledText> rows,
   const auto removed =
       std::erase_if(rows, [&](const LabelledText& row) { return shown.contains(row.text); });
   if (removed > 0) log_info(removed, " test row(s) with the text of an example are left out");
-  require(!rows.empty(), config.test.string(), ": no test row is left besides the examples");
+  require(!rows.empty(), config.test.string(),
+          ": all test rows are examples of the prompt; name other test rows");
   if (config.rows == 0 || config.rows >= std::ssize(rows)) return rows;
   auto chosen = torch_permutation(static_cast<uint64_t>(config.few_shot.seed), std::ssize(rows));
   chosen.resize(static_cast<size_t>(config.rows));
@@ -121,7 +124,7 @@ OrderedJson run_few_shot_evaluation(const FewShotEvaluationConfig& config, int t
 std::string few_shot_table(const OrderedJson& result) {
   std::string text = concat(result.at("rows").get<int64_t>(), " rows");
   std::array<char, 96> line{};
-  std::snprintf(line.data(), line.size(), "; the commonest label alone: %.4f\n",
+  std::snprintf(line.data(), line.size(), "; accuracy of the most frequent label: %.4f\n",
                 result.at("majority").get<double>());
   text += line.data();
   text += "shots  accuracy  fewer shots  cut\n";

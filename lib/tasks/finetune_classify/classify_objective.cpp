@@ -22,7 +22,8 @@ ClassifyObjective::ClassifyObjective(Classifier classifier, ClassifyOptions opti
 
 namespace {
 
-/// The token behind each of the batch; kNoLoss behind the last of a text and in the padding.
+/// The next token at each position of the batch; kNoLoss after the last token of a text and in the
+/// padding.
 std::vector<int64_t> next_tokens(const Batch& batch) {
   std::vector<int64_t> targets(batch.inputs.size(), kNoLoss);
   for (int64_t row = 0; row < batch.rows; ++row) {
@@ -53,7 +54,7 @@ torch::Tensor ClassifyObjective::labels(const Batch& batch) {
 torch::Tensor ClassifyObjective::class_loss(const Batch& batch, const torch::Tensor& y) {
   const auto truth = labels(batch);
   if (!class_weights_.defined()) return at::cross_entropy_loss(y, truth);
-  // Divided by the rows and not by their weights: so a step is the same however it is cut into
+  // Divided by the number of rows, not by their weights, so that a step does not depend on its
   // micro batches.
   return at::cross_entropy_loss(y, truth, class_weights_, at::Reduction::Sum) / batch.rows;
 }
@@ -72,8 +73,8 @@ torch::Tensor ClassifyObjective::loss_with_language_model(const Batch& batch) {
       gpt->hidden_after_blocks(x, packing, backbone ? backbone->blocks() : 0);  // (N,C)
   const auto y = classifier_->from_hidden(hidden, packing).to(torch::kFloat32);
 
-  // Divided by the tokens of as many average texts: as in the class loss, the same however a step
-  // is cut into micro batches.
+  // Divided by the mean number of tokens times the number of texts. As in the class loss, a step
+  // then does not depend on its micro batches.
   const auto language = linear_cross_entropy(
       hidden, gpt->head_weight(), packed(next_tokens(batch), batch, packing),
       {.ignored = kNoLoss, .terms = options_.mean_tokens * static_cast<double>(batch.rows)});

@@ -12,10 +12,10 @@ namespace gptkit {
 
 struct ClassifyOptions {
   std::vector<double> class_weights = {};  ///< of each class's loss; empty: all 1
-  /// What predicting each text's next token counts beside the class while training; 0: nothing.
+  /// The weight of the next-token loss beside the class loss in training; 0: none.
   double language_model_loss = 0;
   double mean_tokens = 0;  ///< of a training text; for language_model_loss
-  /// Of the training and the validation texts; null: the whole model runs in every step.
+  /// For the training and the validation texts; null: the whole model runs in every step.
   const FrozenBackbone* train_backbone = nullptr;
   const FrozenBackbone* validation_backbone = nullptr;
 };
@@ -26,9 +26,9 @@ class ClassifyObjective : public Objective {
 
   torch::nn::Module& model() override { return *classifier_; }
   int64_t loss_terms(const Batch& batch) const override { return batch.rows; }
-  /// Cross entropy over the classes, and over the next tokens where the options say so.
+  /// Cross entropy over the classes, and over the next tokens if the options request it.
   torch::Tensor loss(const Batch& batch) override;
-  /// The loss of the classes alone.
+  /// Only the class loss.
   MeanTerms evaluate(const Batch& batch, DataPart part) override;
   /// accuracy
   std::vector<Measure> epoch_measures() override;

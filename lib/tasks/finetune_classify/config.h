@@ -18,9 +18,9 @@
 
 namespace gptkit {
 
-/// Which weights learn; the class head always does.
+/// The weights that are trained; the class head always is.
 enum class Trainable {
-  kHead,       ///< the class head alone
+  kHead,       ///< only the class head
   kLastBlock,  ///< and the last block and the final norm: the book
   kLastN,      ///< and the last `trainable_blocks` blocks and the final norm
   kAll,
@@ -128,7 +128,7 @@ void visit_fields(FinetuneClassifyConfig& c, Visitor&& visit) {
 FinetuneClassifyConfig load_finetune_classify_config(const ConfigInputs& inputs,
                                                      ConfigOrigins& origins);
 
-/// The run's seed decides the split too, unless data.seed is set: then the split stays the same for
+/// The run's seed also decides the split, unless data.seed is set: then the split is the same for
 /// every seed of the run.
 uint32_t data_seed(const FinetuneClassifyConfig& config);
 

@@ -9,7 +9,7 @@ namespace gptkit {
 
 namespace {
 
-/// Version 0.1's: texts and classes alone.
+/// The fingerprint of version 0.1: only texts and classes.
 std::string old_fingerprint(const std::vector<LabelledText>& rows) {
   std::string all;
   for (const auto& row : rows) all.append(row.text).append(concat('\0', row.label, '\n'));

@@ -1,5 +1,5 @@
 #pragma once
-// The labelled rows of a run, and the datasets that they become: read, tokenised and cut once.
+// The labelled rows of a run and the datasets made from them: read, tokenised and cut once.
 
 #include <memory>
 #include <string>
@@ -18,20 +18,20 @@ struct ClassifyDatasets {
   std::shared_ptr<const ClassificationDataset> test;  ///< null without test rows
 };
 
-/// `model` brings tokenizer and padding; no text is longer than `context_length`. The texts of
+/// Tokenizer and padding come from `model`; no text is longer than `context_length`. The texts of
 /// validation and test are cut to the length of the training texts.
 ClassifyDatasets make_datasets(const ClassificationData& data, const TextClassifier& model,
                                int64_t context_length, const ClassifierConfig& config);
 
-/// Of the losses of the classes; empty: all 1.
+/// Weights of the class losses; empty: all 1.
 std::vector<double> loss_weights(const ClassificationData& data, Balance balance);
 
-/// Of all that a resumed run must find unchanged: training and validation tokens, labels,
-/// tokenizer, weights.
+/// A fingerprint of everything that must not change for a resumed run: training and validation
+/// tokens, labels, tokenizer, weights.
 std::string fingerprint_of(const ClassificationData& data, const ClassifyDatasets& sets,
                            const Tokenizer& tokenizer, const std::vector<double>& class_weights);
 
-/// Logs how many rows there are, and warns of those that are left out or cut.
+/// Logs the number of rows, and warns about rows that are left out or cut.
 void log_rows(const ClassificationData& data, const ClassifyDatasets& sets);
 
 }  // namespace gptkit

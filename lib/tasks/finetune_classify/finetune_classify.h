@@ -19,14 +19,14 @@ struct FinetuneClassifySummary {
   TrainSummary train = {};
   std::filesystem::path run = {};
   int64_t trainable_parameters = 0;
-  /// By split, as far as it has rows: "train", "validation", "test". Empty with data.folds.
+  /// By split ("train", "validation", "test"), for splits that have rows. Empty with data.folds.
   std::map<std::string, ClassificationMetrics> splits = {};
   std::vector<ClassificationMetrics> folds = {};  ///< of each fold's test rows, with data.folds
-  OrderedJson report = {};                        ///< report.json, to be shown as it is
+  OrderedJson report = {};                        ///< report.json, unchanged
 };
 
-/// Trains, evaluates on whole splits, and leaves the classifier in <out>/model; adapters in PEFT's
-/// layout in <out>/adapter beside it, where they are merged. With data.folds the runs are
+/// Trains, evaluates on complete splits, and writes the classifier to <out>/model, with adapters
+/// merged; adapters in PEFT's layout also go to <out>/adapter. With data.folds the runs are
 /// <out>/fold-1 ..., and the report has each one's test metrics and their mean.
 FinetuneClassifySummary run_finetune_classify(const TaskRequest& request, World& world);
 

@@ -43,12 +43,12 @@ FrozenBackbones run_frozen_blocks(const TextClassifier& model, const ClassifyDat
     made.validation.emplace(model.classifier, *sets.validation, blocks, options);
   } catch (const Stopped& stopped) {  // in a fold or row after the first
     throw Stopped(stopped.signal(), concat("stopped before the first step of ", run.path().string(),
-                                           "; go on with: ", run.resume_command()));
+                                           "; continue with: ", run.resume_command()));
   }
   return made;
 }
 
-/// The summary of a run that had ended and left its report.
+/// The summary of a run that had already finished and written its report.
 std::optional<FinetuneClassifySummary> finished_summary(const RunContext& context,
                                                         const std::string& fingerprint) {
   const auto done = nothing_left_to_train(context, fingerprint);
@@ -67,7 +67,7 @@ std::optional<FinetuneClassifySummary> finished_summary(const RunContext& contex
   return summary;
 }
 
-/// After the last step: the adapter, which is then merged, and the model.
+/// After the last step: writes the adapter, merges it, and writes the model.
 void leave_classifier(const TextClassifier& model, const AdapterLayers& adapter,
                       const FinetuneClassifyConfig& config, const RunFolder& run,
                       const TrainSummary& summary, const std::string& fingerprint) {
@@ -89,7 +89,7 @@ void leave_classifier(const TextClassifier& model, const AdapterLayers& adapter,
   if (summary.was_finished) merge_(adapter);
 }
 
-/// Of the splits whose frozen blocks have run, the predictions go on from there.
+/// For splits whose frozen blocks have run, the predictions start from their output.
 std::vector<SplitPredictions> predict_splits(const TextClassifier& model,
                                              const ClassificationData& data,
                                              const ClassifyDatasets& sets,
@@ -126,7 +126,7 @@ std::string enum_name(Enum wanted) {
   return {};
 }
 
-/// What the report says about the training.
+/// The part of the report about the training.
 ClassifierReportInput about(const FinetuneClassifyConfig& c, const ModelConfig& model,
                             const RunFolder& run, const FinetuneClassifySummary& summary) {
   ClassifierReportInput about{.model_name = c.model.text};
@@ -173,7 +173,7 @@ FinetuneClassifySummary finetune(const FinetuningJob& job, const fs::path& folde
   }
   log_rows(data, sets);
   const auto frozen = run_frozen_blocks(model, sets, config, run);
-  log_info(format_count(parameters), " parameters learn");
+  log_info(format_count(parameters), " trainable parameters");
   seed_everything(config.seed);
   ClassifyObjective objective(
       model.classifier, {.class_weights = class_weights,
@@ -204,7 +204,7 @@ FinetuneClassifySummary finetune(const FinetuningJob& job, const fs::path& folde
     throw Stopped(stopped.signal(),
                   concat("stopped before the report was written; the model in ",
                          (run.path() / "model").string(),
-                         " is complete; make the report with: ", run.resume_command()));
+                         " is complete; write the report with: ", run.resume_command()));
   }
   return summary;
 }

@@ -17,8 +17,8 @@ struct FinetuningJob {
   const ClassificationData& data;
 };
 
-/// Leaves model, adapter and report in the folder, which is made once data and model have been
-/// read. A resumed run that had ended gives its summary again.
+/// Writes model, adapter and report into the folder, which is created after data and model have
+/// been read. A resumed run that had already finished returns its summary again.
 FinetuneClassifySummary finetune(const FinetuningJob& job, const std::filesystem::path& folder,
                                  RunMode mode, RunFolderOptions options);
 

@@ -18,7 +18,8 @@ double validation_share(const SplitShares& split) {
   return split.validation.value_or(1 - split.train.value_or(0) - split.test.value_or(0));
 }
 
-/// The data of fold `i`: tested on it, validated on a part of the rest, trained on what remains.
+/// The data of fold `i`: the fold is for testing, a part of the rest for validation, and the
+/// remainder for training.
 ClassificationData fold_data(const std::vector<std::vector<LabelledText>>& folds, size_t i,
                              const ClassificationData& all, const FinetuneClassifyConfig& config) {
   ClassificationData data;
@@ -48,7 +49,7 @@ Spread over_folds(const std::vector<ClassificationMetrics>& folds, const Metric&
   return spread_of(values);
 }
 
-/// `tests`: what each fold's report says about its test rows.
+/// `tests`: the part of each fold's report about its test rows.
 OrderedJson folds_report(OrderedJson tests, const std::vector<ClassificationMetrics>& folds,
                          const std::vector<std::string>& labels) {
   OrderedJson report;
@@ -61,14 +62,13 @@ OrderedJson folds_report(OrderedJson tests, const std::vector<ClassificationMetr
   return report;
 }
 
-/// A fold has the settings of all of them, and none of its own to go on with.
+/// A fold uses the settings of the whole run, so it cannot be resumed alone.
 void refuse_lone_fold(const TaskRequest& request) {
   std::error_code ignored;
   const auto all = fs::weakly_canonical(request.out, ignored).parent_path();
   const bool lone = request.mode == RunMode::kResume && fs::exists(request.out / "metrics.jsonl");
-  require(!lone, request.out.string(),
-          ": is one fold of several; go on with all of them: ", Key{"out"}, " ", all.string(), " ",
-          Key{"resume"});
+  require(!lone, request.out.string(), ": is one fold of several; resume all of them with ",
+          Key{"out"}, " ", all.string(), " ", Key{"resume"});
 }
 
 }  // namespace

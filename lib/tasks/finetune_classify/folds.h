@@ -1,5 +1,5 @@
 #pragma once
-// k-fold cross-validation: a classifier is trained k times, so that each row is tested once.
+// k-fold cross-validation: trains a classifier k times, so that each row is tested once.
 
 #include <torch/types.h>
 
@@ -16,8 +16,8 @@ struct Spread {
 };
 Spread spread_of(const std::vector<double>& values);
 
-/// Tested on each fold in turn, in <out>/fold-1 ...; a resumed run keeps the folds that are done.
-/// Leaves {"folds": each one's test metrics, "accuracy", "f1": {label: ...}: the spread of each} in
+/// Tests on each fold in turn, in <out>/fold-1 ...; a resumed run keeps finished folds. Writes
+/// {"folds": test metrics of each, "accuracy", "f1": {label: ...}: the spread of each} to
 /// <out>/report.json.
 FinetuneClassifySummary run_folds(const FinetuningJob& job, const TaskRequest& request,
                                   const RunFolderOptions& options);

@@ -16,7 +16,7 @@ namespace gptkit {
 
 namespace {
 
-constexpr int64_t kTokensAtOnce = 2048;  // enough to keep the processor busy, little to hold
+constexpr int64_t kTokensAtOnce = 2048;  // enough to use the processor fully, with little memory
 
 bool learns(const torch::nn::Module& module) {
   for (const auto& parameter : module.parameters()) {
@@ -30,7 +30,7 @@ int64_t physical_memory() {
          static_cast<int64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-/// Memory for (rows, C), or a file that disappears with its last user.
+/// Memory for (rows, C), or a file that is removed with its last user.
 torch::Tensor room_for(int64_t rows, int64_t C, const FrozenBackbone::Options& options) {
   const auto type = torch::TensorOptions().dtype(options.dtype);
   const int64_t bytes = rows * C * static_cast<int64_t>(c10::elementSize(options.dtype));
@@ -48,7 +48,7 @@ torch::Tensor room_for(int64_t rows, int64_t C, const FrozenBackbone::Options& o
   return kept.view({rows, C});
 }
 
-/// All texts, shortest first, cut where a batch is full.
+/// Batches of all texts, shortest first.
 std::vector<std::vector<int64_t>> batches_by_length(const ClassificationDataset& data) {
   std::vector<int64_t> order(static_cast<size_t>(data.size()));
   std::iota(order.begin(), order.end(), int64_t{0});
@@ -56,7 +56,7 @@ std::vector<std::vector<int64_t>> batches_by_length(const ClassificationDataset&
     return data.padded_length(a) < data.padded_length(b);
   });
   std::vector<std::vector<int64_t>> batches;
-  for (const auto text : order) {  // its length is the longest so far
+  for (const auto text : order) {  // the longest so far
     const auto rows = batches.empty() ? 0 : std::ssize(batches.back());
     if (rows == 0 || (rows + 1) * data.padded_length(text) > kTokensAtOnce) batches.emplace_back();
     batches.back().push_back(text);

@@ -1,7 +1,7 @@
 #pragma once
-// The part of a classifier that does not learn, worked out once. Where the first blocks are frozen
-// and draw no random numbers, a text's activations below the first block that learns are the same
-// in every epoch: they are computed once, in batches of like lengths, and kept without padding.
+// The frozen part of a classifier, computed once. If the first blocks are frozen and use no random
+// numbers, the activations of a text below the first trainable block are the same in every epoch.
+// They are computed once, in batches of similar lengths, and stored without padding.
 
 #include <torch/types.h>
 
@@ -17,12 +17,12 @@
 
 namespace gptkit {
 
-/// Where the activations are kept.
+/// Where the activations are stored.
 enum class BackboneStore {
-  kAuto,    ///< in memory while they take at most a quarter of it, else in a file
+  kAuto,    ///< in memory if they take at most a quarter of it, else in a file
   kMemory,  ///< in memory
-  kFile,    ///< in a mapped file inside the run folder, gone when the program ends
-  kOff,     ///< nowhere: every step runs the whole model
+  kFile,    ///< in a mapped file in the run folder, removed when the program ends
+  kOff,     ///< not stored: every step runs the whole model
 };
 constexpr auto enum_names(BackboneStore) {
   return std::array{std::pair{"auto", BackboneStore::kAuto},
@@ -30,8 +30,8 @@ constexpr auto enum_names(BackboneStore) {
                     std::pair{"file", BackboneStore::kFile}, std::pair{"off", BackboneStore::kOff}};
 }
 
-/// How many blocks from the first on neither learn nor drop anything out; 0 when the embeddings
-/// learn.
+/// The number of leading blocks that are frozen and without dropout; 0 if the embeddings are
+/// trained.
 int64_t frozen_blocks(const Classifier& classifier);
 
 class FrozenBackbone {
@@ -39,17 +39,17 @@ class FrozenBackbone {
   struct Options {
     BackboneStore store = BackboneStore::kAuto;
     Precision precision = Precision::kFloat32;  ///< of the computation
-    torch::ScalarType dtype = torch::kFloat32;  ///< in which the activations are kept
+    torch::ScalarType dtype = torch::kFloat32;  ///< of the stored activations
     std::filesystem::path folder;               ///< for kFile
-    const char* what = "texts";                 ///< in the progress
+    const char* what = "texts";                 ///< for the progress bar
   };
 
-  /// Runs the first `blocks` blocks over every example. Fails when the file has no room.
+  /// Runs the first `blocks` blocks over every example. Fails if the disk has no room for the file.
   FrozenBackbone(Classifier classifier, const ClassificationDataset& data, int64_t blocks,
                  const Options& options);
 
-  /// What the blocks make of a batch of the dataset: (N,C) float32 on the model's device, for all
-  /// that Classifier::packing() of the batch has.
+  /// The output of the blocks for a batch of the dataset: (N,C) float32 on the model's device, for
+  /// all tokens of Classifier::packing() of the batch.
   torch::Tensor operator()(const Batch& batch) const;
 
   int64_t blocks() const { return blocks_; }
@@ -58,11 +58,11 @@ class FrozenBackbone {
  private:
   int64_t blocks_;
   torch::Device device_;
-  std::vector<int64_t> begin_;  // first row of each example in kept_, and one behind the last
+  std::vector<int64_t> begin_;  // first row of each example in kept_, and the end of the last
   torch::Tensor kept_;          // (tokens of all texts, C)
 };
 
-/// The class logits (N,n_class), float64 on the CPU, of the texts that the backbone was run over.
+/// The class logits (N,n_class), float64 on the CPU, of the texts in the backbone.
 torch::Tensor logits_after_backbone(Classifier classifier, const ClassificationDataset& data,
                                     const FrozenBackbone& backbone, Precision precision);
 

@@ -9,7 +9,7 @@ namespace gptkit {
 
 namespace {
 
-/// Lets the last n blocks and the final norm learn.
+/// Makes the last n blocks and the final norm trainable.
 void thaw_blocks(const GPT& gpt, int64_t n) {
   require(n >= 1 && n <= gpt->config().n_layer, Key{"classifier.trainable_blocks"}, ": ", n,
           " is out of range; the model has ", gpt->config().n_layer, " blocks");
@@ -21,7 +21,7 @@ void thaw_blocks(const GPT& gpt, int64_t n) {
   }
 }
 
-/// Freezes everything but what the config lets learn, and puts the adapters in, if it has any.
+/// Freezes everything that the config does not train, and adds adapters if it has any.
 AdapterLayers choose_what_learns(Classifier& classifier, const FinetuneClassifyConfig& config) {
   auto gpt = classifier->gpt();
   const auto head = classifier->head();
@@ -33,7 +33,7 @@ AdapterLayers choose_what_learns(Classifier& classifier, const FinetuneClassifyC
     return adapter;
   }
   const auto& c = config.classifier;
-  // Takes no part in the loss: several processes would wait for its gradient in vain.
+  // Not part of the loss: several processes would wait for its gradient forever.
   if (gpt->head() && c.language_model_loss == 0) gpt->head()->weight.requires_grad_(false);
   if (c.trainable == Trainable::kAll) return {};
   for (auto& parameter : gpt->parameters()) parameter.requires_grad_(false);
@@ -53,7 +53,7 @@ PretrainedBackbone open_backbone(const FinetuneClassifyConfig& config,
           " is longer than the model's context of ", context);
   require(!c.head_bias || holds_head_bias(base.gpt), Key{"classifier.head_bias"},
           ": a class head of family ", base.gpt->config().family,
-          " is stored without a bias; leave it false");
+          " is stored without a bias; set it to false");
 
   PretrainedBackbone backbone{.gpt = base.gpt};
   auto& model = backbone.model;

@@ -1,5 +1,6 @@
 #pragma once
-// The classifier before its training: the pretrained backbone, a new head, and which weights learn.
+// The classifier before training: the pretrained backbone, a new head, and the choice of trainable
+// weights.
 
 #include <torch/types.h>
 
@@ -14,15 +15,16 @@ namespace gptkit {
 
 struct PretrainedBackbone {
   GPT gpt{nullptr};
-  TextClassifier model = {};  ///< without its classifier
+  TextClassifier model = {};  ///< its classifier is still empty
 };
 
 /// Fails for settings that do not fit the model.
 PretrainedBackbone open_backbone(const FinetuneClassifyConfig& config,
                                  const std::vector<std::string>& labels);
 
-/// Puts a head on the backbone, freezes what does not learn and moves all to the device. The head's
-/// weights depend on the seed alone. Gives the adapters, if there are any.
+/// Adds a head to the backbone, freezes the weights that are not trained, and moves everything to
+/// the device. The weights of the head depend only on the seed. Returns the adapters, if there are
+/// any.
 AdapterLayers add_head(PretrainedBackbone& backbone, const FinetuneClassifyConfig& config,
                        torch::Device device);
 

@@ -29,7 +29,7 @@ SweepConfig load_sweep(const fs::path& file) {
     require(!row.name.empty(), file.string(), ": a row has no name");
     for (const auto& setting : row.set) {
       require(setting.find('=') != std::string::npos, file.string(), ": row '", row.name, "': '",
-              setting, "' is no setting; expected key=value");
+              setting, "' is not a setting; expected key=value");
     }
   }
   return sweep;
@@ -95,10 +95,10 @@ OrderedJson to_json(const SweepRowResult& row) {
   return json;
 }
 
-/// The rows of an earlier run that were trained.
+/// The trained rows of an earlier run.
 std::vector<SweepRowResult> finished_rows(const fs::path& file) {
   const auto json = parse_json_ordered(read_file(file), file.string());
-  require(json.is_array(), file.string(), ": expected a list; remove it to start anew");
+  require(json.is_array(), file.string(), ": expected a list; remove it to start again");
   std::vector<SweepRowResult> rows;
   try {
     for (const auto& one : json) {
@@ -113,7 +113,7 @@ std::vector<SweepRowResult> finished_rows(const fs::path& file) {
       rows.push_back(std::move(row));
     }
   } catch (const OrderedJson::exception&) {
-    fail(file.string(), ": expected the rows of a sweep; remove it to start anew");
+    fail(file.string(), ": expected the rows of a sweep; remove it to start again");
   }
   return rows;
 }
@@ -131,7 +131,7 @@ std::string percent_cell(const SweepRowResult& row, const char* split) {
   return found == row.accuracy.end() ? "" : fixed(100 * found->second, 2);
 }
 
-/// Bars would end a cell of the table.
+/// A bar would end the table cell.
 std::string plain(std::string text) {
   for (auto& c : text) {
     if (c == '|' || c == '\n') c = '/';
@@ -197,7 +197,7 @@ std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& wanted, const 
     write_file_atomic(request.out / "sweep.md", to_markdown(rows));
   }
   require(!run.replaces_a_run(), request.out.string(),
-          ": not replaced, for no row could be trained: ", rows.front().error);
+          ": not replaced, because no row could be trained: ", rows.front().error);
   return rows;
 }
 

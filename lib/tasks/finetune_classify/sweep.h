@@ -1,5 +1,6 @@
 #pragma once
-// The same finetuning with several settings, side by side in one table (an ablation study).
+// Runs the same finetuning with several settings and compares them in one table (an ablation
+// study).
 
 #include <cstdint>
 #include <filesystem>
@@ -12,14 +13,14 @@
 
 namespace gptkit {
 
-/// One row of a sweep file: a name and settings as one would type them behind --set.
+/// One row of a sweep file: a name, and settings as for --set.
 struct SweepRow {
   std::string name;
   std::vector<std::string> set;
 };
 template <class Visitor>
 void visit_fields(SweepRow& c, Visitor&& visit) {
-  visit("name", c.name, "what the table calls the row");
+  visit("name", c.name, "name of the row in the table");
   visit("set", c.set, "settings: [classifier.pooling=mean, seed=2]");
 }
 
@@ -31,11 +32,11 @@ void visit_fields(SweepConfig& c, Visitor&& visit) {
   visit("rows", c.rows, "the runs, in order");
 }
 
-/// What a row gave.
+/// The result of a row.
 struct SweepRowResult {
   std::string name;
   std::vector<std::string> set;
-  std::string error = {};  ///< why the row failed; empty: it did not, and the following is known
+  std::string error = {};  ///< why the row failed; empty: it succeeded, and the following is set
   int64_t trainable_parameters = 0;
   std::map<std::string, double> accuracy = {};  ///< by split; with data.folds the mean as "test"
   double seconds = 0;
@@ -45,11 +46,11 @@ OrderedJson to_json(const std::vector<SweepRowResult>& rows);
 /// A table of the rows.
 std::string to_markdown(const std::vector<SweepRowResult>& rows);
 
-/// Finetunes a classifier for each row of the file: the request's config with the row's settings
-/// over it, in <out>/01-<name> ... The rows are kept in <out>/sweep.yaml. A row that fails (a model
-/// that is not here, say) says so in the table and the next one follows. Writes <out>/sweep.json
-/// and sweep.md after each row; with RunMode::kResume finished rows are kept and an interrupted one
-/// goes on.
+/// Finetunes a classifier for each row of the file: the request's config, overridden by the
+/// settings of the row, in <out>/01-<name> ... The rows are saved in <out>/sweep.yaml. If a row
+/// fails (for example because its model is missing), the table has the error and the next row is
+/// run. Writes <out>/sweep.json and sweep.md after each row; with RunMode::kResume finished rows
+/// are kept and an interrupted one is resumed.
 std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& request,
                                                const std::filesystem::path& file, World& world);
 

@@ -56,7 +56,7 @@ void validate(const TrustReportConfig& config, const std::vector<std::string>& l
           config.mistakes, " is out of range; expected 0 to 1000");
   require(config.positive.empty() ||
               std::find(labels.begin(), labels.end(), config.positive) != labels.end(),
-          Key{"report.positive"}, ": '", config.positive, "' is none of the data's labels");
+          Key{"report.positive"}, ": '", config.positive, "' is not a label of the data");
 }
 
 SplitPredictions predictions_of(const std::string& name, const std::vector<LabelledText>& rows,

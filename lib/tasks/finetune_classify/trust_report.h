@@ -1,6 +1,6 @@
 #pragma once
-// The report beside a finetuned classifier's model: its predictions on every split, and those of
-// simpler methods trained on the same rows (report/classifier_report.h).
+// The report on a finetuned classifier: its predictions on every split, and those of simpler
+// methods trained on the same rows (report/classifier_report.h).
 
 #include <torch/types.h>
 
@@ -38,7 +38,7 @@ void visit_fields(TrustReportConfig& c, Visitor&& visit) {
 }
 void validate(const TrustReportConfig& config, const std::vector<std::string>& labels);
 
-/// What the classifier says of a split: `rows` are the rows that `set` was made of.
+/// The predictions for a split: `rows` are the rows from which `set` was made.
 SplitPredictions predict_split(const TextClassifier& model, const std::string& name,
                                const std::vector<LabelledText>& rows,
                                const ClassificationDataset& set, Precision precision);
@@ -46,14 +46,14 @@ SplitPredictions predict_split(const TextClassifier& model, const std::string& n
 SplitPredictions predictions_of(const std::string& name, const std::vector<LabelledText>& rows,
                                 const ClassificationDataset& set, const torch::Tensor& logits);
 
-/// Trains the baselines (seconds for thousands of texts). `input` brings the predictions, training
-/// rows first, and what only the caller knows: model name, settings, metrics, parameters, seconds.
-/// `class_weights` are those of the training: the baselines' too.
+/// Trains the baselines (seconds for thousands of texts). `input` has the predictions, training
+/// rows first, and facts that only the caller knows: model name, settings, metrics, parameters,
+/// seconds. `class_weights` are those of the training; the baselines use them, too.
 ClassifierReport make_trust_report(const TextClassifier& model, const TrustReportConfig& config,
                                    ClassifierReportInput input,
                                    const std::vector<double>& class_weights);
 
-/// report.json, report.txt and report.html, each whole or not at all.
+/// Writes report.json, report.txt and report.html, each complete or not at all.
 void write_trust_report(const ClassifierReport& report, const std::filesystem::path& folder);
 
 }  // namespace gptkit

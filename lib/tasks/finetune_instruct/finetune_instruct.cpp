@@ -19,7 +19,7 @@ namespace gptkit {
 
 namespace {
 
-/// The sample's instruction, answered.
+/// The answer to the instruction of the sample.
 Samples samples_of(const LanguageModel& model, const SampleConfig& sample) {
   if (sample.prompt.empty()) return {};
   return {[&] {
@@ -28,8 +28,8 @@ Samples samples_of(const LanguageModel& model, const SampleConfig& sample) {
   }};
 }
 
-/// Version 0.1's, which knew neither system messages nor earlier turns; empty where there are some.
-/// Its prompts lacked the token that begins every text, where the tokenizer has one.
+/// The fingerprint of version 0.1, which had neither system messages nor earlier turns; empty if
+/// there are any. Its prompts lacked the begin-of-text token, even if the tokenizer has one.
 std::string old_fingerprint(const std::vector<InstructionRow>& rows, const Tokenizer& tokenizer) {
   if (tokenizer.begin_of_text()) return {};
   std::string all;
@@ -50,7 +50,7 @@ std::string fingerprint(const InstructionData& data, const InstructionDataset& t
   return data_fingerprint(old_fingerprint(data.train, tokenizer), all);
 }
 
-/// The line that counts what training does not see.
+/// Logs the number of rows that training leaves out or cuts.
 void tell_left_out(const InstructionData& data, const InstructionDataset& train,
                    const InstructionDataset& validation, int64_t limit) {
   std::string counts;
@@ -65,11 +65,11 @@ void tell_left_out(const InstructionData& data, const InstructionDataset& train,
   if (!counts.empty()) log_warning("instructions: ", counts);
 }
 
-/// responses.json, the book's instruction-data-with-response.json: the test rows and what the model
-/// answers; null where it has not answered yet.
+/// responses.json, the book's instruction-data-with-response.json: the test rows and the model's
+/// answers; null if not answered yet.
 class Responses {
  public:
-  /// Takes over what an interrupted run has answered already.
+  /// Reuses the answers of an interrupted run.
   Responses(const RunFolder& run, const std::vector<InstructionRow>& rows,
             const ResponsesConfig& config)
       : run_(run), path_(run.path() / "responses.json"), generation_(config.generation) {
@@ -93,7 +93,7 @@ class Responses {
                          [](const auto& row) { return !row.at("model_response").is_null(); });
   }
 
-  /// Answers what is not answered yet. What there is, is written now and then, and on a signal.
+  /// Answers the remaining instructions. The file is written at intervals, and on a signal.
   void complete(const LanguageModel& model) {
     const int64_t context = model.gpt->config().context_length;
     const auto& chat = require_chat(model);
@@ -118,10 +118,10 @@ class Responses {
     } catch (const Stopped& stopped) {
       progress.finish();
       write();
-      throw Stopped(
-          stopped.signal(),
-          concat("stopped after ", answered(), " of ", count(), " answers; they are in ",
-                 path_.string(), ", the model is complete; go on with: ", run_.resume_command()));
+      throw Stopped(stopped.signal(),
+                    concat("stopped after ", answered(), " of ", count(), " answers; they are in ",
+                           path_.string(),
+                           ", the model is complete; continue with: ", run_.resume_command()));
     }
     progress.finish();
     if (too_long > 0) {
@@ -141,7 +141,7 @@ class Responses {
   std::vector<PromptFields> rows_;
   OrderedJson answers_ = OrderedJson::array();
 
-  /// Those that were given to the same instructions, in the same places.
+  /// Takes answers to the same instructions at the same positions.
   void take_over(const Json& before) {
     if (!before.is_array()) return;
     for (size_t i = 0; i < std::min(before.size(), answers_.size()); ++i) {
@@ -270,7 +270,7 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted, World& 
   const auto validation_set =
       std::make_shared<InstructionDataset>(encode_rows(chat, data.validation), options);
 
-  encode_rows(chat, data.test);  // what the template refuses is said before training
+  encode_rows(chat, data.test);  // errors of the template are reported before training
 
   auto inputs = config.data.train;
   for (const auto* more : {&config.data.validation, &config.data.test}) {

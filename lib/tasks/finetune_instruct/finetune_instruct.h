@@ -88,17 +88,17 @@ struct FinetuneInstructSummary {
   int64_t responses = 0;
 };
 
-/// Trains, answers the test instructions into responses.json, and leaves the model in <out>/model.
-/// `world` joins the other processes that train, if there are any.
+/// Trains, writes answers to the test instructions to responses.json, and the model to <out>/model.
+/// `world` joins the other processes of the training, if there are any.
 FinetuneInstructSummary run_finetune_instruct(const TaskRequest& request, World& world);
 
 /// The messages of a row, up to the request.
 Conversation conversation_of(const ChatFormat& chat, const PromptFields& request);
-/// The rows in the model's chat template, with their answers. Fails naming the row that the
-/// template refuses.
+/// The rows in the model's chat template, with their answers. Fails naming a row that the template
+/// refuses.
 std::vector<InstructionExample> encode_rows(const ChatFormat& chat,
                                             const std::vector<InstructionRow>& rows);
-/// The model's answer to one request, in its chat template, ending where a turn or a text does.
+/// The model's answer to one request in its chat template. It ends at the end of a turn or a text.
 Generation answer(const LanguageModel& model, const PromptFields& request,
                   const GenerationConfig& config, const OnText& on_text = {});
 

@@ -8,7 +8,7 @@ namespace gptkit {
 
 namespace {
 
-/// A setting: what is used, and what is used when nobody says anything.
+/// A setting: its value and its default.
 struct Setting {
   const char* key;
   double used, usual;
@@ -29,7 +29,7 @@ std::vector<Setting> settings_of(const GenerationConfig& used, bool stored_sampl
   if (!greedy || stored_samples) {
     settings.push_back({"temperature", used.temperature, usual.temperature});
   }
-  if (greedy) return settings;  // the rest is about draws
+  if (greedy) return settings;  // the rest is about sampling
   settings.push_back({"top_k", static_cast<double>(used.top_k), static_cast<double>(usual.top_k)});
   settings.push_back({"top_p", used.top_p, usual.top_p});
   settings.push_back({"min_p", used.min_p, usual.min_p});

@@ -1,5 +1,5 @@
 #pragma once
-// What a model's generation_config.json asks of a generation and the generate program does not do.
+// The settings of a model's generation_config.json that the generate program does not apply.
 
 #include <string>
 
@@ -13,7 +13,7 @@ namespace gptkit {
 /// replaced by the default. Empty when there are none.
 std::string settings_left_out(const Json& stored, const GenerationConfig& used);
 
-/// Warns of them, if the folder has such a file.
+/// Warns about them, if the folder has that file.
 void warn_of_settings_left_out(const fs::path& folder, const GenerationConfig& used);
 
 }  // namespace gptkit

@@ -17,7 +17,7 @@ namespace gptkit {
 
 namespace {
 
-/// The tokenizer's vocabulary decides unless the config does; then the model must have room.
+/// The vocabulary size is that of the tokenizer. If the config sets it, it must not be smaller.
 void settle_vocabulary(PretrainConfig& config, const ConfigOrigins& origins,
                        const Tokenizer& tokenizer) {
   if (!origins.contains("model.vocab_size")) {
@@ -28,13 +28,13 @@ void settle_vocabulary(PretrainConfig& config, const ConfigOrigins& origins,
           " tokens; leave it out, or choose the tokenizer that belongs to it");
 }
 
-/// A model to go on from has its shape; settings that ask for another one are refused. A shorter
+/// A model to start from has its own shape; settings that differ are refused. A shorter
 /// context_length only makes the windows shorter.
 void take_shape(PretrainModelConfig& wanted, const ModelConfig& found,
                 const ConfigOrigins& origins) {
   const auto& from = wanted.from.text;
   require(wanted.preset.empty(), "model.preset ", wanted.preset, " and model.from ", from,
-          ": a model to go on from has its own shape; leave one of them out");
+          ": a model to start from has its own shape; leave one of them out");
   const bool shorter =
       origins.contains("model.context_length") && wanted.context_length <= found.context_length;
   auto taken = found;
@@ -73,8 +73,8 @@ Loader train_loader(const PretrainData& data, const TrainConfig& train) {
   return {data.train, {.batch_size = train.batch_size(), .drop_last = true}};
 }
 
-/// A mixture has no end of its own: max_steps or token_budget decides where one is set, and epochs
-/// (each as many windows as all sources have together) only without them.
+/// A mixture has no end of its own: max_steps or token_budget ends the run if one is set, else
+/// epochs (each with as many windows as all sources together).
 void let_budget_decide(TrainConfig& train, const PretrainData& data, int64_t context) {
   if (!data.mixture || (train.max_steps == 0 && train.token_budget == 0)) return;
   const int64_t budget_steps = train.token_budget / (train.batch_size() * context) + 1;
@@ -82,7 +82,7 @@ void let_budget_decide(TrainConfig& train, const PretrainData& data, int64_t con
   train.epochs = steps / train_loader(data, train).batches() + 1;
 }
 
-/// Says what the run will see: what the filter left, and the mixture's table.
+/// Logs the training data: the result of the filter, and the table of the mixture.
 void report_data(const PretrainData& data, const PretrainConfig& config, const RunFolder& run) {
   if (data.filter_report) {
     log_info(describe(*data.filter_report));
@@ -127,11 +127,11 @@ PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& o
 
 std::string describe(const PretrainConfig& wanted, const ConfigOrigins& origins) {
   auto config = wanted;
-  // The shape is the starting model's, which is not opened for this.
+  // The shape is that of the starting model, which is not opened here.
   if (!config.model.from.empty()) return config_to_yaml(config, &origins);
   try {
     settle_vocabulary(config, origins, *load_tokenizer(config.tokenizer.text));
-  } catch (const Error&) {  // the settings can be looked at before the tokenizer is there
+  } catch (const Error&) {  // the settings can be shown before the tokenizer exists
   }
   const auto parameters = parameter_count(config.model);
   const double flops = forward_flops(config.model, 1, config.model.context_length);
@@ -146,14 +146,15 @@ std::string describe(const PretrainConfig& wanted, const ConfigOrigins& origins)
 
 namespace {
 
-/// What a run works with. The config is settled: nothing changes it from here on.
+/// The inputs of a run. The config is final: nothing changes it from here on.
 struct Resolved {
   PretrainConfig config;
   LanguageModel model;
   PretrainData data;
 };
 
-/// The seed, the tokenizer or the starting model, and the data decide what the config leaves open.
+/// Fills values that the config leaves open from the seed, the tokenizer or the starting model, and
+/// the data.
 Resolved resolve(PretrainConfig config, const ConfigOrigins& origins, World& world, int threads) {
   config.seed = settled_seed(config.seed, world);
   seed_everything(config.seed);
@@ -167,7 +168,7 @@ Resolved resolve(PretrainConfig config, const ConfigOrigins& origins, World& wor
   return {std::move(config), std::move(model), std::move(data)};
 }
 
-/// The prompt and what the model writes behind it, in one line.
+/// The prompt and its continuation by the model, on one line.
 std::string sample(const LanguageModel& model, const SampleConfig& config) {
   const auto prompt = encode_text(*model.tokenizer, config.prompt);
   auto text = config.prompt + generate(model, prompt, config.generation).text;

@@ -16,7 +16,7 @@
 
 namespace gptkit {
 
-/// `model:` of pretraining: a preset and changes to it, or (as a bare name) a model to go on from.
+/// `model:` of pretraining: a preset and changes to it, or (as a bare name) a model to start from.
 struct PretrainModelConfig : ModelConfig {
   static constexpr const char* kShorthand = "from";
   NameOrPath from;
@@ -63,11 +63,11 @@ std::string describe(const PretrainConfig& config, const ConfigOrigins& origins)
 struct PretrainSummary {
   TrainSummary train;
   std::filesystem::path run;
-  std::optional<DryRun> dry_run;  ///< then the others are empty
+  std::optional<DryRun> dry_run;  ///< if set, the others are empty
 };
 
-/// Trains and leaves the model in <out>/model; with request.dry_run only tries the first steps.
-/// `world` joins the other processes that train, if there are any.
+/// Trains and writes the model to <out>/model; with request.dry_run only runs the first steps.
+/// `world` joins the other processes of the training, if there are any.
 PretrainSummary run_pretrain(const TaskRequest& request, World& world);
 
 }  // namespace gptkit

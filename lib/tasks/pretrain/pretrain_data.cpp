@@ -22,12 +22,14 @@ std::vector<fs::path> to_paths(const std::vector<NameOrPath>& inputs) {
   return paths;
 }
 
-/// Windows that do not overlap: the first few evaluated would all be of the same text.
+/// Windows that do not overlap; otherwise the first windows of an evaluation would have the same
+/// text.
 WindowOptions apart(const WindowOptions& windows) {
   return {windows.length, std::max(windows.stride, windows.length)};
 }
 
-/// Windows to draw train_loss's batches from: more than an evaluation sees.
+/// The number of windows from which batches for train_loss are drawn: more than one evaluation
+/// uses.
 constexpr int64_t kSampleWindows = 1 << 16;
 
 std::string source_name(const PretrainSourceConfig& source) {
@@ -48,7 +50,7 @@ CorpusOptions corpus_options(const PretrainDataConfig& config, DocumentFilter* f
           .threads = threads};
 }
 
-/// "OLD-NEW": version 0.1 compared the training tokens alone.
+/// "OLD-NEW": version 0.1 compared only the training tokens.
 std::string fingerprint_with(const std::string& old, const std::string& validation,
                              const Tokenizer& tokenizer, const WindowOptions& windows) {
   Fingerprint all;
@@ -180,7 +182,7 @@ void validate(const PretrainDataConfig& config) {
     require(source.weight > 0 && std::isfinite(source.weight), key, ".weight: ", source.weight,
             " is out of range or missing; expected a number above 0");
     require(source.name.empty() || names.insert(source.name).second, key, ".name: '", source.name,
-            "' is another source's name already");
+            "' is already the name of another source");
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What pretraining learns from: one corpus, or a mixture of several by weight.
+// The data of pretraining: one corpus, or a weighted mixture of several.
 
 #include <cstdint>
 #include <filesystem>
@@ -59,7 +59,7 @@ struct ValidationSplit {
 };
 ValidationSplit parse_validation(const std::vector<NameOrPath>& validation);
 
-/// Fails naming the key that is out of range, missing or there beside another.
+/// Fails naming the key that is out of range, missing or in conflict with another.
 void validate(const PretrainDataConfig& config);
 
 struct PretrainData {
@@ -74,13 +74,13 @@ struct PretrainData {
   std::optional<FilterReport> filter_report;  ///< when data.filter is set
 };
 
-/// Reads, filters and tokenizes. The windows have `context` tokens. A mixture's validation data are
-/// the ends of all its sources in the shares of their weights, none twice; a source whose end is
-/// shorter than a window is left out of them, with a warning.
+/// Reads, filters and tokenizes. The windows have `context` tokens. The validation data of a
+/// mixture are the ends of its sources in proportion to their weights, each window at most once. A
+/// source whose end is shorter than a window is left out with a warning.
 PretrainData load_pretrain_data(const PretrainDataConfig& config, const Tokenizer& tokenizer,
                                 int64_t context, int64_t seed, int threads);
 
-/// GPT-3's table for a run over so many windows of the mixture.
+/// The table of the GPT-3 paper for a run over `windows` windows of the mixture.
 std::string mixture_table(const PretrainData& data, const PretrainDataConfig& config,
                           int64_t windows, int64_t context);
 

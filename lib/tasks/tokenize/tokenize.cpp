@@ -41,8 +41,8 @@ std::size_t read_some(int descriptor, std::span<char> into, const std::string& w
   }
 }
 
-/// Encodes documents on several threads and hands on their ids in order: sink(ids, last), where
-/// `last` says that the document ends here.
+/// Encodes documents on several threads and passes on their ids in order: sink(ids, last), where
+/// `last` marks the end of a document.
 class DocumentEncoder {
  public:
   using Sink = std::function<void(std::span<const TokenId>, bool last)>;
@@ -58,8 +58,8 @@ class DocumentEncoder {
     }
   }
 
-  /// How much of `text`, more of which may follow, can be encoded now; 0: not enough is there.
-  /// `searched` bytes of it are known to hold no place to cut.
+  /// The number of bytes of `text` that can be encoded now, although more text may follow; 0: too
+  /// few. The first `searched` bytes are known to have no place to cut.
   std::size_t safe_prefix(std::string_view text, std::size_t searched = 0) const {
     if (!cuttable_ || text.size() < 2 * kBatchBytes) return 0;
     const std::size_t cut = pretoken_safe_cut(text, std::max(kBatchBytes, searched));
@@ -142,7 +142,7 @@ std::int64_t encode_stream(int descriptor, const std::string& where, bool lines,
   return bytes;
 }
 
-/// Gives every document of the input to the encoder; returns their bytes.
+/// Passes every document of the input to the encoder; returns their size in bytes.
 std::int64_t encode_input(const EncodeInput& input, DocumentEncoder& encoder) {
   const auto is_stream = [](const std::string& file) { return file == "-"; };
   std::int64_t bytes = 0;
@@ -182,8 +182,9 @@ std::shared_ptr<const Tokenizer> train_byte_level(const std::vector<fs::path>& f
   auto model = train_bpe(counts, options, [&](std::int64_t made) { progress.update(made); });
   progress.finish();
   if (std::ssize(model.tokens) < options.vocab_size) {
-    log_warning("learned ", model.tokens.size(), " of ", options.vocab_size,
-                " tokens: no pair is left that occurs twice; more text would give more");
+    log_warning(
+        "learned ", model.tokens.size(), " of ", options.vocab_size,
+        " tokens: no pair is left that occurs twice; use more text for a larger vocabulary");
   }
   return std::make_shared<BpeTokenizer>(std::move(model), "learned BPE model");
 }
@@ -200,7 +201,7 @@ std::shared_ptr<const Tokenizer> train_listed(const std::vector<fs::path>& files
   return word ? train_word_tokenizer(counts, options) : train_character_tokenizer(counts, options);
 }
 
-/// A folder to write to is new or empty, or holds a tokenizer alone that may be replaced: in a
+/// The output folder must be new or empty, or contain only a tokenizer that may be replaced: in a
 /// model's folder the tokenizer belongs to the weights.
 void check_free(const TokenizerTraining& training, const std::vector<fs::path>& inputs) {
   const auto& folder = training.out;
@@ -235,7 +236,7 @@ std::shared_ptr<const Tokenizer> learn(const std::vector<fs::path>& files,
   if (algorithm == "word" || algorithm == "char") return train_listed(files, training);
   require(training.vocab_size.has_value(), "algorithm ", algorithm, " needs a vocabulary size, ",
           Key{"vocab_size"}, " N");
-  require(!training.unknown, "algorithm ", algorithm, " knows every byte: ", Key{"unknown"},
+  require(!training.unknown, "algorithm ", algorithm, " covers every byte: ", Key{"unknown"},
           " is for word and char");
   if (algorithm == "bpe") return train_byte_level(files, training);
   if (algorithm == "unigram") return train_pieces(files, training);
@@ -270,8 +271,8 @@ void validate(const EncodeConfig& config, const std::vector<std::string>& argume
             ": it filters for token shards");
     return;
   }
-  require(!config.lines, Key{"lines"}, " does not go with ", Key{"out"},
-          "; give one document a line as .jsonl");
+  require(!config.lines, Key{"lines"}, " cannot be combined with ", Key{"out"},
+          "; use .jsonl with one document per line");
   const bool piped = std::find(arguments.begin(), arguments.end(), "-") != arguments.end();
   require(!piped && (!config.files.empty() || !arguments.empty()), Key{"out"},
           " needs files: it reads its input twice");
@@ -291,7 +292,7 @@ EncodeInput input_of(const CountConfig& config, const std::vector<std::string>& 
 void encode_as_text(const Tokenizer& tokenizer, const EncodeInput& input, bool json,
                     const TextSink& out) {
   std::string text;
-  bool begun = false;  // the line holds an id already
+  bool begun = false;  // the line already has an id
   DocumentEncoder encoder(tokenizer, input.special, input.threads, [&](auto ids, bool last) {
     if (json && !begun && text.empty()) text = "{\"ids\": [";
     std::array<char, 16> digits;

@@ -1,7 +1,7 @@
 #pragma once
-// The work behind the `tokenize` program: learn a tokenizer from files, turn files into lines of
-// ids and back, and count. Texts stream through: memory holds one piece of some megabytes at a
-// time (a whole document for tokenizers other than byte-level BPE, which alone can be cut safely).
+// The `tokenize` program: trains a tokenizer on files, converts files to lines of ids and back, and
+// counts tokens. Texts are streamed in pieces of some megabytes (whole documents for tokenizers
+// other than byte-level BPE, because only byte-level BPE can be cut safely).
 
 #include <cstdint>
 #include <filesystem>
@@ -25,9 +25,8 @@ struct TokenizerTraining {
   std::optional<std::int64_t> vocab_size;    // needed by bpe and unigram; a limit for word and char
   std::optional<bool> unknown;               // none: word with <|unk|>, char without
   std::vector<std::filesystem::path> files;  // files, folders, `.jsonl` (see documents.h)
-  std::filesystem::path
-      out;                 // a new folder, which appears whole, or one that holds no tokenizer yet
-  bool overwrite = false;  // replaces a folder that holds a tokenizer and nothing else
+  std::filesystem::path out;  // a new folder, which appears complete, or one without a tokenizer
+  bool overwrite = false;     // replaces a folder that contains only a tokenizer
   int threads = 1;
 };
 
@@ -44,10 +43,10 @@ void visit_fields(TokenizerTraining& c, Visitor&& visit) {
   visit("overwrite", c.overwrite, "replace the tokenizer in that folder");
 }
 
-/// Learns and saves a tokenizer. What can be wrong with the options fails before the work begins.
+/// Trains and saves a tokenizer. Invalid options fail before the work begins.
 std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& training);
 
-/// Takes results, piece by piece.
+/// Receives the output, piece by piece.
 using TextSink = std::function<void(std::string_view)>;
 
 /// Settings of `tokenize decode`.
@@ -93,7 +92,7 @@ void visit_fields(EncodeConfig& c, Visitor&& visit) {
 /// Fails for values out of range and for settings that contradict one another.
 void validate(const EncodeConfig& config, const std::vector<std::string>& arguments);
 
-/// What is read: the files of the config and the program's arguments.
+/// The input: the files of the config and the program's arguments.
 struct EncodeInput {
   std::vector<std::string> files;  // "-" or none: standard input, as one document
   bool lines = false;              // every line is a document (without its line end)
@@ -108,18 +107,18 @@ EncodeInput input_of(const CountConfig& config, const std::vector<std::string>& 
 void encode_as_text(const Tokenizer& tokenizer, const EncodeInput& input, bool json,
                     const TextSink& out);
 
-/// Reads ids, separated by white space, from standard input and hands on their bytes (with `json`
+/// Reads ids, separated by white space, from standard input and writes their bytes (with `json`
 /// {"text": ...}). Fails naming line and value. Byte-level BPE streams; others decode by line.
 void decode_to_text(const Tokenizer& tokenizer, bool json, const TextSink& out);
 
 struct TokenCount {
   std::int64_t documents = 0, bytes = 0, tokens = 0;
-  std::int64_t unknown = 0;  // tokens that are <|unk|>: text that would not come back
-  std::int64_t vocab_used = 0, vocab_size = 0;  // different tokens that occurred, of all
+  std::int64_t unknown = 0;  // <|unk|> tokens: text that decoding does not restore
+  std::int64_t vocab_used = 0, vocab_size = 0;  // distinct tokens that occurred, out of vocab_size
 };
 TokenCount count_tokens(const Tokenizer& tokenizer, const EncodeInput& input);
 
-/// The counts as lines for people, or as one JSON object; ends with a line end.
+/// The counts as text lines, or as one JSON object; ends with a newline.
 std::string describe(const TokenCount& count, bool json);
 
 }  // namespace gptkit

@@ -9,7 +9,7 @@
 namespace gptkit {
 
 torch::Tensor language_model_loss(GPT& gpt, const Batch& batch) {
-  // Counted here, so that a GPU is not waited for.
+  // Counted on the CPU, to avoid waiting for a GPU.
   const CrossEntropyOptions options{.ignored = kNoLoss,
                                     .terms = static_cast<double>(count_targets(batch))};
   const bool padded = std::any_of(batch.lengths.begin(), batch.lengths.end(),

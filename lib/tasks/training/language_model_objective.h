@@ -1,6 +1,6 @@
 #pragma once
-// Predicting the next token: the objective of pretraining and of instruction finetuning, which
-// differ only in their data.
+// Next-token prediction: the objective of pretraining and of instruction finetuning, which differ
+// only in their data.
 
 #include <torch/types.h>
 
@@ -13,9 +13,9 @@
 
 namespace gptkit {
 
-/// The mean cross entropy over the targets that are not kNoLoss, none of which is in the padding.
+/// The mean cross entropy over the targets that are not kNoLoss. Padding has no targets.
 torch::Tensor language_model_loss(GPT& gpt, const Batch& batch);
-/// How many targets count.
+/// The number of targets in the loss.
 int64_t count_targets(const Batch& batch);
 
 class LanguageModelObjective : public Objective {

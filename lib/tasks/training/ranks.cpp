@@ -14,7 +14,7 @@ torch::Device join_ranks(World& world, const std::string& device, const TrainCon
   const bool share_gpus = ranks.world_size > 1 && device != "cpu" && at::hasCUDA();
   const auto own = share_gpus ? concat("cuda:", ranks.local_rank) : device;
   require(!share_gpus || device == "auto" || device == "cuda", "device ", device, ": ",
-          ranks.world_size, " processes take a GPU each; give ", Key{"device"}, " auto or cpu");
+          ranks.world_size, " processes use one GPU each; set ", Key{"device"}, " auto or cpu");
   const auto resolved = resolve_device(own);
   const bool alone = world.size() == 1;
   world.join(ranks, std::chrono::seconds(config.timeout), resolved);

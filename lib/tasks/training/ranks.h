@@ -1,5 +1,5 @@
 #pragma once
-// The processes of a run, and the device of each.
+// The processes of a run and their devices.
 
 #include <torch/types.h>
 
@@ -10,9 +10,9 @@
 
 namespace gptkit {
 
-/// Meets the other processes of the run, if the environment says that there are any
-/// (distributed/world.h), and gives this one's device: of several on a machine with GPUs each has
-/// its own. Call it before random numbers are drawn.
+/// Joins the other processes of the run, if the environment names any (distributed/world.h), and
+/// returns the device of this process. On a machine with GPUs each process has its own GPU. Call it
+/// before drawing random numbers.
 torch::Device join_ranks(World& world, const std::string& device, const TrainConfig& config);
 
 }  // namespace gptkit

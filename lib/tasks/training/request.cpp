@@ -41,7 +41,7 @@ RunFolderOptions run_folder_options(const TaskRequest& request, const World& wor
     try {  // a glob
       const auto files = expand_inputs({input});
       options.inputs.insert(options.inputs.end(), files.begin(), files.end());
-    } catch (const Error&) {  // a model's name, or a fault that is found when it is read
+    } catch (const Error&) {  // a model's name, or an error that is reported when it is read
     }
   }
   return options;

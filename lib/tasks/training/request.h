@@ -1,5 +1,5 @@
 #pragma once
-// What a training program was asked for, and the run folder that follows from it.
+// The request to a training program, and the run folder that follows from it.
 
 #include <filesystem>
 #include <string>
@@ -21,12 +21,12 @@ struct TaskRequest {
   bool dry_run = false;  ///< pretraining: three steps to measure, nothing written
 };
 
-/// The run folder of a request; a resumed run without a config of its own uses the folder's, which
-/// an earlier version of gptkit may have written.
+/// The run folder of a request. A resumed run without a config uses that of the folder, which an
+/// earlier version of gptkit may have written.
 TaskRequest with_run_folder(TaskRequest request, const std::string& program);
 
-/// What the run folder has to know: `inputs` are the files, folders, globs and model names that the
-/// run reads; the config files come with the request. Rank 0 of the world writes.
+/// The options of the run folder. `inputs` are the files, folders, globs and model names that the
+/// run reads; the config files are in the request. Rank 0 of the world writes.
 RunFolderOptions run_folder_options(const TaskRequest& request, const World& world,
                                     const std::vector<std::filesystem::path>& inputs);
 

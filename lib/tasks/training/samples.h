@@ -1,5 +1,5 @@
 #pragma once
-// `sample:`: the prompt that a model continues now and then during training.
+// `sample:`: a prompt that the model continues at intervals during training.
 
 #include <cstdint>
 #include <string>
@@ -23,7 +23,7 @@ void visit_fields(SampleConfig& c, Visitor&& visit) {
   visit_fields(c.generation, visit);
 }
 
-/// Fails unless a prompt of so many tokens fits the model. `what` begins the message.
+/// Fails unless a prompt of `prompt_tokens` tokens fits the model. `what` begins the message.
 void require_room(int64_t prompt_tokens, const LanguageModel& model, const std::string& what);
 
 }  // namespace gptkit

@@ -7,7 +7,7 @@
 
 namespace gptkit {
 
-/// The seed that a config asks for: -1 draws one, and several processes then take that of rank 0.
+/// The seed of a config. -1 draws a new one; several processes then use that of rank 0.
 int64_t settled_seed(int64_t seed, World& world);
 
 /// Seeds LibTorch's default generator, and the CUDA ones.

@@ -6,15 +6,15 @@
 
 namespace gptkit {
 
-/// The state after the last step is always kept, so that a finished run can be trained on.
+/// The state after the last step is always kept, so that a finished run can be trained further.
 void Checkpoints::updated(const RunProgress& run) {
   const int64_t every = training_.config.checkpoint_every;
   const bool due = every > 0 && run.state.steps_done % every == 0;
   if (due || run.finished()) save(run);
 }
 
-/// What the steps so far wrote into files that grow is pushed to the disk first: a checkpoint that
-/// survives a power cut without their lines would leave a gap for ever.
+/// Files that grow are synced to the disk first. Otherwise a checkpoint could survive a power cut
+/// without the lines of its steps, which would leave a permanent gap.
 void Checkpoints::save(const RunProgress& run) {
   if (saved_at_ == run.state.steps_done) return;
   auto& model = training_.objective.model();
@@ -22,7 +22,7 @@ void Checkpoints::save(const RunProgress& run) {
   if (!weight.empty()) {
     fail_runtime("step ", run.step(), ": the weight '", weight,
                  "' is not finite after the update, and no checkpoint of it is saved; start "
-                 "again with a lower train.lr, or go on from the one before with ",
+                 "again with a lower train.lr, or continue from the checkpoint before it with ",
                  Key{"resume"});
   }
   saved_at_ = run.state.steps_done;

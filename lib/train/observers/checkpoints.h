@@ -1,6 +1,6 @@
 #pragma once
 // checkpoints/: the state of the run after every train.checkpoint_every steps and at its end, each
-// of before that step's evaluation.
+// taken before that step's evaluation.
 
 #include "train/observers/observer.h"
 #include "train/optimizer.h"
@@ -10,10 +10,11 @@
 
 namespace gptkit {
 
-/// All ranks have one and call it together; rank 0 writes.
+/// All ranks have a Checkpoints object and call it together; rank 0 writes.
 class Checkpoints : public TrainObserver {
  public:
-  /// All are referred to. `average` may be null; `others` are told before a checkpoint is saved.
+  /// Keeps references to all arguments. `average` may be null; `others` are notified before a
+  /// checkpoint is saved.
   Checkpoints(const Training& training, const RunContext& context, const AdamW& optimizer,
               const WeightAverage* average, const TrainObservers& others)
       : training_(training),
@@ -25,7 +26,7 @@ class Checkpoints : public TrainObserver {
   void updated(const RunProgress& run) override;
   /// Saves the state unless it has been saved. Fails for weights that are not finite.
   void save(const RunProgress& run);
-  /// The newest checkpoint is that of so many steps: the run was resumed from it.
+  /// The run was resumed from the checkpoint after `steps_done` steps, which is the newest.
   void resumed_at(int64_t steps_done) { saved_at_ = steps_done; }
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// What a person sees of a run: the progress bar, and a line for each evaluation.
+// Console output of a run: the progress bar, and a line for each evaluation.
 
 #include "base/progress.h"
 #include "train/observers/observer.h"

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "events.out.tfevents.", kSuffix = ".gptkit";
 
-static_assert(std::endian::native == std::endian::little, "numbers are written as they lie");
+static_assert(std::endian::native == std::endian::little, "numbers are written in memory order");
 
 template <class Number>
 void put(std::string& out, Number number) {
@@ -52,7 +52,7 @@ std::string event_at(double wall_time, int64_t step) {
   return event;
 }
 
-/// Rotated and shifted, so that the checksum of data that hold checksums is no trivial one.
+/// Rotated and shifted, so that the checksum of data that contain checksums is not trivial.
 uint32_t masked_crc(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8U; }
 
 std::string host_name() {
@@ -66,7 +66,8 @@ double unix_time() {
   return now.count();
 }
 
-/// TensorBoard takes files in the order of their names: later than any that was there.
+/// TensorBoard reads files in the order of their names, so this name is later than all existing
+/// ones.
 fs::path new_name(const fs::path& folder, int64_t time, const std::vector<fs::path>& before) {
   fs::path path;
   do {
@@ -132,7 +133,7 @@ EventFile::EventFile(const fs::path& folder, const std::vector<OrderedJson>& row
   put_key(log, 1, kVarint);
   put_varint(log, 1);
   put_bytes(start, 7, log);
-  const auto first = tf_record(version);  // of one length, whoever wrote it
+  const auto first = tf_record(version);  // the same length from every version
   std::string records = first + tf_record(start);
   for (const auto& row : rows) records += tf_record(event_of(row));
   write_file_atomic(path_, records);

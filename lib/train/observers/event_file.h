@@ -22,7 +22,7 @@
 
 namespace gptkit {
 
-/// A record as it stands in the file.
+/// A record as written to the file.
 std::string tf_record(std::string_view bytes);
 
 /// An Event with a summary of every finite number of a metrics row but its step and seconds. Tags
@@ -31,11 +31,11 @@ std::string scalar_event(const OrderedJson& row, double wall_time);
 
 class EventFile {
  public:
-  /// Begins a file in the folder with the rows so far. Those that earlier processes of the run left
-  /// keep their first event alone: no step is missing or there twice, whoever reads, and a
-  /// TensorBoard that waits at the end of such a file finds its way to the new one (it would wait
-  /// for ever for a file that is gone). `seconds` of training have passed: from that and the rows'
-  /// own come the wall times.
+  /// Starts a file in the folder with the rows so far. Files that earlier processes of the run left
+  /// are cut to their first event, so no step is missing or duplicated. They are not removed,
+  /// because a TensorBoard that waits at the end of a removed file would never continue with the
+  /// new one. `seconds` of training have passed: wall times are computed from it and the seconds of
+  /// the rows.
   EventFile(const std::filesystem::path& folder, const std::vector<OrderedJson>& rows,
             double seconds);
 

@@ -22,7 +22,7 @@ void LossPlot::draw() {
     const auto picture = loss_plot(metrics_.rows(), {.title = title_});
     if (!picture.empty()) write_file_atomic(path_, picture);
   } catch (const Error& error) {
-    if (!std::exchange(failed_, true)) log_warning(error.what(), "; training goes on");
+    if (!std::exchange(failed_, true)) log_warning(error.what(), "; training continues");
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// loss.svg, drawn anew after each evaluation and every half minute.
+// loss.svg, redrawn after each evaluation and every half minute.
 
 #include <chrono>
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 namespace gptkit {
 
-/// Comes after the MetricsFile whose rows it draws.
+/// Must follow the MetricsFile whose rows it draws.
 class LossPlot : public TrainObserver {
  public:
   LossPlot(const std::filesystem::path& run, std::string title, const MetricsFile& metrics)

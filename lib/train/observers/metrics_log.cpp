@@ -14,7 +14,7 @@ namespace {
 int64_t step_of(const OrderedJson& row, const fs::path& path) {
   const auto step = row.is_object() ? row.find("step") : row.end();
   require(step != row.end() && step->is_number_integer(), path.string(),
-          ": a line without a step: '", printable(dump_json(row)), "'; mend or remove the line");
+          ": a line without a step: '", printable(dump_json(row)), "'; correct or remove the line");
   return step->get<int64_t>();
 }
 
@@ -28,7 +28,7 @@ MetricsLog::MetricsLog(fs::path path, int64_t next_step) : path_(std::move(path)
     // A line without its newline was being written when the process died.
     for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
       const std::string_view line(text.data() + begin, end - begin);
-      // After the last row that counts anything may follow: a power cut can leave zeros there.
+      // Anything may follow the last valid row: a power cut can leave zeros there.
       if (next_step <= 0 || (!rows_.empty() && step_of(rows_.back(), path_) == next_step - 1))
         break;
       auto row = parse_json_ordered(line, path_.string());

@@ -13,7 +13,7 @@
 
 namespace gptkit {
 
-/// The state of a run, as its observers see it.
+/// The state of a run for its observers.
 struct RunProgress {
   TrainState state;  ///< after the last update
   RunLength length;
@@ -26,7 +26,7 @@ struct RunProgress {
 
   int64_t step() const { return state.steps_done - 1; }  ///< the last one, from 0
   bool ends_epoch() const { return state.steps_done % steps_per_epoch == 0; }
-  /// Whether the run has come to its end.
+  /// Whether the run has ended.
   bool finished() const {
     const bool spent = token_budget > 0 && state.tokens >= token_budget;
     return state.steps_done >= length.most_steps || spent || stopped_early;
@@ -38,7 +38,7 @@ struct RunProgress {
   }
 };
 
-/// Where the files that grow with a run are cut back to when it begins.
+/// The sizes to which files that grow are truncated when the run begins.
 struct RunStart {
   int64_t next_step = 0;
   int64_t sample_bytes = 0;  ///< -1: not known
@@ -59,7 +59,7 @@ class TrainObserver {
   virtual void evaluated(RunProgress& /*run*/) {}
   /// At the end of each step.
   virtual void stepped(const RunProgress& /*run*/) {}
-  /// Before a checkpoint is saved: what the steps so far wrote has to reach the disk first.
+  /// Before a checkpoint is saved: the output of the steps so far must reach the disk first.
   virtual void before_checkpoint() {}
   /// After the last step.
   virtual void ended(const RunProgress& /*run*/) {}

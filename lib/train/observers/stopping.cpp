@@ -36,11 +36,11 @@ void Stopping::ended(const RunProgress& run) {
   const auto averages = average_ ? average_->state() : NamedTensors();
   if (!load_weights(checkpoint, training_.objective.model(), averages)) {
     log_warning("the best weights, of step ", best.steps_done - 1,
-                ", are not there any more: the model is that of the last step");
+                ", no longer exist: the model has the weights of the last step");
     return;
   }
-  log_info("the model is that of step ", best.steps_done - 1, ", whose val_loss ", best.val_loss,
-           " is the lowest");
+  log_info("the model has the weights of step ", best.steps_done - 1, ", whose val_loss ",
+           best.val_loss, " is the lowest");
 }
 
 }  // namespace gptkit

@@ -1,20 +1,20 @@
 #pragma once
-// Early stopping, and the best checkpoint: what compares the val_loss of one evaluation with those
-// before it.
+// Early stopping and the best checkpoint: compares the val_loss of each evaluation with earlier
+// ones.
 
 #include "train/observers/checkpoints.h"
 
 namespace gptkit {
 
-/// All ranks have one and come to the same result.
+/// Every rank has one, and all get the same result.
 class Stopping : public TrainObserver {
  public:
   Stopping(const Training& training, const RunContext& context, Checkpoints& checkpoints,
            const WeightAverage* average)
       : training_(training), context_(context), checkpoints_(checkpoints), average_(average) {}
 
-  /// A checkpoint that this saves is of before the evaluation, too: a run that is resumed from it
-  /// evaluates again and comes to the same result.
+  /// A checkpoint that this saves is also taken before the evaluation: a run resumed from it
+  /// evaluates again and gets the same result.
   void evaluated(RunProgress& run) override;
   /// With train.keep_best the model gets the best weights, on rank 0.
   void ended(const RunProgress& run) override;

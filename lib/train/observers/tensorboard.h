@@ -9,7 +9,7 @@
 
 namespace gptkit {
 
-/// Comes after the MetricsFile whose rows it copies.
+/// Must follow the MetricsFile whose rows it copies.
 class TensorBoard : public TrainObserver {
  public:
   TensorBoard(const std::filesystem::path& run, const MetricsFile& metrics)

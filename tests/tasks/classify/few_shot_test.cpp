@@ -173,7 +173,8 @@ TEST(FewShot, AccuracyIsMeasuredOnRowsThatAreNoExamples) {
   ASSERT_EQ(result.at("results").size(), 3u);
   EXPECT_EQ(result.at("results")[1].at("shots"), 2);
   EXPECT_EQ(result.at("results")[1].at("report").at("rows"), 8);
-  EXPECT_THAT(few_shot_table(result), HasSubstr("8 rows; the commonest label alone: 0.7500\n"));
+  EXPECT_THAT(few_shot_table(result),
+              HasSubstr("8 rows; accuracy of the most frequent label: 0.7500\n"));
   config.rows = 5;
   EXPECT_EQ(run_few_shot_evaluation(config, 1).at("rows"), 5);
   config.shots = "0,x";
