@@ -12,7 +12,7 @@ EmbeddingImpl::EmbeddingImpl(int64_t count, int64_t width) {
   weight = register_parameter("weight", torch::empty({count, width}));
 }
 
-torch::Tensor EmbeddingImpl::forward(const torch::Tensor& ids) {
+torch::Tensor EmbeddingImpl::forward(const torch::Tensor& ids) const {
   return embedding_lookup(weight, ids);
 }
 
@@ -40,6 +40,7 @@ Block GPTImpl::block(int64_t i) const {
   return Block(std::dynamic_pointer_cast<BlockImpl>(blocks_->ptr(static_cast<size_t>(i))));
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): it changes the blocks
 void GPTImpl::set_causal(bool causal) {
   for (int64_t i = 0; i < config_.n_layer; ++i) block(i)->attention()->set_causal(causal);
 }
@@ -59,7 +60,7 @@ torch::Tensor GPTImpl::embed(const torch::Tensor& ids, const torch::Tensor& posi
 torch::Tensor GPTImpl::run_blocks(torch::Tensor x, int64_t begin, int64_t end, const Pass& pass) {
   for (int64_t i = begin; i < end; ++i) {
     const auto block = blocks_->ptr<BlockImpl>(static_cast<size_t>(i));
-    if (recompute_ && is_training() && !pass.cache) {
+    if (activation_checkpointing_ && is_training() && !pass.cache) {
       x = checkpointed(
           [block, pass](const auto& in) {
             return block->forward(in, nullptr, pass.turn(), pass.packed());
@@ -99,7 +100,7 @@ torch::Tensor GPTImpl::hidden(const torch::Tensor& ids, const Packing& packing) 
 
 torch::Tensor GPTImpl::first_blocks(const torch::Tensor& ids, const Packing& packing,
                                     int64_t blocks) {
-  const auto x = embed(ids, packing.positions(), packing.longest());
+  auto x = embed(ids, packing.positions(), packing.longest());
   if (blocks == 0) return x;
   return run_blocks(x.unsqueeze(0), 0, blocks, packed_pass(x, packing))[0];
 }

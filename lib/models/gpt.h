@@ -1,6 +1,6 @@
 #pragma once
-// Transformer blocks between a token embedding and a head that may be that embedding itself, made
-// as models/config.h chooses.
+// Transformer blocks between a token embedding and a head, which may be tied to the embedding,
+// built by models/config.h.
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
@@ -18,13 +18,13 @@
 
 namespace gptkit {
 
-/// A table of vectors, looked up by id. Like Linear it draws nothing when constructed.
+/// A table of vectors, looked up by id. Like Linear it is not initialised when constructed.
 class EmbeddingImpl : public torch::nn::Module {
  public:
   EmbeddingImpl(int64_t count, int64_t width);
 
   /// ids int64 (...) -> (..., width)
-  torch::Tensor forward(const torch::Tensor& ids);
+  torch::Tensor forward(const torch::Tensor& ids) const;
 
   torch::Tensor weight;  // (count, width)
 };
@@ -39,7 +39,7 @@ class GPTImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& ids, KvCache* cache = nullptr);
   /// ids (B,T) -> the final norm's output (B,T,C), what the head reads.
   torch::Tensor hidden(const torch::Tensor& ids, KvCache* cache = nullptr);
-  /// The same without padding: ids (N) of sequences one behind the other -> (N,C).
+  /// The same without padding: ids (N) of concatenated sequences -> (N,C).
   torch::Tensor hidden(const torch::Tensor& ids, const Packing& packing);
   /// hidden() split at a block: the output of the first `blocks` blocks (N,C), and the remainder.
   /// The output of frozen blocks is the same in every epoch and can be computed once.
@@ -61,23 +61,23 @@ class GPTImpl : public torch::nn::Module {
   Embedding token_embedding() const { return token_embedding_; }
   Embedding position_embedding() const { return position_embedding_; }  // empty unless learned
   Block block(int64_t i) const;
-  Norm final_norm() const { return final_norm_; }  // empty with norms behind each part
+  Norm final_norm() const { return final_norm_; }  // empty with post norms
   Linear head() const { return head_; }            // empty when tied
   torch::Device device() const { return token_embedding_->weight.device(); }
 
-  /// Whether tokens see only those before them, as the config says at first. A model that does not
+  /// Whether attention is causal; initially as in the config. A model without causal attention
   /// cannot generate.
   void set_causal(bool causal);
-  /// Whether training keeps only each block's input and runs the block again in the backward pass
-  /// (nn/activation_checkpointing.h): about a quarter more time, a fraction of the memory.
-  void set_recompute(bool on) { recompute_ = on; }
+  /// Whether training stores only the input of each block and recomputes the block in the backward
+  /// pass (nn/activation_checkpointing.h): about a quarter more time, a fraction of the memory.
+  void set_activation_checkpointing(bool on) { activation_checkpointing_ = on; }
 
-  /// Enlarges the vocabulary. Old rows stay; each new row is their mean, so that a new token starts
+  /// Enlarges the vocabulary. Old rows are kept; each new row is their mean, so that a new token is
   /// neither likely nor impossible. The logits of old tokens do not change.
   void grow_vocabulary_(int64_t vocab_size);
 
  private:
-  /// What the blocks of one pass get beside their input.
+  /// The arguments of the blocks in one pass beside their input.
   struct Pass {
     KvCache* cache = nullptr;
     std::optional<Packing> packing = {};
@@ -91,11 +91,11 @@ class GPTImpl : public torch::nn::Module {
   /// x (B,T,C), or (1,N,C) when packed
   torch::Tensor run_blocks(torch::Tensor x, int64_t begin, int64_t end, const Pass& pass);
 
-  /// What the head reads of the last block's output.
+  /// The input of the head, from the output of the last block.
   torch::Tensor finish(const torch::Tensor& x);
 
   ModelConfig config_;
-  bool recompute_ = false;
+  bool activation_checkpointing_ = false;
   Embedding token_embedding_{nullptr}, position_embedding_{nullptr};
   torch::nn::ModuleList blocks_{nullptr};
   Norm final_norm_{nullptr};

@@ -11,7 +11,7 @@ void set_activation_checkpointing(torch::nn::Module& model, bool on) {
   for (const auto& module : model.modules()) {
     auto* const gpt = module->as<GPTImpl>();
     if (!gpt) continue;
-    gpt->set_recompute(on);
+    gpt->set_activation_checkpointing(on);
     found = true;
   }
   require(found || !on, Key{"train.activation_checkpointing"},

@@ -18,7 +18,7 @@ struct Result {
   std::vector<torch::Tensor> gradients;
 };
 
-Result run(const std::string& family, double dropout, bool recompute, bool bfloat16,
+Result run(const std::string& family, double dropout, bool checkpointing, bool bfloat16,
            bool frozen_embeddings) {
   torch::manual_seed(123);
   GPT gpt(of_family(family, {.vocab_size = 20,
@@ -32,7 +32,7 @@ Result run(const std::string& family, double dropout, bool recompute, bool bfloa
     gpt->token_embedding()->weight.requires_grad_(false);
     if (gpt->position_embedding()) gpt->position_embedding()->weight.requires_grad_(false);
   }
-  gpt->set_recompute(recompute);
+  gpt->set_activation_checkpointing(checkpointing);
   gpt->train();
   const auto ids = torch::randint(20, {2, 9}, torch::kInt64);
   at::autocast::set_autocast_dtype(torch::kCPU, torch::kBFloat16);

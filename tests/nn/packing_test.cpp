@@ -110,7 +110,7 @@ TEST_P(Packed, EachSequenceIsWhatItIsAlone) {
   });
   const Packing packing(lengths, torch::kCPU);
   for (const bool again : {false, true}) {
-    gpt_->set_recompute(again);
+    gpt_->set_activation_checkpointing(again);
     const auto together = result_of([&] { return gpt_->hidden(ids, packing); });
     const double near = half() ? 0.05 : 1e-5;
     EXPECT_TRUE(torch::allclose(together.hidden, alone.hidden, near, near));

@@ -163,10 +163,10 @@ TEST_P(CudaFamily, GradientsAreTheCpusAndRecomputingChangesThemNot) {
     return std::vector<int64_t>(begin, begin + 33);
   };
   const Batch batch{.rows = 3, .columns = 11, .inputs = ids(0), .targets = ids(1)};
-  const auto gradients = [&](const std::string& device, bool recompute) {
+  const auto gradients = [&](const std::string& device, bool checkpointing) {
     auto gpt = tiny();
     gpt->to(torch::Device(device));
-    gpt->set_recompute(recompute);
+    gpt->set_activation_checkpointing(checkpointing);
     gpt->train();
     language_model_loss(gpt, batch).backward();
     std::vector<torch::Tensor> found;

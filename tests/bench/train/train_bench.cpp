@@ -21,10 +21,11 @@
 #include "train/optimizer.h"
 
 int main(int argc, char** argv) {
-  std::map<std::string, int64_t> options = {
-      {"--layers", 12},  {"--heads", 12},    {"--width", 768}, {"--vocab", 50257},
-      {"--batch", 4},    {"--context", 256}, {"--steps", 8},   {"--threads", 0},
-      {"--bfloat16", 0}, {"--recompute", 0}};
+  std::map<std::string, int64_t> options = {{"--layers", 12},  {"--heads", 12},
+                                            {"--width", 768},  {"--vocab", 50257},
+                                            {"--batch", 4},    {"--context", 256},
+                                            {"--steps", 8},    {"--threads", 0},
+                                            {"--bfloat16", 0}, {"--activation-checkpointing", 0}};
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!options.contains(argv[i])) {
       std::cerr << "train_bench: unknown option " << argv[i] << '\n';
@@ -42,7 +43,7 @@ int main(int argc, char** argv) {
                                         .d_model = options["--width"]});
   gptkit::initialize_(model);
   gptkit::AdamW optimizer(*model, {});
-  model->set_recompute(options["--recompute"] != 0);
+  model->set_activation_checkpointing(options["--activation-checkpointing"] != 0);
   const auto precision =
       options["--bfloat16"] != 0 ? gptkit::Precision::kBFloat16 : gptkit::Precision::kFloat32;
 
