@@ -13,7 +13,7 @@
 
 namespace gptkit {
 
-/// A place for an adapter: rows [begin, begin + count) of a layer's output.
+/// A target of an adapter: rows [begin, begin + count) of a layer's output.
 struct LoraTarget {
   std::string name;    ///< query, key, value, proj, gate, up, down or head
   int64_t block = -1;  ///< -1: the class head

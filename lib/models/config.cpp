@@ -13,7 +13,7 @@ namespace gptkit {
 
 namespace {
 
-/// How messages call a field: "model.d_ff:", or the file and its own key for it.
+/// The name of a field in messages: "model.d_ff:", or the file and its own key.
 class Wording {
  public:
   explicit Wording(const ConfigNames* names) : names_(names) {}
@@ -25,8 +25,13 @@ class Wording {
     }
     return field;
   }
-  std::string at(const char* field) const {
-    return names_ ? names_->where + ": " + key(field) : concat("model.", field, ":");
+  /// Fails for a value of the field unless the condition holds.
+  template <class... Parts>
+  void require(bool condition, const char* field, const Parts&... parts) const {
+    if (condition) return;
+    if (names_) fail(names_->where, ": ", key(field), " ", parts...);
+    const auto ours = concat("model.", field);
+    fail(Key{ours}, ": ", parts...);
   }
   std::string whole() const { return names_ ? names_->where + ":" : "model:"; }
   bool of_file() const { return names_ != nullptr; }
@@ -37,10 +42,9 @@ class Wording {
 
 void require_range(const Wording& say, const char* field, int64_t value, int64_t low,
                    int64_t high) {
-  if (value >= low && value <= high) return;
   // 0 stands for a key that the file does not have.
-  fail(say.at(field), " ", value, " is out of range; expected ",
-       say.of_file() ? std::max<int64_t>(low, 1) : low, " to ", high);
+  say.require(value >= low && value <= high, field, value, " is out of range; expected ",
+              say.of_file() ? std::max<int64_t>(low, 1) : low, " to ", high);
 }
 
 double memory_of_this_machine() {
@@ -48,10 +52,10 @@ double memory_of_this_machine() {
 }
 
 void validate_rope(const ModelConfig& c, const Wording& say) {
-  require(c.rope_theta > 0 && c.rope_theta <= 1e12, say.at("rope_theta"), " ", c.rope_theta,
-          " is out of range; expected more than 0 and at most 1e12");
-  require(c.rope_factor >= 1 && c.rope_factor <= 1e6, say.at("rope_factor"), " ", c.rope_factor,
-          " is out of range; expected 1 (no scaling) to 1e6");
+  say.require(c.rope_theta > 0 && c.rope_theta <= 1e12, "rope_theta", c.rope_theta,
+              " is out of range; expected more than 0 and at most 1e12");
+  say.require(c.rope_factor >= 1 && c.rope_factor <= 1e6, "rope_factor", c.rope_factor,
+              " is out of range; expected 1 (no scaling) to 1e6");
   require(c.rope_low_frequency > 0 && c.rope_high_frequency > c.rope_low_frequency, say.whole(),
           " ", say.key("rope_low_frequency"), " ", c.rope_low_frequency, " and ",
           say.key("rope_high_frequency"), " ", c.rope_high_frequency,
@@ -59,15 +63,15 @@ void validate_rope(const ModelConfig& c, const Wording& say) {
   require_range(say, "rope_original_context", c.rope_original_context, 1, int64_t{1} << 24);
 }
 
-/// What the kind of positions asks of the widths.
+/// The conditions of the kind of positions on the widths.
 void validate_positions(const ModelConfig& c, const Wording& say) {
   require(c.positions != PositionKind::kRotary || c.head_dim() % 2 == 0, say.whole(),
           " rotary positions turn pairs, but a head has ", c.head_dim(), " elements (",
           say.key("d_head"), ", or ", say.key("d_model"), " / ", say.key("n_head"),
           "); expected an even number");
-  require(c.positions != PositionKind::kSinusoidal || c.d_model % 2 == 0, say.at("d_model"), " ",
-          c.d_model, ": sinusoidal positions are pairs of a sine and a cosine; expected an even ",
-          "number");
+  say.require(c.positions != PositionKind::kSinusoidal || c.d_model % 2 == 0, "d_model", c.d_model,
+              ": sinusoidal positions are pairs of a sine and a cosine; expected an even ",
+              "number");
   require(
       c.positions != PositionKind::kNone || c.attention == AttentionMask::kCausal, say.whole(),
       " positions none with bidirectional attention: the model could not tell one order of the ",
@@ -97,7 +101,7 @@ std::vector<std::pair<std::string_view, std::string>> field_texts(ModelConfig co
   return texts;
 }
 
-/// What all models of the family have in common.
+/// Checks the fields that are the same in all models of the family.
 void validate_family(const ModelConfig& c, const Wording& say) {
   const auto& family = family_of(c);
   const auto ours = field_texts(c), theirs = field_texts(family.choices);
@@ -105,9 +109,9 @@ void validate_family(const ModelConfig& c, const Wording& say) {
     const auto& [name, value] = ours[i];
     const bool fixed =
         std::find(family.fixed.begin(), family.fixed.end(), name) != family.fixed.end();
-    require(!fixed || value == theirs[i].second, say.at(std::string(name).c_str()), " ", value,
-            " does not fit family ", family.name, ", whose models have ", theirs[i].second,
-            "; family gptkit takes any combination");
+    say.require(!fixed || value == theirs[i].second, std::string(name).c_str(), value,
+                " does not fit family ", family.name, ", whose models have ", theirs[i].second,
+                "; family gptkit takes any combination");
   }
   if (family.check) family.check(c, say.whole());
 }
@@ -138,10 +142,10 @@ void validate(const ModelConfig& c, const Wording& say) {
   validate_rope(c, say);
   validate_positions(c, say);
   validate_family(c, say);
-  require(c.dropout >= 0 && c.dropout < 1, say.at("dropout"), " ", c.dropout,
-          " is out of range; expected at least 0 and less than 1");
-  require(c.norm_epsilon > 0 && c.norm_epsilon <= 1, say.at("norm_epsilon"), " ", c.norm_epsilon,
-          " is out of range; expected more than 0 and at most 1");
+  say.require(c.dropout >= 0 && c.dropout < 1, "dropout", c.dropout,
+              " is out of range; expected at least 0 and less than 1");
+  say.require(c.norm_epsilon > 0 && c.norm_epsilon <= 1, "norm_epsilon", c.norm_epsilon,
+              " is out of range; expected more than 0 and at most 1");
   require_memory(c, say);
 }
 

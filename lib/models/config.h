@@ -1,6 +1,6 @@
 #pragma once
-// The shape of a model as choices that do not depend on each other: plain data that modules, files
-// and programs share. What a family of models chooses is in models/family.h.
+// The shape of a model as independent choices: plain data that modules, files and programs share.
+// The choices of a family are in models/family.h.
 
 #include <array>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace gptkit {
 
-/// How fresh weights are drawn (see models/init.h).
+/// The initialisation of weights (see models/init.h).
 enum class Init {
   kTorch,  ///< LibTorch's defaults in the book's construction order: the book's weights
   kGpt2,   ///< normal(0, 0.02), residual projections divided by sqrt(2 n_layer)
@@ -22,12 +22,12 @@ constexpr auto enum_names(Init) {
   return std::array{std::pair{"torch", Init::kTorch}, std::pair{"gpt2", Init::kGpt2}};
 }
 
-/// How a model knows where a token stands.
+/// The position encoding.
 enum class PositionKind {
   kLearned,     ///< a learned vector is added to the embedding
   kRotary,      ///< queries and keys are rotated (arXiv:2104.09864)
   kSinusoidal,  ///< sines and cosines are added to the embedding (arXiv:1706.03762)
-  kNone,        ///< by the causal mask alone (arXiv:2305.19466)
+  kNone,        ///< only the causal mask (arXiv:2305.19466)
 };
 constexpr auto enum_names(PositionKind) {
   return std::array{
@@ -35,10 +35,10 @@ constexpr auto enum_names(PositionKind) {
       std::pair{"sinusoidal", PositionKind::kSinusoidal}, std::pair{"none", PositionKind::kNone}};
 }
 
-/// Which tokens a token sees.
+/// The tokens that a token attends to.
 enum class AttentionMask {
-  kCausal,         ///< itself and those before it
-  kBidirectional,  ///< all of its sequence
+  kCausal,         ///< itself and earlier tokens
+  kBidirectional,  ///< all tokens of its sequence
 };
 constexpr auto enum_names(AttentionMask) {
   return std::array{std::pair{"causal", AttentionMask::kCausal},
@@ -48,7 +48,7 @@ constexpr auto enum_names(AttentionMask) {
 /// Shape of the network. Plain data: copy it, compare it, save it next to the weights. The
 /// defaults are GPT-2 small's.
 struct ModelConfig {
-  std::string family = "gpt2";  // a name of models/family.h: how files call the tensors
+  std::string family = "gpt2";  // a name of models/family.h; decides the tensor names in files
   NormKind norm = NormKind::kLayer;
   NormPlacement norm_placement = NormPlacement::kPre;
   PositionKind positions = PositionKind::kLearned;
@@ -81,7 +81,7 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 };
 
-/// The one list of fields: YAML, --print-config and checkpoints all walk it.
+/// The one list of fields for YAML, --print-config and checkpoints.
 template <class Visitor>
 void visit_fields(ModelConfig& c, Visitor&& visit) {
   visit("family", c.family,
@@ -117,7 +117,7 @@ void visit_fields(ModelConfig& c, Visitor&& visit) {
   visit("init", c.init, "torch (the book's) or gpt2 (normal 0.02, scaled residuals)");
 }
 
-/// Errors about a shape in the words of the file that it was read from.
+/// Names for errors about a shape that was read from a file.
 struct ConfigNames {
   std::string where;                                           ///< the file
   std::vector<std::pair<std::string, std::string>> keys = {};  ///< our name, the file's
@@ -129,7 +129,7 @@ void validate(const ModelConfig& config);
 /// The same; errors name the file and its own keys.
 void validate(const ModelConfig& config, const ConfigNames& names);
 
-/// What the layers are constructed from.
+/// The options for constructing layers.
 BlockOptions block_options(const ModelConfig& config);
 RotaryOptions rotary_options(const ModelConfig& config);
 CacheShape cache_shape(const ModelConfig& config);
@@ -139,9 +139,9 @@ CacheShape cache_shape(const ModelConfig& config);
 struct LayerShape {
   std::string_view name;
   std::vector<int64_t> weight;
-  bool bias = false;  ///< whether it has one, of the weight's first size
+  bool bias = false;  ///< whether it has a bias, of the first size of the weight
 };
-/// All layers in the order of the forward pass, those of a block once.
+/// All layers in the order of the forward pass; the layers of a block are listed once.
 std::vector<LayerShape> layer_shapes(const ModelConfig& config);
 
 /// Trainable parameters, a tied head counted once.

@@ -44,7 +44,8 @@ std::string family_names(bool (*which)(const Family&)) {
 
 const Family& family_of(const ModelConfig& config) {
   if (const auto* family = find_family(config.family)) return *family;
-  fail("model.family: '", printable(config.family), "' is not known; expected ", family_names());
+  fail(Key{"model.family"}, ": '", printable(config.family), "' is not known; expected ",
+       family_names());
 }
 
 const Family& family_where(bool (*holds)(const Family&)) {
@@ -76,7 +77,7 @@ ModelConfig model_preset(std::string_view name) {
       names.push_back(preset.name);
     }
   }
-  fail("unknown model preset '", printable(name), "'; expected ", join_or(names),
+  fail(Key{"model.preset"}, ": '", printable(name), "' is not known; expected ", join_or(names),
        " (other shapes: set n_layer, n_head, d_model)");
 }
 

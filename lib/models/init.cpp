@@ -9,8 +9,8 @@ namespace gptkit {
 
 namespace {
 
-/// The book has three layers where we have one: its draws go query weight, query bias, key weight,
-/// ... so they are drawn apart and written into the rows of the one.
+/// The book has three layers instead of our one and draws query weight, query bias, key weight, ...
+/// They are drawn separately and written into the rows of the single layer.
 void initialize_rows_(Linear& fused, const std::vector<int64_t>& rows) {
   int64_t begin = 0;
   for (const int64_t count : rows) {

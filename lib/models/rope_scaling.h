@@ -1,6 +1,6 @@
 #pragma once
-// Linear scaling of rotary positions (arXiv:2306.15595) as a case of Llama 3's, whose fields the
-// config has: a scaling that keeps no frequency.
+// Linear scaling of rotary positions (arXiv:2306.15595) as a special case of Llama 3's scaling,
+// whose fields the config has: all frequencies are scaled.
 
 #include "models/config.h"
 

@@ -1,6 +1,6 @@
 #pragma once
-// The tensors of a model by the rules of its family: what they are called, their shapes, and which
-// rows of our parameters they are. No model is built for it.
+// The tensors of a model by the rules of its family: their names, their shapes, and the rows of our
+// parameters that they correspond to. Does not build a model.
 
 #include <cstdint>
 #include <string>
@@ -18,7 +18,7 @@ struct ModelTensor {
   bool is_bias = false;  ///< the layer's bias; else its weight
   int64_t begin = 0;     ///< its rows of our parameter: [begin, begin + count)
   int64_t count = 0;
-  bool zeros = false;          ///< the files have it (TensorRule::always_bias), the model has not
+  bool zeros = false;          ///< in the files (TensorRule::always_bias) but not in the model
   std::string hugging_face;    ///< "transformer.h.3.attn.c_attn.weight"
   std::string gguf;            ///< "blk.3.attn_qkv.weight"
   std::string openai;          ///< "model/h3/attn/c_attn/w"; empty: none
@@ -32,11 +32,12 @@ struct ModelTensor {
 /// All of them in the order of Hugging Face's files; an untied head is last.
 std::vector<ModelTensor> model_tensors(const ModelConfig& config);
 
-/// The family's name for a layer of ours that it has in one piece: "model.embed_tokens" for
+/// The family's name for one of our layers that it does not split: "model.embed_tokens" for
 /// "token_embedding".
 std::string hugging_face_layer(const ModelConfig& config, std::string_view layer);
 
-/// The part of the family's names that a model saved without its head leaves out: "transformer.".
+/// The prefix of the family's names that is missing in a model saved without its head:
+/// "transformer.".
 std::string hugging_face_prefix(const ModelConfig& config);
 
 /// The name of a pattern of rules in one block.

@@ -34,7 +34,7 @@ torch::Device resolve_device(const std::string& name) {
 
 void set_threads(int threads) {
   const int wanted = threads > 0 ? threads : physical_cores();
-  // OpenMP ends the process when it does not get its threads.
+  // OpenMP ends the process if it cannot start its threads.
   const int possible = startable_threads(wanted);
   if (possible < wanted) {
     fail_runtime("only ", possible, " of ", wanted, " threads can be started here; give ",

@@ -1,5 +1,5 @@
 #pragma once
-// Where the arithmetic runs.
+// Devices and threads.
 
 #include <torch/types.h>
 
@@ -7,7 +7,7 @@
 
 namespace gptkit {
 
-/// "auto" (CUDA when there is one, else the CPU), "cpu", "cuda" or "cuda:N"; fails for a device
+/// "auto" (CUDA if there is a GPU, else the CPU), "cpu", "cuda" or "cuda:N"; fails for a device
 /// that this machine or this build of LibTorch does not have.
 torch::Device resolve_device(const std::string& name);
 

@@ -10,7 +10,7 @@ namespace gptkit {
 
 bool all_finite(const torch::Tensor& tensor) {
   if (!tensor.defined() || !tensor.is_floating_point() || tensor.numel() == 0) return true;
-  const auto [lowest, highest] = at::aminmax(tensor);  // NaN spreads through both
+  const auto [lowest, highest] = at::aminmax(tensor);  // both are NaN if any element is NaN
   return std::isfinite(lowest.item<double>()) && std::isfinite(highest.item<double>());
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The check for damage that weights and gradients share.
+// Checks that weights, gradients and results are finite.
 
 #include <torch/types.h>
 
@@ -11,8 +11,8 @@ namespace gptkit {
 /// at::isfinite it allocates no tensor.
 bool all_finite(const torch::Tensor& tensor);
 
-/// Fails (kRuntime) unless a model's results are finite: weights that are finite can still overflow
-/// in its products. `model` is where it was opened; empty: not from a file.
+/// Fails (kRuntime) unless a model's results are finite: matrix multiplications with finite weights
+/// can still overflow. `model` is the place where it was opened; empty: not from a file.
 void require_finite_results(const torch::Tensor& results, const std::string& model);
 
 }  // namespace gptkit

@@ -17,7 +17,7 @@ PrecisionScope::PrecisionScope(Precision precision, torch::Device device)
 }
 
 PrecisionScope::~PrecisionScope() {
-  // Casts of weights are kept while the scope lasts: after a step they are stale.
+  // Casts of weights are cached in the scope and are stale after a step.
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(device_, was_on_);
   at::autocast::set_autocast_dtype(device_, was_type_);

@@ -10,10 +10,10 @@
 namespace gptkit {
 
 enum class Precision {
-  kAuto,  ///< bfloat16 where the processor multiplies it in hardware, else float32
+  kAuto,  ///< bfloat16 if the processor supports it in hardware, else float32
   kFloat32,
   kBFloat16,  ///< matrix multiplications in bfloat16; parameters, sums and the optimizer in float32
-  kFloat16,   ///< float16, with scaled losses; for CUDA devices without bfloat16
+  kFloat16,   ///< float16 with loss scaling; for CUDA devices without bfloat16
 };
 constexpr auto enum_names(Precision) {
   return std::array{std::pair{"auto", Precision::kAuto}, std::pair{"float32", Precision::kFloat32},

@@ -1,5 +1,5 @@
 #pragma once
-// A matrix in GGML's block formats (base/quantization.h), kept as it lies in a file: 4 to 8 bits an
+// A matrix in GGML's block formats (base/quantization.h), stored as in the file: 4 to 8 bits per
 // element instead of 32.
 
 #include <torch/types.h>
@@ -13,11 +13,11 @@
 
 namespace gptkit {
 
-/// Rows of whole blocks, row by row without gaps. A value that shares its bytes with its copies.
+/// Rows of whole blocks, without gaps between rows. Copies share the bytes.
 class QuantizedTensor {
  public:
   /// `owner` keeps `bytes` alive: the mapped file, or a buffer. Fails unless `dtype` is a block
-  /// format, `columns` are whole blocks and `bytes` are as many as rows x columns take.
+  /// format, `columns` are whole blocks and `bytes` has the size of rows x columns.
   QuantizedTensor(DType dtype, std::int64_t rows, std::int64_t columns,
                   std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
 
@@ -40,7 +40,8 @@ class QuantizedTensor {
   std::shared_ptr<const void> owner_;
 };
 
-/// The blocks of a float32 matrix in q8_0 or q4_0 (base/quantization.h says what is refused).
+/// The blocks of a float32 matrix in q8_0 or q4_0 (base/quantization.h lists the values that are
+/// refused).
 QuantizedTensor quantize(DType dtype, const torch::Tensor& matrix);
 
 }  // namespace gptkit

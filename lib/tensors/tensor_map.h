@@ -16,9 +16,9 @@ namespace gptkit {
 
 class TensorMap {
  public:
-  /// A name that is there already is an error.
+  /// A duplicate name is an error.
   void add(const std::string& name, TensorSource source);
-  /// What messages call it.
+  /// The name of the files in messages.
   void set_where(std::string where) { where_ = std::move(where); }
 
   bool contains(const std::string& name) const { return tensors_.contains(name); }
@@ -37,8 +37,8 @@ class TensorMap {
 /// missing, unexpected or of another shape is one error that lists up to ten of each.
 void copy_into(torch::nn::Module& module, const TensorMap& map);
 
-/// The check behind copy_into: `wanted` (name, shape) against what the map holds; names for which
-/// `ignore` is true may be there or not.
+/// The check behind copy_into: compares `wanted` (name, shape) with the map; names for which
+/// `ignore` is true are optional.
 void check_tensors(const TensorMap& map,
                    const std::vector<std::pair<std::string, std::vector<int64_t>>>& wanted,
                    const std::function<bool(const std::string&)>& ignore);

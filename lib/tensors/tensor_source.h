@@ -1,5 +1,5 @@
 #pragma once
-// Tensors by name, at hand or read when they are asked for.
+// Tensors by name, in memory or read on demand.
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
@@ -17,27 +17,27 @@ namespace gptkit {
 /// In writing order; names are unique.
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// A tensor that is read, or computed, when it is asked for.
+/// A tensor that is read or computed on demand.
 struct TensorSource {
-  torch::ScalarType dtype = torch::kFloat32;  // of what load() gives: float32 for a quantised one
+  torch::ScalarType dtype = torch::kFloat32;  // of the result of load(): float32 if quantised
   DType stored = DType::kFloat32;             // in the file
   std::vector<int64_t> shape;
   std::function<torch::Tensor()> load;  // not necessarily contiguous; for reading only
-  /// The blocks of a quantised matrix as they are stored, (out, in) also where `shape` is (in,
-  /// out). Empty for other tensors.
+  /// The stored blocks of a quantised matrix, (out, in) even if `shape` is (in, out). Empty for
+  /// other tensors.
   std::function<QuantizedTensor()> blocks = {};
 };
 using NamedSources = std::vector<std::pair<std::string, TensorSource>>;
 
-/// A tensor at hand as a source.
+/// A tensor in memory as a source.
 TensorSource source_of(const torch::Tensor& tensor);
 /// float32 zeros.
 TensorSource zeros_source(const std::vector<int64_t>& shape);
-/// A matrix the other way round.
+/// The transposed matrix.
 TensorSource transposed(const TensorSource& source);
 /// The source in another dtype. To float16, a value out of its range is an error naming `name`.
 TensorSource cast(const TensorSource& source, torch::ScalarType dtype, const std::string& name);
-/// Whether two sources hold the same values, whatever their dtypes.
+/// Whether two sources have the same values, independent of their dtypes.
 bool same_values(const TensorSource& a, const TensorSource& b);
 /// LibTorch's type for a file's; fails for a quantised one.
 torch::ScalarType scalar_type(DType dtype);

@@ -159,7 +159,7 @@ TEST(Choices, ThatDoNotGoTogetherAreRefused) {
   config.positions = PositionKind::kSinusoidal;
   config.d_model = 25;
   config.n_head = 5;
-  expect_error([&] { validate(config); }, "model.d_model: 25: sinusoidal positions are pairs");
+  expect_error([&] { validate(config); }, "`model.d_model`: 25: sinusoidal positions are pairs");
   config = any();
   config.positions = PositionKind::kNone;
   config.attention = AttentionMask::kBidirectional;

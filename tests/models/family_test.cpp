@@ -107,9 +107,42 @@ TEST_P(EveryFamily, CountsParametersAsTheModuleHasThem) {
   }
 }
 
+/// The published config.json of a preset: what it has beside the keys of every model.
+void expect_published(const std::string& preset, int64_t parameters, const Json& published) {
+  const auto config = model_preset(preset);
+  EXPECT_EQ(parameter_count(config), parameters);
+  const auto written = family_of(config).to_json(config);
+  for (const auto& [key, value] : published.items()) EXPECT_EQ(written.at(key), value) << key;
+}
+
+TEST(Family, PresetsAreThePublishedModels) {
+  expect_published("qwen2.5-0.5b", 494'032'768,
+                   {{"hidden_size", 896},
+                    {"intermediate_size", 4864},
+                    {"max_position_embeddings", 32768},
+                    {"num_attention_heads", 14},
+                    {"num_hidden_layers", 24},
+                    {"num_key_value_heads", 2},
+                    {"rms_norm_eps", 1e-6},
+                    {"rope_theta", 1e6},
+                    {"vocab_size", 151936}});
+  expect_published("mistral-7b", 7'248'023'552,
+                   {{"hidden_size", 4096},
+                    {"intermediate_size", 14336},
+                    {"max_position_embeddings", 32768},
+                    {"num_attention_heads", 32},
+                    {"num_hidden_layers", 32},
+                    {"num_key_value_heads", 8},
+                    {"rms_norm_eps", 1e-5},
+                    {"rope_theta", 1e6},
+                    {"sliding_window", nullptr},
+                    {"vocab_size", 32768}});
+}
+
 TEST(Family, AnUnknownOneIsRefusedNamingAll) {
-  expect_error([] { validate({.family = "gpt3"}); },
-               "model.family: 'gpt3' is not known; expected gpt2, llama, mistral, qwen2 or gptkit");
+  expect_error(
+      [] { validate({.family = "gpt3"}); },
+      "`model.family`: 'gpt3' is not known; expected gpt2, llama, mistral, qwen2 or gptkit");
   expect_error([] { model_preset("gpt3"); }, "expected gpt2, gpt2-medium");
 }
 
@@ -121,16 +154,16 @@ TEST(Family, WhatItsFilesCannotExpressIsRefusedByName) {
   };
   refuse(
       "gpt2", [](auto& c) { c.positions = PositionKind::kRotary; },
-      "model.positions: rotary does not fit family gpt2, whose models have learned");
+      "`model.positions`: rotary does not fit family gpt2, whose models have learned");
   refuse(
       "llama", [](auto& c) { c.norm = NormKind::kLayer; },
-      "model.norm: layer does not fit family llama, whose models have rms");
+      "`model.norm`: layer does not fit family llama, whose models have rms");
   refuse(
       "mistral", [](auto& c) { c.mlp_bias = true; },
-      "model.mlp_bias: true does not fit family mistral, whose models have false");
+      "`model.mlp_bias`: true does not fit family mistral, whose models have false");
   refuse(
       "qwen2", [](auto& c) { c.attention = AttentionMask::kBidirectional; },
-      "model.attention: bidirectional does not fit family qwen2");
+      "`model.attention`: bidirectional does not fit family qwen2");
   refuse(
       "llama", [](auto& c) { c.qkv_bias = true; },
       "biases on queries, keys and values alone are family qwen2");

@@ -33,7 +33,7 @@ constexpr TensorRule rule(std::string_view layer, std::string_view hugging_face,
   return {.layer = layer, .hugging_face = hugging_face, .gguf = gguf, .openai = openai};
 }
 
-/// A matrix that transformers keeps as (in,out).
+/// A matrix that transformers stores as (in,out).
 constexpr TensorRule conv1d(std::string_view layer, std::string_view hugging_face,
                             std::string_view gguf, std::string_view openai) {
   auto matrix = rule(layer, hugging_face, gguf, openai);
@@ -56,7 +56,7 @@ constexpr TensorRule kTensors[] = {
     rule("head", "lm_head", "output", {})};
 // clang-format on
 
-/// The causal mask and what it writes, of old checkpoints.
+/// The causal mask and its fill value in old checkpoints.
 constexpr std::string_view kBuffers[] = {".attn.bias", ".attn.masked_bias"};
 
 constexpr FieldKey kGgufKeys[] = {

@@ -28,7 +28,7 @@ constexpr TensorRule kTensors[] = {rule("token_embedding"),
                                    rule("final_norm"),
                                    {.layer = "head", .hugging_face = "lm_head", .gguf = {}}};
 
-/// Fields that say nothing about the network: another key has them, or they are of training.
+/// Fields that do not describe the network: another key has them, or they are for training.
 bool is_stored(std::string_view field) {
   return field != "family" && field != "tie_embeddings" && field != "dropout" && field != "init";
 }
@@ -88,7 +88,7 @@ Json to_json(const ModelConfig& config) {
   return json;
 }
 
-/// The fields, and the keys of every family that are none of them.
+/// The fields, and the keys of other families that are not fields.
 std::vector<KeyRule> json_keys() {
   std::vector<KeyRule> keys;
   auto c = choices();

@@ -1,5 +1,5 @@
 #pragma once
-// What the families' files share in reading config.json.
+// Functions shared by the families for reading config.json.
 
 #include <cstdint>
 #include <span>
@@ -12,14 +12,14 @@
 
 namespace gptkit {
 
-/// The value of the first key that is there; two that differ are an error.
+/// The value of the first key that exists; two different values are an error.
 int64_t json_int_of(const Json& json, const char* key, const char* alias, const std::string& where,
                     int64_t fallback);
 
-/// A size that may be left out (`fallback`), but not be 0.
+/// A size that may be missing (`fallback`), but not 0.
 int64_t json_size(const Json& json, const char* key, const std::string& where, int64_t fallback);
 
-/// Sizes that follow from others become 0, so that reading and writing gives back what was read.
+/// Sets derived sizes to 0, so that reading and writing restores the same file.
 void drop_defaults(ModelConfig& config);
 
 /// The rules of a family: those of every transformers configuration, and its own.

@@ -54,7 +54,7 @@ std::pair<Json, std::string> rope_settings(const Json& json, const std::string& 
   auto settings = member(json, "rope_scaling", where);
   if (!settings.empty()) return {settings, "rope_scaling"};
   settings = member(json, "rope_parameters", where);
-  // By kind of layer; layers with a window are refused elsewhere.
+  // Settings per kind of layer; layers with a window are refused elsewhere.
   const auto full = settings.find("full_attention");
   if (full != settings.end() && full->is_object()) {
     return {*full, "rope_parameters.full_attention"};

@@ -1,6 +1,6 @@
 #pragma once
-// What Llama (arXiv:2302.13971) and the families of its shape have in common: RMS norm, rotary
-// positions, SwiGLU, and the names of LlamaForCausalLM's tensors and of llama.cpp's keys.
+// Common parts of Llama (arXiv:2302.13971) and similar families: RMS norm, rotary positions,
+// SwiGLU, and the names of LlamaForCausalLM's tensors and of llama.cpp's keys.
 // https://huggingface.co/docs/transformers/model_doc/llama
 
 #include <array>
@@ -46,25 +46,25 @@ constexpr std::array<TensorRule, 12> llama_like_tensors(bool paired) {
            {"head", "lm_head", "output"}}};
 }
 
-/// The rotary frequencies, of old checkpoints.
+/// The rotary frequencies in old checkpoints.
 inline constexpr std::array<std::string_view, 1> kLlamaLikeBuffers = {".rotary_emb.inv_freq"};
 
 std::span<const FieldKey> llama_like_gguf_keys();
 
-/// What transformers takes for keys of config.json that are not there.
+/// The defaults of transformers for keys missing in config.json.
 struct LlamaLikeDefaults {
   int64_t vocab_size = 32000, context_length = 2048, d_ff = 11008, n_kv_head = 0;
 };
 
-/// A config.json that is being read: `config` begins with the family's choices.
+/// Reads a config.json; `config` starts with the family's choices.
 struct LlamaLikeReader {
   ModelConfig config;
   ConfigNames names;
 
-  /// The fields that all these families have.
+  /// Reads the fields that all these families have.
   LlamaLikeReader(const Json& json, const std::string& where, const ModelConfig& choices,
                   const LlamaLikeDefaults& defaults);
-  /// Fails for a window that is narrower than the context: it changes what each token sees.
+  /// Fails for a window that is narrower than the context, because it changes attention.
   void refuse_sliding_window(const Json& json) const;
   /// The validated config.
   ModelConfig finish();
@@ -72,7 +72,7 @@ struct LlamaLikeReader {
 
 Json llama_like_to_json(const ModelConfig& config);
 
-/// The rules of config.json that all these families have, then the family's own and the common
+/// The rules of config.json that all these families share, then the family's own and the common
 /// ones.
 std::vector<KeyRule> llama_like_json_keys(std::span<const KeyRule> own);
 

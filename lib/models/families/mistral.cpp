@@ -1,5 +1,7 @@
-// Mistral 7B (arXiv:2310.06825) without its sliding window: a Llama without biases. In GGUF it is
-// of the architecture llama.
+// Mistral 7B (arXiv:2310.06825) without its sliding window: a Llama without biases. In GGUF its
+// architecture is llama.
+
+#include <array>
 
 #include "models/families/families.h"
 #include "models/families/json_fields.h"
@@ -37,15 +39,32 @@ Json to_json(const ModelConfig& c) {
   return json;
 }
 
+/// Version 0.3, which has no sliding window:
+/// https://huggingface.co/mistralai/Mistral-7B-v0.3/blob/main/config.json
+ModelConfig mistral_7b() {
+  auto c = llama_like("mistral");
+  c.vocab_size = 32768;
+  c.context_length = 32768;
+  c.n_layer = 32;
+  c.n_head = 32;
+  c.n_kv_head = 8;
+  c.d_model = 4096;
+  c.d_ff = 14336;
+  c.tie_embeddings = false;
+  c.rope_theta = 1e6;
+  return c;
+}
+
 }  // namespace
 
 const Family& mistral_family() {
+  static const std::array<Preset, 1> kPresets = {{{"mistral-7b", mistral_7b()}}};
   static const auto kJsonKeys = llama_like_json_keys(kKeys);
   static const Family kFamily = {.name = "mistral",
                                  .choices = llama_like("mistral"),
                                  .fixed = kFixed,
                                  .check = nullptr,
-                                 .presets = {},
+                                 .presets = kPresets,
                                  .from_json = from_json,
                                  .to_json = to_json,
                                  .json_keys = kJsonKeys,

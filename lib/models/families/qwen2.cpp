@@ -2,6 +2,7 @@
 // values. llama.cpp pairs the rows of its heads as Hugging Face does.
 
 #include <algorithm>
+#include <array>
 
 #include "models/families/families.h"
 #include "models/families/json_fields.h"
@@ -27,14 +28,14 @@ constexpr auto kTensors = llama_like_tensors(/*paired=*/false);
 constexpr std::string_view kFixed[] = {"norm",      "norm_placement", "positions", "mlp",
                                        "attention", "qkv_bias",       "proj_bias", "mlp_bias"};
 
-/// Biases on queries, keys and values alone.
+/// Biases only on queries, keys and values.
 ModelConfig choices() {
   auto c = llama_like("qwen2");
   c.qkv_bias = true;
   return c;
 }
 
-/// Whether some block sees a window alone.
+/// Whether some block has sliding window attention.
 bool slides(const Json& json, const std::string& where, const ModelConfig& c) {
   if (const auto types = json.find("layer_types"); types != json.end() && types->is_array()) {
     return std::any_of(types->begin(), types->end(),
@@ -52,15 +53,31 @@ ModelConfig from_json(const Json& json, const std::string& where) {
 
 Json to_json(const ModelConfig& c) { return llama_like_to_json(c); }
 
+/// https://huggingface.co/Qwen/Qwen2.5-0.5B/blob/main/config.json
+ModelConfig qwen25_half_billion() {
+  auto c = choices();
+  c.vocab_size = 151936;
+  c.context_length = 32768;
+  c.n_layer = 24;
+  c.n_head = 14;
+  c.n_kv_head = 2;
+  c.d_model = 896;
+  c.d_ff = 4864;
+  c.norm_epsilon = 1e-6;
+  c.rope_theta = 1e6;
+  return c;
+}
+
 }  // namespace
 
 const Family& qwen2_family() {
+  static const std::array<Preset, 1> kPresets = {{{"qwen2.5-0.5b", qwen25_half_billion()}}};
   static const auto kJsonKeys = llama_like_json_keys(kKeys);
   static const Family kFamily = {.name = "qwen2",
                                  .choices = choices(),
                                  .fixed = kFixed,
                                  .check = nullptr,
-                                 .presets = {},
+                                 .presets = kPresets,
                                  .from_json = from_json,
                                  .to_json = to_json,
                                  .json_keys = kJsonKeys,

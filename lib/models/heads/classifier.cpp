@@ -39,19 +39,19 @@ torch::Tensor ClassifierImpl::from_hidden(const torch::Tensor& hidden, const Pac
   return score(sum / lengths.unsqueeze(1));
 }
 
-/// (B) the row of each sequence that the head reads.
+/// (B) the row of each sequence that is the input of the head.
 torch::Tensor ClassifierImpl::row_read(const Packing& packing) const {
   return pooling_ == Pooling::kFirstToken ? packing.first_rows() : packing.last_rows();
 }
 
-/// (B,C) -> (B,n_class). Little work, whose rounding all that is said of a text would share. In
-/// float64, and then rounded once, sums do not depend on their order, and so not on how many texts
-/// a batch has.
+/// (B,C) -> (B,n_class). Computed in float64 and rounded once, so that the result does not depend
+/// on the order of the sums, and therefore not on the number of texts in a batch. The cost is
+/// small.
 torch::Tensor ClassifierImpl::score(const torch::Tensor& pooled) {
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   const auto exact = [](const torch::Tensor& t) { return t.defined() ? t.to(torch::kFloat64) : t; };
-  const auto y = at::linear(exact(pooled), exact(head_->weight), exact(head_->bias))
-                     .to(head_->weight.scalar_type());
+  auto y = at::linear(exact(pooled), exact(head_->weight), exact(head_->bias))
+               .to(head_->weight.scalar_type());
   auto lora = head_->lora();
   if (!lora) return y;
   if (lora->drops_out()) return y + lora(pooled.to(y.scalar_type()));

@@ -14,11 +14,11 @@
 
 namespace gptkit {
 
-/// Which position's output the class head reads.
+/// The position whose output the class head reads.
 enum class Pooling {
   kLastToken,     ///< the last real token: padding does not matter
   kLastPosition,  ///< the last position, padding included: the book's chapter 6
-  kFirstToken,    ///< which sees nothing but itself in a causal model: for comparison
+  kFirstToken,    ///< for comparison: in a causal model it attends only to itself
   kMean,          ///< the mean over the real tokens
 };
 constexpr auto enum_names(Pooling) {

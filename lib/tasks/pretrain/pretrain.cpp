@@ -23,7 +23,7 @@ void settle_vocabulary(PretrainConfig& config, const ConfigOrigins& origins,
   if (!origins.contains("model.vocab_size")) {
     config.model.vocab_size = tokenizer.vocab_size();
   }
-  require(config.model.vocab_size >= tokenizer.vocab_size(), "model.vocab_size ",
+  require(config.model.vocab_size >= tokenizer.vocab_size(), Key{"model.vocab_size"}, ": ",
           config.model.vocab_size, " is smaller than the tokenizer's ", tokenizer.vocab_size(),
           " tokens; leave it out, or choose the tokenizer that belongs to it");
 }
@@ -33,7 +33,7 @@ void settle_vocabulary(PretrainConfig& config, const ConfigOrigins& origins,
 void take_shape(PretrainModelConfig& wanted, const ModelConfig& found,
                 const ConfigOrigins& origins) {
   const auto& from = wanted.from.text;
-  require(wanted.preset.empty(), "model.preset ", wanted.preset, " and model.from ", from,
+  require(wanted.preset.empty(), Key{"model.preset"}, ": ", wanted.preset, " and model.from ", from,
           ": a model to start from has its own shape; leave one of them out");
   const bool shorter =
       origins.contains("model.context_length") && wanted.context_length <= found.context_length;
@@ -49,8 +49,9 @@ void take_shape(PretrainModelConfig& wanted, const ModelConfig& found,
   });
   visit_fields(static_cast<ModelConfig&>(wanted), [&](const std::string& key, auto& value,
                                                       const auto&) {
-    require(!origins.contains("model." + key) || text(value) == expected[key], "model.", key, " ",
-            text(value), " does not fit ", from, ", which has ", expected[key], "; leave it out");
+    const auto name = "model." + key;
+    require(!origins.contains(name) || text(value) == expected[key], Key{name}, ": ", text(value),
+            " does not fit ", from, ", which has ", expected[key], "; leave it out");
   });
   static_cast<ModelConfig&>(wanted) = taken;
 }
@@ -107,21 +108,31 @@ std::vector<fs::path> inputs_of(const PretrainConfig& config) {
 
 }  // namespace
 
-PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins) {
-  PretrainConfig first;
-  const auto set = load_config(first, inputs);
-  PretrainConfig config;
-  ModelConfig& model = config.model;
-  if (!first.model.preset.empty()) model = model_preset(first.model.preset);
-  if (set.contains("model.family")) model = of_family(first.model.family, model);
-  origins = load_config(config, inputs);
-  validate(model);
-  require(model.attention == AttentionMask::kCausal, Key{"model.attention"},
+namespace {
+
+void check_ranges(const PretrainConfig& config) {
+  validate(static_cast<const ModelConfig&>(config.model));
+  require(config.model.attention == AttentionMask::kCausal, Key{"model.attention"},
           ": bidirectional does not fit pretraining, in which each token predicts the "
           "next one; expected causal");
   validate(config.train);
   validate_for_one(config.sample.generation, "sample");
   validate(config.data);
+}
+
+}  // namespace
+
+PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins) {
+  PretrainConfig first;
+  const auto set = load_config(first, inputs);
+  PretrainConfig config;
+  ModelConfig& model = config.model;
+  with_origins(set, [&] {
+    if (!first.model.preset.empty()) model = model_preset(first.model.preset);
+    if (set.contains("model.family")) model = of_family(first.model.family, model);
+  });
+  origins = load_config(config, inputs);
+  with_origins(origins, [&] { check_ranges(config); });
   return config;
 }
 
@@ -191,7 +202,8 @@ PretrainSummary run_pretrain(const TaskRequest& wanted, World& world) {
           ": no training text; set it in the config file or with ", Key{"data.train", "FILE"});
   const auto device = join_ranks(world, read.device, read.train);
   set_threads(request.threads);
-  auto resolved = resolve(read, origins, world, request.threads);
+  auto resolved =
+      with_origins(origins, [&] { return resolve(read, origins, world, request.threads); });
   const auto& config = resolved.config;
   const auto& data = resolved.data;
   auto& model = resolved.model;

@@ -26,8 +26,10 @@ struct PretrainModelConfig : ModelConfig {
 template <class Visitor>
 void visit_fields(PretrainModelConfig& c, Visitor&& visit) {
   visit("from", c.from, "model folder or name to start from; empty: train from scratch");
-  visit("preset", c.preset,
-        "gpt2 ... gpt2-xl, smollm2-135m, -360m or -1.7b: values for the fields that are not set");
+  visit(
+      "preset", c.preset,
+      "gpt2 ... gpt2-xl, smollm2-135m, -360m or -1.7b, qwen2.5-0.5b or mistral-7b: values for the "
+      "fields that are not set");
   visit_fields(static_cast<ModelConfig&>(c), visit);
 }
 

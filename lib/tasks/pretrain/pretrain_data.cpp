@@ -168,8 +168,8 @@ ValidationSplit parse_validation(const std::vector<NameOrPath>& validation) {
 }
 
 void validate(const PretrainDataConfig& config) {
-  require(config.train.empty() || config.sources.empty(),
-          "data.train and data.sources are both set; leave one of them out");
+  require(config.train.empty() || config.sources.empty(), Key{"data.train"}, " and ",
+          Key{"data.sources"}, " are both set; leave one of them out");
   require(config.stride >= 0, Key{"data.stride"}, ": ", config.stride,
           " is out of range; expected 0 (the context length) or more");
   parse_validation(config.validation);
@@ -178,11 +178,11 @@ void validate(const PretrainDataConfig& config) {
   for (std::size_t i = 0; i < config.sources.size(); ++i) {
     const auto& source = config.sources[i];
     const auto key = config_detail::item_key("data.sources", i);
-    require(!source.path.empty(), key, ".path is missing; name a file, folder or glob");
-    require(source.weight > 0 && std::isfinite(source.weight), key, ".weight: ", source.weight,
-            " is out of range or missing; expected a number above 0");
-    require(source.name.empty() || names.insert(source.name).second, key, ".name: '", source.name,
-            "' is already the name of another source");
+    require(!source.path.empty(), Key{key + ".path"}, " is missing; name a file, folder or glob");
+    require(source.weight > 0 && std::isfinite(source.weight), Key{key + ".weight"}, ": ",
+            source.weight, " is out of range or missing; expected a number above 0");
+    require(source.name.empty() || names.insert(source.name).second, Key{key + ".name"}, ": '",
+            source.name, "' is already the name of another source");
   }
 }
 

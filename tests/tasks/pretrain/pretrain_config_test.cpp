@@ -45,14 +45,18 @@ TEST(PretrainConfig, AChoiceOfItsOwnNeedsAFamilyThatTakesIt) {
       [] {
         model_of({{"model.positions", "rotary"}});
       },
-      "model.positions: rotary does not fit family gpt2, whose models have learned; family "
+      "--set: model.positions: rotary does not fit family gpt2, whose models have learned; family "
       "gptkit takes any combination");
   expect_error(
       [] {
         model_of({{"model.family", "gptkit"}, {"model.attention", "bidirectional"}});
       },
-      "`model.attention`: bidirectional does not fit pretraining");
-  expect_error([] { model_of({{"model.family", "gemma"}}); }, "model.family: 'gemma' is not known");
+      "--set: model.attention: bidirectional does not fit pretraining");
+  expect_error(
+      [] {
+        model_of({{"model.family", "gemma"}});
+      },
+      "--set: model.family: 'gemma' is not known");
 }
 
 }  // namespace
