@@ -11,17 +11,6 @@ std::string shown_name(const char* name, char** argv) {
   return argv[0] && argv[0] == through_gptkit ? through_gptkit : name;
 }
 
-Error with_origin(const Error& error, const ConfigOrigins& origins) {
-  const auto origin = origins.find(error.key());
-  const auto about_value = concat(Key{error.key()}, ": ");
-  const std::string_view message = error.what();
-  const bool in_file = origin != origins.end() && !origin->second.starts_with("-");
-  if (!in_file || !message.starts_with(about_value)) return error;
-  return {error.kind(),
-          concat(origin->second, ": ", error.key(), ": ", message.substr(about_value.size())),
-          error.key()};
-}
-
 Program::Program(const About& about, const std::string& shown)
     : app_(about.help, shown), about_(about) {}
 

@@ -29,9 +29,6 @@ struct About {
   std::function<std::string()> details = {};
 };
 
-/// The error with the place where its value was set, if that is a file: "a.yaml:3: top_k: -1 ...".
-Error with_origin(const Error& error, const ConfigOrigins& origins);
-
 /// What a program is called on the command line: "gptkit generate" when gptkit has started it.
 std::string shown_name(const char* name, char** argv);
 
@@ -90,11 +87,7 @@ class Program {
         std::cout << config_to_yaml(config, &origins);
         return;
       }
-      try {
-        work(std::as_const(config), std::as_const(command.common));
-      } catch (const Error& error) {
-        throw with_origin(error, origins);
-      }
+      with_origins(origins, [&] { work(std::as_const(config), std::as_const(command.common)); });
     };
     return command;
   }

@@ -37,7 +37,7 @@ TEST_F(BadInput, PretrainNamesTheSettingAndWritesNothing) {
                   {{"-s", "model.d_model=1000000"}, "more than this machine's"},
                   {{"-s", "model.vocab_size=100"}, "smaller than the tokenizer's 300"},
                   {{"-s", "model.presett=gpt2"}, "did you mean 'model.preset'?"},
-                  {{"-s", "train.lr=0"}, "train.lr: 0"},
+                  {{"-s", "train.lr=0"}, "--set: train.lr: 0"},
                   {{"-s", "train.lr=nan"}, "train.lr is 'nan'"},
                   {{"-s", "train.lr=1e6"}, "expected more than 0 and at most 1000"},
                   {{"-s", "lora.rank=4"}, "it is read by finetune-classify, not here"},
@@ -82,6 +82,14 @@ TEST_F(BadInput, EveryProgramReadsItsConfigStrictly) {
     expect_failure(run("pretrain", with), 2, "pretrain", part);
   }
   expect_failure(run("generate", {"-c", "nowhere.yaml"}), 2, "generate", "nowhere.yaml");
+}
+
+TEST_F(BadInput, TrainingProgramsNameTheLineThatSetAValueOutOfRange) {
+  file("bad.yaml", "train:\n  lr: 0\n");
+  for (const char* program : {"pretrain", "finetune-classify", "finetune-instruct"}) {
+    expect_failure(run(program, {"-c", "bad.yaml"}), 2, program,
+                   "bad.yaml:2: train.lr: 0 is out of range");
+  }
 }
 
 TEST_F(BadInput, GenerateRefusesValuesOutOfRange) {

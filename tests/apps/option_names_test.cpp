@@ -32,15 +32,5 @@ TEST(OptionNames, OtherTextStays) {
   EXPECT_EQ(shown("it`s `top_k`"), "it`s --top-k");
 }
 
-TEST(WithOrigin, AValueFromAFileIsBlamedOnItsLine) {
-  const Error error(Error::Kind::kInput, "`top_k`: -1 is out of range", "top_k");
-  EXPECT_STREQ(with_origin(error, {{"top_k", "a.yaml:3"}}).what(),
-               "a.yaml:3: top_k: -1 is out of range");
-  EXPECT_STREQ(with_origin(error, {{"top_k", "--top-k"}}).what(), error.what());
-  EXPECT_STREQ(with_origin(error, {}).what(), error.what());
-  const Error other(Error::Kind::kRuntime, "no prompt; give `prompt`", "prompt");
-  EXPECT_STREQ(with_origin(other, {{"prompt", "a.yaml:3"}}).what(), other.what());
-}
-
 }  // namespace
 }  // namespace gptkit

@@ -145,7 +145,7 @@ TEST_F(Pipeline, GoesOnFromAModelWithTheShapeThatItHas) {
   const auto resumed = run("pretrain", {"-q", "--out", "more", "--resume"});
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
   expect_failure(run("pretrain", from + Arguments{"--out", "no", "-s", "model.n_layer=3"}), 2,
-                 "pretrain", "model.n_layer 3 does not fit");
+                 "pretrain", "--set: model.n_layer: 3 does not fit");
   expect_failure(run("pretrain", from + Arguments{"--out", "no", "-s", "model.preset=gpt2"}), 2,
                  "pretrain", "has its own shape");
   EXPECT_FALSE(fs::exists(folder() / "no"));

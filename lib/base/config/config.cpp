@@ -345,4 +345,16 @@ ConfigNode read_config(const ConfigInputs& inputs) {
   return merged;
 }
 
+Error with_origin(const Error& error, const ConfigOrigins& origins) {
+  const auto found = origins.find(error.key());
+  if (found == origins.end()) return error;
+  const auto& origin = found->second;
+  const bool option = origin.starts_with("-") && origin != "--set";
+  const auto about_value = concat(Key{error.key()}, ": ");
+  const std::string_view message = error.what();
+  if (option || !message.starts_with(about_value)) return error;
+  return {error.kind(), concat(origin, ": ", error.key(), ": ", message.substr(about_value.size())),
+          error.key()};
+}
+
 }  // namespace gptkit

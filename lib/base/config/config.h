@@ -30,6 +30,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+
 namespace gptkit {
 
 /// A model or tokenizer given by name (`gpt2`) or by path. A text that names an existing file or
@@ -114,6 +116,21 @@ ConfigOrigins load_config(Config& config, const ConfigInputs& inputs) {
   ConfigOrigins origins;
   bind_config(config, read_config(inputs), "", origins);
   return origins;
+}
+
+/// The error with the place that set its key in front ("pretrain.yaml:12: train.lr: 0 is out of
+/// range", "--set: train.lr: ..."). Unchanged if the message does not begin with the key, or if an
+/// option of the same name set it.
+Error with_origin(const Error& error, const ConfigOrigins& origins);
+
+/// Calls `work`; its errors name the place that set their key.
+template <class Work>
+auto with_origins(const ConfigOrigins& origins, Work&& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    throw with_origin(error, origins);
+  }
 }
 
 /// The config as YAML that load_config reads back to an equal config (absolute paths). With

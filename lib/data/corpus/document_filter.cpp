@@ -96,7 +96,8 @@ class DocumentFilter::Judge {
     progress.update(megabytes);
     require(std::find(kept_.begin(), kept_.end(), true) != kept_.end(), files.front().string(),
             files.size() > 1 ? " and the files after it" : "",
-            ": the document filter drops every document: ", summary(), "; loosen data.filter");
+            ": the document filter drops every document: ", summary(), "; relax the rules of ",
+            Key{"data.filter"});
     return kept_;
   }
 
@@ -189,7 +190,7 @@ class DocumentFilter::Judge {
 
 DocumentFilter::DocumentFilter(const DocumentFilterConfig& config, int threads)
     : judge_(std::make_unique<Judge>(config, threads)) {
-  validate(config, "document filter");
+  validate(config, "filter");
 }
 DocumentFilter::~DocumentFilter() = default;
 

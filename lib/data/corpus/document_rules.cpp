@@ -142,22 +142,23 @@ std::optional<RuleBroken> broken_rule(std::string_view text, const DocumentFilte
 
 void validate(const DocumentFilterConfig& config, const std::string& section) {
   const auto at_least_0 = [&](const char* key, std::int64_t value) {
-    require(value >= 0, section, ".", key, ": ", value, " is out of range; expected 0 or more");
+    require(value >= 0, Key{section + "." + key}, ": ", value,
+            " is out of range; expected 0 or more");
   };
   const auto is_share = [&](const char* key, double value) {
-    require(value >= 0 && value <= 1, section, ".", key, ": ", value,
+    require(value >= 0 && value <= 1, Key{section + "." + key}, ": ", value,
             " is out of range; expected a share from 0 to 1");
   };
   at_least_0("min_characters", config.min_characters);
   at_least_0("max_characters", config.max_characters);
-  require(config.max_characters == 0 || config.max_characters >= config.min_characters, section,
-          ".max_characters: ", config.max_characters, " is below min_characters, ",
-          config.min_characters, ", so no document would be left");
+  require(config.max_characters == 0 || config.max_characters >= config.min_characters,
+          Key{section + ".max_characters"}, ": ", config.max_characters,
+          " is below min_characters, ", config.min_characters, ", so no document would be left");
   is_share("max_control_share", config.max_control_share);
   is_share("min_script_share", config.min_script_share);
   is_share("min_english_share", config.min_english_share);
   const double near = config.near_duplicates;
-  require(near == 0 || (near >= 0.1 && near <= 1), section, ".near_duplicates: ", near,
+  require(near == 0 || (near >= 0.1 && near <= 1), Key{section + ".near_duplicates"}, ": ", near,
           " is out of range; expected a Jaccard index from 0.1 to 1, or 0 for off");
 }
 

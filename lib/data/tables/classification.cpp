@@ -102,8 +102,8 @@ void split_shuffled(const ClassificationOptions& options, const std::string& why
   data.test.assign(validation_end, all.end());
   require(!data.train.empty() && !data.validation.empty(), n, " labelled rows split ", train, " / ",
           validation, " leave ", data.train.size(), " for training and ", data.validation.size(),
-          " for validation", why,
-          "; give more rows, other shares (data.split) or files of their own");
+          " for validation", why, "; add rows, change the shares in ", Key{"data.split"},
+          ", or name separate files");
 }
 
 }  // namespace
@@ -137,7 +137,7 @@ std::vector<std::vector<LabelledText>> stratified_folds(const std::vector<Labell
                                                         std::int64_t k, std::uint32_t seed) {
   const auto counts = class_counts(rows, std::ssize(labels));
   for (std::size_t c = 0; c < labels.size(); ++c) {
-    require(counts[c] >= k, "data.folds: ", k, " parts need at least ", k,
+    require(counts[c] >= k, Key{"data.folds"}, ": ", k, " parts need at least ", k,
             " rows of every label, but '", printable(labels[c]), "' has ", counts[c]);
   }
   std::vector<std::vector<LabelledText>> folds(static_cast<std::size_t>(k));
@@ -218,8 +218,8 @@ ClassificationDataset::ClassificationDataset(const std::vector<LabelledText>& ro
     const auto tokens = ids_[i].size();
     if (!truncate(ids_[i], max_length_, options.truncate, tokenizer.frame())) continue;
     require(options.truncate != Truncate::kRefuse, "row ", rows[i].row, " has ", tokens,
-            " tokens, more than ", max_length_,
-            "; shorten it, allow more (classifier.max_tokens) or cut it (classifier.truncate)");
+            " tokens, more than ", max_length_, "; shorten it, allow more with ",
+            Key{"classifier.max_tokens"}, ", or cut it with ", Key{"classifier.truncate"});
     ++truncated_;
   }
 }

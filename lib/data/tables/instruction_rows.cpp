@@ -260,8 +260,8 @@ class RowReader {
     message.role = role_of(message.name, where);
     const auto* weight = fields.find("weight");
     require(!weight || *weight == 1, where,
-            ": 'weight' is not 1; messages that are not learned are not supported, but "
-            "instruct.mask_prompt leaves out all but the last answer");
+            ": 'weight' is not 1; weights of messages are not supported, but ",
+            Key{"instruct.mask_prompt"}, " leaves out all but the last answer");
     fields.count_unused(key + "[].", unknown);
     return message;
   }
@@ -312,7 +312,7 @@ std::string counted(const std::map<std::string, std::int64_t>& keys) {
 }
 
 void tell(bool strict, const std::string& message) {
-  require(!strict, message, " (data.strict is set)");
+  require(!strict, message, " (", Key{"data.strict"}, " is set)");
   log_warning(message);
 }
 

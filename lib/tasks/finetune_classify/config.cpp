@@ -5,10 +5,9 @@
 
 namespace gptkit {
 
-FinetuneClassifyConfig load_finetune_classify_config(const ConfigInputs& inputs,
-                                                     ConfigOrigins& origins) {
-  FinetuneClassifyConfig config;
-  origins = load_config(config, inputs);
+namespace {
+
+void check_ranges(const FinetuneClassifyConfig& config) {
   validate(config.train);
   validate(config.data.split);
   const auto& c = config.classifier;
@@ -34,6 +33,15 @@ FinetuneClassifyConfig load_finetune_classify_config(const ConfigInputs& inputs,
           Key{"data.folds"}, ": ", config.data.folds,
           " is out of range; expected 0 (train once) or 2 to 100");
   validate(config.lora);
+}
+
+}  // namespace
+
+FinetuneClassifyConfig load_finetune_classify_config(const ConfigInputs& inputs,
+                                                     ConfigOrigins& origins) {
+  FinetuneClassifyConfig config;
+  origins = load_config(config, inputs);
+  with_origins(origins, [&] { check_ranges(config); });
   return config;
 }
 

@@ -22,12 +22,8 @@ std::vector<fs::path> inputs_of(const FinetuneClassifyConfig& config) {
   return inputs;
 }
 
-}  // namespace
-
-FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted, World& world) {
-  const auto request = with_run_folder(wanted, "finetune-classify");
-  ConfigOrigins origins;
-  auto read = load_finetune_classify_config(request.inputs, origins);
+FinetuneClassifySummary finetune(FinetuneClassifyConfig read, const TaskRequest& request,
+                                 World& world) {
   require(!read.data.train.empty(), Key{"data.train"},
           ": no labelled file; set it in the config file or with ", Key{"data.train", "FILE"});
   const auto device = join_ranks(world, read.device, read.train);
@@ -41,6 +37,15 @@ FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted, World& 
   const auto options = run_folder_options(request, world, inputs_of(config));
   if (config.data.folds > 0) return run_folds(job, request, options);
   return finetune(job, request.out, request.mode, options);
+}
+
+}  // namespace
+
+FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted, World& world) {
+  const auto request = with_run_folder(wanted, "finetune-classify");
+  ConfigOrigins origins;
+  const auto config = load_finetune_classify_config(request.inputs, origins);
+  return with_origins(origins, [&] { return finetune(config, request, world); });
 }
 
 }  // namespace gptkit

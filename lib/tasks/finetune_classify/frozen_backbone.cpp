@@ -41,8 +41,9 @@ torch::Tensor room_for(int64_t rows, int64_t C, const FrozenBackbone::Options& o
   std::error_code code;
   const auto space = std::filesystem::space(options.folder, code);
   require(!code && static_cast<uint64_t>(bytes) < space.available, path.string(), ": ", bytes >> 20,
-          " MiB for the frozen blocks' activations do not fit the disk; set "
-          "classifier.frozen_backbone to off, or classifier.frozen_backbone_dtype to bfloat16");
+          " MiB for the frozen blocks' activations do not fit the disk; set ",
+          Key{"classifier.frozen_backbone"}, " to off, or ",
+          Key{"classifier.frozen_backbone_dtype"}, " to bfloat16");
   const auto kept = at::from_file(path.string(), /*shared=*/true, rows * C, type);
   std::filesystem::remove(path, code);
   return kept.view({rows, C});

@@ -158,12 +158,7 @@ class Responses {
   void write() const { write_file_atomic(path_, dump_json(answers_, 4) + "\n"); }
 };
 
-}  // namespace
-
-FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
-                                                     ConfigOrigins& origins) {
-  FinetuneInstructConfig config;
-  origins = load_config(config, inputs);
+void check_ranges(const FinetuneInstructConfig& config) {
   validate(config.train);
   validate_for_one(config.sample.generation, "sample");
   validate(config.data.split);
@@ -174,6 +169,15 @@ FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
   require(config.responses.count >= -1, Key{"responses.count"}, ": ", config.responses.count,
           " is out of range; expected 0 or more, or -1 for all");
   validate_for_one(config.responses.generation, "responses");
+}
+
+}  // namespace
+
+FinetuneInstructConfig load_finetune_instruct_config(const ConfigInputs& inputs,
+                                                     ConfigOrigins& origins) {
+  FinetuneInstructConfig config;
+  origins = load_config(config, inputs);
+  with_origins(origins, [&] { check_ranges(config); });
   return config;
 }
 
@@ -228,12 +232,8 @@ void choose_chat_template(LanguageModel& model, const FinetuneInstructConfig& co
           "llama3.1, zephyr, mistral or plain");
 }
 
-}  // namespace
-
-FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted, World& world) {
-  const auto request = with_run_folder(wanted, "finetune-instruct");
-  ConfigOrigins origins;
-  auto read = load_finetune_instruct_config(request.inputs, origins);
+FinetuneInstructSummary finetune(FinetuneInstructConfig read, const TaskRequest& request,
+                                 World& world) {
   require(!read.data.train.empty(), Key{"data.train"},
           ": no instructions; set it in the config file or with ", Key{"data.train", "FILE"});
   const auto device = join_ranks(world, read.device, read.train);
@@ -305,6 +305,15 @@ FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted, World& 
   responses.complete(model);
   summary.responses = responses.count();
   return summary;
+}
+
+}  // namespace
+
+FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted, World& world) {
+  const auto request = with_run_folder(wanted, "finetune-instruct");
+  ConfigOrigins origins;
+  const auto config = load_finetune_instruct_config(request.inputs, origins);
+  return with_origins(origins, [&] { return finetune(config, request, world); });
 }
 
 }  // namespace gptkit

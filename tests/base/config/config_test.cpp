@@ -378,5 +378,17 @@ TEST_F(ConfigTest, ErrorsCarryTheKeyThatTheyAreAbout) {
   EXPECT_EQ(key_of("train.learn"), "train.learn");
 }
 
+TEST(WithOrigin, AnErrorAboutAValueNamesWhereItWasSet) {
+  const Error error(Error::Kind::kInput, "`top_k`: -1 is out of range", "top_k");
+  EXPECT_STREQ(with_origin(error, {{"top_k", "a.yaml:3"}}).what(),
+               "a.yaml:3: top_k: -1 is out of range");
+  EXPECT_STREQ(with_origin(error, {{"top_k", "--set"}}).what(), "--set: top_k: -1 is out of range");
+  EXPECT_EQ(with_origin(error, {{"top_k", "--set"}}).key(), "top_k");
+  EXPECT_STREQ(with_origin(error, {{"top_k", "--top-k"}}).what(), error.what());
+  EXPECT_STREQ(with_origin(error, {}).what(), error.what());
+  const Error other(Error::Kind::kRuntime, "no prompt; give `prompt`", "prompt");
+  EXPECT_STREQ(with_origin(other, {{"prompt", "a.yaml:3"}}).what(), other.what());
+}
+
 }  // namespace
 }  // namespace gptkit

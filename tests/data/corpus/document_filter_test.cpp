@@ -256,11 +256,11 @@ TEST_F(Filter, RefusesSettingsOutOfRange) {
   const auto refuse = [](const DocumentFilterConfig& config, const std::string& part) {
     expect_error([&] { validate(config, "data.filter"); }, part);
   };
-  refuse({.min_characters = -1}, "data.filter.min_characters: -1 is out of range");
-  refuse({.min_characters = 10, .max_characters = 5}, "max_characters: 5 is below min_characters");
-  refuse({.max_control_share = 1.5}, "max_control_share: 1.5 is out of range");
-  refuse({.min_english_share = -0.1}, "min_english_share: -0.1");
-  refuse({.near_duplicates = 0.01}, "near_duplicates: 0.01 is out of range");
+  refuse({.min_characters = -1}, "`data.filter.min_characters`: -1 is out of range");
+  refuse({.min_characters = 10, .max_characters = 5}, "max_characters`: 5 is below min_characters");
+  refuse({.max_control_share = 1.5}, "max_control_share`: 1.5 is out of range");
+  refuse({.min_english_share = -0.1}, "min_english_share`: -0.1");
+  refuse({.near_duplicates = 0.01}, "near_duplicates`: 0.01 is out of range");
 }
 
 TEST_F(Filter, ACorpusHoldsOnlyWhatIsKeptInMemoryAndAsShards) {

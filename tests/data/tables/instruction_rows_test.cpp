@@ -126,7 +126,7 @@ TEST_F(InstructionRows, AKeyThatIsNotReadIsNamedOnceWithItsCount) {
   EXPECT_THAT(said(rows),
               AllOf(HasSubstr("keys that are not read: 'id' (2 times), 'tag' (1 times)"),
                     Not(HasSubstr("left out"))));
-  expect_error([&] { read("a.json", rows, /*strict=*/true); }, "(data.strict is set)");
+  expect_error([&] { read("a.json", rows, /*strict=*/true); }, "(`data.strict` is set)");
   EXPECT_THAT(said(R"([{"messages": [{"role": "user", "content": "1", "mood": "x"},
                                      {"role": "assistant", "content": "one"}]}])"),
               HasSubstr("'messages[].mood' (1 times)"));
