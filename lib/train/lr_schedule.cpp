@@ -40,6 +40,10 @@ double learning_rate(const TrainConfig& c, int64_t step, int64_t total_steps) {
 
 std::vector<std::string> schedule_warnings(const TrainConfig& c, int64_t total_steps) {
   std::vector<std::string> warnings;
+  if (c.schedule == Schedule::kConstant && c.min_lr > 0) {
+    warnings.push_back(concat("train.min_lr ", c.min_lr,
+                              " has no effect with schedule constant; choose another schedule"));
+  }
   if (c.warmup_steps >= total_steps) {
     warnings.push_back(concat("train.warmup_steps ", c.warmup_steps, " is not less than the run's ",
                               total_steps, " steps: the learning rate never reaches train.lr"));

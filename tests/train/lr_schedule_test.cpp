@@ -82,6 +82,14 @@ TEST(LearningRate, WarnsOfAWarmUpOrDecayThatDoesNotFit) {
               testing::ElementsAre(testing::HasSubstr("more than the 50 steps after")));
 }
 
+TEST(LearningRate, WarnsOfAMinimumThatAConstantScheduleDoesNotReach) {
+  auto config = with(Schedule::kConstant);
+  EXPECT_THAT(schedule_warnings(config, 100),
+              testing::ElementsAre(testing::HasSubstr("min_lr 0.0001 has no effect")));
+  config.min_lr = 0;
+  EXPECT_TRUE(schedule_warnings(config, 100).empty());
+}
+
 TEST(TrainConfig, RefusesValuesOutOfRangeByName) {
   const auto refuses = [](auto change, const std::string& message) {
     TrainConfig config;
