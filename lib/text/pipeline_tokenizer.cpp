@@ -9,10 +9,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "text/byte_alphabet.h"
+#include "text/added_token_cutter.h"
 #include "text/hugging_face_pipeline.h"
 #include "text/normalizer.h"
-#include "text/special_finder.h"
+#include "text/pipeline_decoder.h"
 #include "text/symbol_bpe.h"
 #include "text/text_splitter.h"
 #include "text/unicode.h"
@@ -23,156 +23,6 @@ namespace {
 
 constexpr const char* kEndOfText = "<|endoftext|>";
 
-/// What becomes of tokens on the way back to text.
-struct Decoder {
-  bool byte_level = false, byte_fallback = false;
-  std::vector<std::pair<std::string, std::string>> replacements = {};
-  std::string metaspace = {};  // stands for a blank; empty: not a Metaspace
-  bool drop_first = false;     // those of the first token are left out
-  std::string strip = {};      // text around the whole that is left out
-  std::int64_t strip_left = 0, strip_right = 0;
-
-  /// The text of a token of the vocabulary.
-  std::string text_of(std::string_view token) const {
-    if (byte_level) return byte_level_bytes(token).value_or(std::string(token));
-    std::string text(token);
-    for (const auto& [pattern, content] : replacements) text = replaced(text, pattern, content);
-    if (const int byte = byte_fallback ? byte_of_token(text) : -1; byte >= 0) {
-      return std::string(1, static_cast<char>(byte));
-    }
-    return metaspace.empty() ? text : replaced(text, metaspace, " ");
-  }
-
-  static int byte_of_token(std::string_view text) {
-    if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return -1;
-    int byte = 0;
-    for (const char c : text.substr(3, 2)) {
-      const bool digit = c >= '0' && c <= '9', upper = c >= 'A' && c <= 'F';
-      const bool lower = c >= 'a' && c <= 'f';
-      if (!digit && !upper && !lower) return -1;
-      byte = byte * 16 + (digit ? c - '0' : upper ? c - 'A' + 10 : c - 'a' + 10);
-    }
-    return byte;
-  }
-};
-
-void read_strip(const Json& part, const std::string& where, Decoder& decoder) {
-  decoder.strip = json_string(part, "content", where);
-  decoder.strip_left = json_int(part, "start", where, 0);
-  decoder.strip_right = json_int(part, "stop", where, 0);
-  require(!decoder.strip.empty() && decoder.strip_left >= 0 && decoder.strip_right >= 0, where,
-          ": a Strip of '", printable(decoder.strip), "', ", decoder.strip_left, " and ",
-          decoder.strip_right, " times, is not supported");
-}
-
-Decoder read_decoder(const Json& file, const std::string& file_name) {
-  const std::string where = file_name + ": decoder";
-  Decoder decoder;
-  bool fused = false, last = false;
-  const auto parts = pipeline_parts(file, "decoder", "decoders", where);
-  for (const Json& part : parts) {
-    const std::string type = json_string(part, "type", where);
-    require(!last, where, ": ", printable(type), " behind the last step is not supported");
-    if (type == "Replace" && !decoder.byte_fallback && !fused) {
-      decoder.replacements.emplace_back(fixed_pattern(part, where + ": Replace"),
-                                        json_string(part, "content", where));
-    } else if (type == "ByteFallback" && !fused) {
-      decoder.byte_fallback = true;
-    } else if (type == "Fuse") {
-      fused = true;
-    } else if (type == "Strip" && fused) {
-      read_strip(part, where, decoder);
-      last = true;
-    } else if (type == "ByteLevel" && parts.size() == 1) {
-      decoder.byte_level = true;
-    } else if (type == "Metaspace" && parts.size() == 1) {
-      decoder.metaspace = json_string(part, "replacement", where);
-      const bool prefix = json_bool(part, "add_prefix_space", where, true);  // of older files
-      decoder.drop_first =
-          json_string(part, "prepend_scheme", where, prefix ? "always" : "never") != "never";
-    } else {
-      fail(where, ": unsupported decoder ", printable(type), " at this place; expected ByteLevel, ",
-           "Metaspace, or a Sequence of Replace, ByteFallback, Fuse and Strip in this order");
-    }
-  }
-  require(!parts.empty(), where, ": unsupported decoder none; it would put blanks between tokens");
-  return decoder;
-}
-
-/// White space before `end` in a text, back to `begin`; the first position of it.
-std::size_t space_begin(std::string_view text, std::size_t begin, std::size_t end) {
-  std::size_t space = end;
-  for (std::size_t at = begin; at < end;) {
-    const Utf8Char c = decode_utf8(text, at);
-    const bool is_space = c.valid && char_class(c.code) == CharClass::kSpace;
-    if (!is_space) space = end;
-    if (is_space && space == end) space = at;
-    at += c.bytes;
-  }
-  return space;
-}
-
-std::size_t space_end(std::string_view text, std::size_t at) {
-  while (at < text.size()) {
-    const Utf8Char c = decode_utf8(text, at);
-    if (!c.valid || char_class(c.code) != CharClass::kSpace) break;
-    at += c.bytes;
-  }
-  return at;
-}
-
-bool word_at(std::string_view text, std::size_t at) {
-  if (at >= text.size()) return false;
-  const Utf8Char c = decode_utf8(text, at);
-  return c.valid && is_word_character(c.code);
-}
-
-bool word_before(std::string_view text, std::size_t at) {
-  if (at == 0) return false;
-  std::size_t begin = at - 1;
-  while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
-  return word_at(text, begin);
-}
-
-/// The added tokens that are looked for together: before or behind the normalizers.
-class AddedTokenCutter {
- public:
-  void add(const AddedToken& token, std::string text) {
-    if (text.empty()) return;
-    texts_.push_back(std::make_unique<std::string>(std::move(text)));
-    finder_.add(*texts_.back(), token.id);
-    tokens_.emplace(token.id, token);
-  }
-  void finish() { finder_.put_longest_first(); }
-
-  /// Calls on_text(begin, end) and on_token(id) for the parts of a text in order.
-  template <class OnText, class OnToken>
-  void cut(std::string_view text, SpecialTokens allowed, const OnText& on_text,
-           const OnToken& on_token) const {
-    std::size_t done = 0;
-    for (std::size_t from = 0; !finder_.empty();) {
-      const auto match = finder_.next(text, from);
-      if (match.at >= text.size()) break;
-      const AddedToken& token = tokens_.at(match.id);
-      std::size_t begin = match.at, end = match.at + match.bytes;
-      from = end;
-      if (token.special && allowed == SpecialTokens::kAsText) continue;
-      if (token.single_word && (word_before(text, begin) || word_at(text, end))) continue;
-      if (token.left_strip) begin = std::max(space_begin(text, done, begin), done);
-      if (token.right_strip) end = space_end(text, end);
-      if (done < begin) on_text(done, begin);
-      on_token(match.id);
-      done = std::max(done, end);
-    }
-    if (done < text.size()) on_text(done, text.size());
-  }
-
- private:
-  SpecialFinder finder_;
-  std::vector<std::unique_ptr<std::string>> texts_;
-  std::unordered_map<TokenId, AddedToken> tokens_;
-};
-
 class PipelineTokenizer final : public Tokenizer {
  public:
   struct Parts {
@@ -181,7 +31,7 @@ class PipelineTokenizer final : public Tokenizer {
     std::vector<Normalizer> normalizers;
     std::vector<SplitStep> steps;
     SymbolBpeModel model;
-    Decoder decoder;
+    PipelineDecoder decoder;
     TextFrame frame;
     std::optional<TokenId> end_of_text;
     TokenizerFiles files;
@@ -241,14 +91,7 @@ class PipelineTokenizer final : public Tokenizer {
       const bool first = i == 0 && decoder_.drop_first;
       text += first ? replaced(vocabulary_text(ids[i]), decoder_.metaspace, "") : bytes;
     }
-    const auto& strip = decoder_.strip;
-    for (std::int64_t n = 0; n < decoder_.strip_left && text.starts_with(strip); ++n) {
-      text.erase(0, strip.size());
-    }
-    for (std::int64_t n = 0; n < decoder_.strip_right && text.ends_with(strip); ++n) {
-      text.resize(text.size() - strip.size());
-    }
-    return text;
+    return decoder_.stripped(std::move(text));
   }
 
   std::int64_t vocab_size() const override { return std::ssize(tokens_); }
@@ -274,7 +117,7 @@ class PipelineTokenizer final : public Tokenizer {
   std::vector<Normalizer> normalizers_;
   std::vector<SplitStep> steps_;
   SymbolBpe bpe_;
-  Decoder decoder_;
+  PipelineDecoder decoder_;
   TextFrame frame_;
   std::optional<TokenId> end_of_text_;
   TokenizerFiles files_;
@@ -490,7 +333,7 @@ std::shared_ptr<const Tokenizer> pipeline_tokenizer(const Json& file,
       !strips_left(parts.normalizers) || !prepends_first(parts.steps), where,
       ": normalizer: a Strip on the left before a Metaspace with prepend_scheme 'first' is not ",
       "supported");
-  parts.decoder = read_decoder(file, where);
+  parts.decoder = read_pipeline_decoder(file, where);
   parts.model = read_model(file["model"], where);
   parts.tokens = tokens_by_id(parts.model.vocabulary, parts.added, where);
   const TextTemplate around = read_post_processor(file, where);
