@@ -93,6 +93,10 @@ class Builder {
     require_real_file(text_, where_);
     check_mapped_files();  // what is gone reads as zeros
     std::string_view what = error.what();
+    for (const auto* end : {"unexpected end of input", "missing closing quote"}) {
+      require(what.find(end) == what.npos, where_, ": invalid JSON at ", place(text_, reached_),
+              ": the text is cut off or damaged");
+    }
     if (const auto end = what.find("] "); end != what.npos) what.remove_prefix(end + 2);
     if (const auto end = what.find(": "); what.starts_with("parse error") && end != what.npos) {
       what.remove_prefix(end + 2);

@@ -36,6 +36,16 @@ TEST(Json, ErrorsSayWhere) {
   }
 }
 
+TEST(Json, ATextThatEndsTooEarlyIsCalledCutOff) {
+  const std::string whole = R"({"a": [1, {"b": "c"}], "d": -2})";
+  for (std::size_t bytes = 1; bytes + 1 < whole.size(); ++bytes) {
+    const auto cut = whole.substr(0, bytes);
+    if (cut.ends_with('-')) continue;  // a broken number
+    expect_refused(cut, concat("x.json: invalid JSON at line 1, column ", bytes,
+                               ": the text is cut off or damaged"));
+  }
+}
+
 TEST(Json, NothingHidesBehindANul) {
   expect_refused(std::string_view("{}\0", 3),
                  "x.json: invalid JSON at line 1, column 3: a NUL byte");
