@@ -45,7 +45,7 @@ struct World::Connection {
   int64_t comparisons = 0;             // keys of require_same
 
   /// The value of a key that another rank will set.
-  std::string wait_for(const std::string& key);
+  std::string wait_for(const std::string& key) const;
 };
 
 /// While this object exists, this rank counts as waiting for the others.

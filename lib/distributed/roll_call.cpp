@@ -68,7 +68,7 @@ struct RollCall::Shared {
     store->set(sign("told/", rank), std::string());
     has_told = true;
   }
-  std::vector<int64_t> without(const char* key) {
+  std::vector<int64_t> without(const char* key) const {
     std::vector<int64_t> ranks;
     for (int64_t r = 0; r < size; ++r) {
       if (!store->check({sign(key, r)})) ranks.push_back(r);
@@ -86,7 +86,7 @@ struct RollCall::Shared {
       std::this_thread::sleep_for(milliseconds(50));
     }
   }
-  std::vector<int64_t> busy() {
+  std::vector<int64_t> busy() const {
     std::vector<int64_t> ranks;
     for (int64_t r = 0; r < size; ++r) {
       if (store->get_to_str(sign("here/", r)) == "busy") ranks.push_back(r);
@@ -108,7 +108,7 @@ struct RollCall::Shared {
   }
   std::string find_fault() {
     store->compareSet(kAlarm, std::string(), std::string(kUnknown));
-    const auto fault = judge();
+    auto fault = judge();
     if (!fault.empty()) tell(fault);
     return fault;
   }

@@ -29,11 +29,11 @@ std::string first_difference(const std::string& found, const std::string& expect
 
 /// Polls instead of waiting in the store: a launcher's store survives when the rank that we wait
 /// for has failed.
-std::string World::Connection::wait_for(const std::string& key) {
+std::string World::Connection::wait_for(const std::string& key) const {
   const auto end = std::chrono::steady_clock::now() + patience;
   while (!store->check({key})) {
     if (roll->is_alarmed() || std::chrono::steady_clock::now() > end) {
-      throw std::runtime_error("waited in vain for " + key);
+      throw std::runtime_error("timed out waiting for " + key);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

@@ -31,6 +31,6 @@ struct Perplexity {
 /// Each token but the first is predicted once, from at least window - stride tokens before it if
 /// the text has them. Fails if the loss is not finite. The caller sets evaluation mode and disables
 /// gradients.
-Perplexity measure_perplexity(GPT gpt, const TokenStream& tokens, const PerplexityOptions& options);
+Perplexity measure_perplexity(GPT gpt, const TokenStream& stream, const PerplexityOptions& options);
 
 }  // namespace gptkit

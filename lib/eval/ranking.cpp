@@ -36,7 +36,7 @@ std::vector<CurvePoint> corners(const std::vector<CurvePoint>& points) {
 /// slope.
 std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& all, double gap) {
   if (gap <= 0) return all;
-  const auto points = corners(all);
+  auto points = corners(all);
   if (points.size() < 3) return points;
   std::vector<CurvePoint> kept = {points.front()};
   size_t last = 0;

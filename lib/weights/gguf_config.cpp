@@ -183,8 +183,9 @@ class Reader {
       const auto& fixed = family_.fixed;
       if (std::find(fixed.begin(), fixed.end(), field) != fixed.end()) continue;
       const auto& rules = family_.tensors;
-      const auto rule = std::find_if(rules.begin(), rules.end(),
-                                     [&](const auto& each) { return each.layer == layer; });
+      const auto rule =
+          std::find_if(rules.begin(), rules.end(),
+                       [wanted = layer](const auto& each) { return each.layer == wanted; });
       config_.*bias = tensors.contains(in_block(rule->gguf, 0) + ".bias");
     }
   }

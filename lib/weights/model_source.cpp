@@ -296,7 +296,7 @@ bool is_model_file(const fs::path& path) {
 fs::path model_path(const std::string& name_or_path) {
   const bool is_name = std::find(kNames.begin(), kNames.end(), name_or_path) != kNames.end();
   if (is_name && !is_there(name_or_path)) {
-    const auto folder = gptkit_home() / name_or_path;
+    auto folder = gptkit_home() / name_or_path;
     const bool there =
         is_there(folder / "config.json") || (is_folder(folder) && lone_gguf(folder).has_value());
     require(there, "model '", name_or_path, "': ", folder.string(),

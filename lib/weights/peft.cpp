@@ -111,7 +111,7 @@ double scale_of(const AdapterSource& source, const std::string& path, int64_t ra
 }
 
 torch::Tensor float32(const TensorMap& map, const std::string& name) {
-  const auto tensor = map.at(name).to(torch::kFloat32).clone();
+  auto tensor = map.at(name).to(torch::kFloat32).clone();
   require(all_finite(tensor), map.where(), ": tensor '", name,
           "' holds NaN or infinity; the file is damaged or the training diverged");
   return tensor;
@@ -120,7 +120,7 @@ torch::Tensor float32(const TensorMap& map, const std::string& name) {
 /// A tensor of this shape, removed from the list.
 torch::Tensor take(const AdapterSource& source, const std::string& name, at::IntArrayRef shape,
                    std::set<std::string>& unread) {
-  const auto tensor = float32(source.tensors, name);
+  auto tensor = float32(source.tensors, name);
   require(tensor.sizes() == shape, source.tensors.where(), ": tensor '", name, "' has shape ",
           tensor.sizes(), "; expected ", shape);
   unread.erase(name);

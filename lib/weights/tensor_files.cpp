@@ -17,7 +17,7 @@ torch::Tensor load(const std::shared_ptr<const WeightFile>& file, const TensorIn
   check_mapped_files();
   const auto release = [file, info](void*) { file->release(info); };
   if (is_quantized(info.dtype)) {
-    const auto values = torch::empty(info.shape, torch::kFloat32);
+    auto values = torch::empty(info.shape, torch::kFloat32);
     dequantize(info.dtype, bytes, {values.data_ptr<float>(), static_cast<size_t>(values.numel())});
     release(nullptr);
     return values;
@@ -29,7 +29,7 @@ torch::Tensor load(const std::shared_ptr<const WeightFile>& file, const TensorIn
   if (!aligned) {
     require(info.strides.empty(), file->path().string(), ": tensor '", info.name,
             "' is neither aligned nor contiguous");
-    const auto copy = torch::empty(info.shape, options);
+    auto copy = torch::empty(info.shape, options);
     std::memcpy(copy.mutable_data_ptr(), bytes.data(), bytes.size());
     release(nullptr);
     return copy;
