@@ -10,7 +10,6 @@ namespace gptkit {
 namespace {
 
 using test::expect_error;
-using testing::ElementsAre;
 
 const Json& golden() {
   static const std::string path = GPTKIT_SOURCE_DIR "/tests/golden/baselines.json";
@@ -18,47 +17,10 @@ const Json& golden() {
   return json;
 }
 
-std::vector<std::string> sorted_ngrams(std::string_view text, NGramUnit unit, size_t min_n,
-                                       size_t max_n) {
-  std::vector<std::string> result;
-  NGrams(text, unit).for_each(min_n, max_n, [&](std::string_view ngram) {
-    result.emplace_back(ngram);
-  });
-  std::ranges::sort(result);
-  return result;
-}
-
-std::vector<std::string> sorted_strings(const Json& json) {
-  auto result = json.get<std::vector<std::string>>();
-  std::ranges::sort(result);
-  return result;
-}
-
 std::vector<double> values_of(const SparseRow& row) {
   std::vector<double> values;
   for (const auto& [column, value] : row) values.push_back(value);
   return values;
-}
-
-TEST(NGrams, AreThoseOfScikitLearn) {
-  for (const auto& each : golden().at("ngrams")) {
-    const auto text = each.at("text").get<std::string>();
-    const size_t characters = text.size() > 150 ? 1 : 3;  // of the long ones only which there are
-    EXPECT_EQ(sorted_ngrams(text, NGramUnit::kWord, 1, 2), sorted_strings(each.at("words")))
-        << text;
-    EXPECT_EQ(sorted_ngrams(text, NGramUnit::kCharacter, 1, characters),
-              sorted_strings(each.at("characters")))
-        << text;
-  }
-}
-
-TEST(NGrams, OfBrokenBytesHoldReplacementCharacters) {
-  EXPECT_THAT(sorted_ngrams("A\xFF", NGramUnit::kCharacter, 2, 2),
-              ElementsAre(" a", "a\uFFFD", "\uFFFD "));
-  EXPECT_THAT(sorted_ngrams("AB\xFF"
-                            "CD",
-                            NGramUnit::kWord, 1, 2),
-              ElementsAre("ab", "ab cd", "cd"));
 }
 
 TEST(Tfidf, HasTheVocabularyAndTheValuesOfScikitLearn) {
