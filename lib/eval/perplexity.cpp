@@ -67,11 +67,12 @@ Perplexity measure_perplexity(GPT gpt, const TokenStream& stream,
   const int64_t most = gpt->config().context_length;
   const int64_t context = options.context > 0 ? options.context : most;
   const int64_t stride = options.stride > 0 ? options.stride : context;
-  require(options.context >= 0 && options.stride >= 0 && options.batch_size >= 1, "context ",
-          options.context, ", stride ", options.stride, ", batch size ", options.batch_size,
-          ": expected 0 or more, and batches of at least 1");
-  require(context <= most, "context ", context, " is longer than the model's ", most);
-  require(stride <= context, "stride ", stride, " is longer than the window of ", context);
+  require(options.context >= 0 && options.stride >= 0 && options.batch_size >= 1, Key{"context"},
+          " ", options.context, ", ", Key{"stride"}, " ", options.stride, ", ", Key{"batch_size"},
+          " ", options.batch_size, ": expected 0 or more, and batches of at least 1");
+  require(context <= most, Key{"context"}, ": ", context, " is longer than the model's ", most);
+  require(stride <= context, Key{"stride"}, ": ", stride, " is longer than the window of ",
+          context);
   require(tokens.size() >= 2, "the text has ", stream.size(),
           " token(s); at least 2 are needed to predict one");
   const auto windows = windows_of(tokens.size(), context, stride);

@@ -139,8 +139,8 @@ TEST(Perplexity, RefusesWhatItCannotMeasure) {
                            const std::string& part) {
     expect_error([&] { measure_perplexity(gpt, TokenStream(some_tokens(tokens)), options); }, part);
   };
-  refused(9, {.context = 9}, "context 9 is longer than the model's 8");
-  refused(9, {.context = 4, .stride = 5}, "stride 5 is longer than the window of 4");
+  refused(9, {.context = 9}, "`context`: 9 is longer than the model's 8");
+  refused(9, {.context = 4, .stride = 5}, "`stride`: 5 is longer than the window of 4");
   refused(1, {}, "the text has 1 token(s)");
   refused(0, {}, "the text has 0 token(s)");
   refused(9, {.context = -1}, "context -1");

@@ -59,7 +59,7 @@ ClassifierBatch classifier_batch(const TextClassifier& model,
 torch::Tensor class_logits(const TextClassifier& model,
                            const std::vector<std::vector<TokenId>>& rows,
                            const ClassifyOptions& options) {
-  require(options.batch_size >= 1, "batch size: ", options.batch_size,
+  require(options.batch_size >= 1, Key{"batch_size"}, ": ", options.batch_size,
           " is out of range; expected at least 1");
   torch::InferenceMode inference;
   auto classifier = model.classifier;

@@ -11,7 +11,7 @@ namespace gptkit {
 namespace {
 
 size_t label_index(std::string_view label, const std::vector<std::string>& labels,
-                   const char* option) {
+                   const Key& option) {
   const auto found = std::find(labels.begin(), labels.end(), label);
   std::string known;
   for (const auto& name : labels) known += (known.empty() ? "'" : ", '") + printable(name) + "'";
@@ -24,16 +24,16 @@ size_t label_index(std::string_view label, const std::vector<std::string>& label
 void set_threshold(const std::string& setting, const std::vector<std::string>& labels,
                    std::vector<double>& least) {
   const auto equals = setting.rfind('=');
-  require(equals != setting.npos, "thresholds: '", printable(setting),
+  require(equals != setting.npos, Key{"thresholds"}, ": '", printable(setting),
           "' has no '='; expected LABEL=PROBABILITY");
   const auto number = std::string_view(setting).substr(equals + 1);
   double value = -1;
   const auto end = std::from_chars(number.data(), number.data() + number.size(), value);
   require(
       end.ec == std::errc() && end.ptr == number.data() + number.size() && value >= 0 && value <= 1,
-      "thresholds: '", printable(setting), "': '", printable(number),
+      Key{"thresholds"}, ": '", printable(setting), "': '", printable(number),
       "' is out of range; expected a probability, 0 to 1");
-  least[label_index(setting.substr(0, equals), labels, "thresholds")] = value;
+  least[label_index(setting.substr(0, equals), labels, Key{"thresholds"})] = value;
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ Decision::Decision(const ClassifyConfig& config, const std::vector<std::string>&
   if (config.positive.empty()) return;
   require(labels.size() == 2, Key{"positive"}, " and ", Key{"threshold"},
           " choose between two labels; this model has ", labels.size());
-  positive_ = static_cast<int64_t>(label_index(config.positive, labels, "positive"));
+  positive_ = static_cast<int64_t>(label_index(config.positive, labels, Key{"positive"}));
 }
 
 void Decision::apply_(Prediction& prediction) const {

@@ -101,7 +101,7 @@ Explanation explain(const TextClassifier& model, const std::string& text, int64_
                     const ExplainOptions& options) {
   require(label >= 0 && label < model.classifier->n_class(), "explain: class ", label,
           " is none of the classifier's ", model.classifier->n_class());
-  require(options.batch_size >= 1, "batch size: ", options.batch_size,
+  require(options.batch_size >= 1, Key{"batch_size"}, ": ", options.batch_size,
           " is out of range; expected at least 1");
   const auto ids = classifier_input(model, text).ids;
   const Range range = text_range(model, ids);

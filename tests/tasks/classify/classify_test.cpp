@@ -143,7 +143,8 @@ TEST(ClassifyTexts, WhatIsCutIsToldAndTheCutTextIsClassified) {
 TEST(ClassifyTexts, NoTextsAndNoBatchSizeAreHandled) {
   const auto model = tiny_classifier();
   EXPECT_TRUE(classify(model, {}).empty());
-  expect_error([&] { classify(model, {"a"}, {.batch_size = 0}); }, "batch size: 0 is out of range");
+  expect_error([&] { classify(model, {"a"}, {.batch_size = 0}); },
+               "`batch_size`: 0 is out of range");
 }
 
 TEST(Classify, RefusesAModelWhoseResultsOverflow) {
