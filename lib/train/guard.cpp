@@ -65,8 +65,9 @@ class Watch {
   /// Allocates uninitialised memory, or makes a view.
   static bool computes_nothing(const std::string& name) {
     static const std::set<std::string> kViews = {
-        "alias",  "as_strided", "chunk", "detach",  "expand",    "narrow", "permute",   "reshape",
-        "select", "slice",      "split", "squeeze", "transpose", "t",      "unsqueeze", "view"};
+        "alias",   "as_strided", "chunk",        "detach",      "expand",    "narrow",
+        "permute", "reshape",    "resolve_conj", "resolve_neg", "select",    "slice",
+        "split",   "squeeze",    "transpose",    "t",           "unsqueeze", "view"};
     return name.find("empty") != std::string::npos || name.starts_with("aten::resize") ||
            (name.starts_with("aten::") && kViews.contains(name.substr(6)));
   }

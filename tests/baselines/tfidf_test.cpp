@@ -10,6 +10,7 @@ namespace gptkit {
 namespace {
 
 using test::expect_error;
+using testing::ElementsAre;
 
 const Json& golden() {
   static const std::string path = GPTKIT_SOURCE_DIR "/tests/golden/baselines.json";

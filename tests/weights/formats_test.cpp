@@ -245,7 +245,7 @@ TEST(Formats, ALlmcFileIsTheSameModel) {
       [&] {
         export_llmc(open_model((scratch / "llama").string()), scratch / "x.bin", DType::kFloat32);
       },
-      "llm.c's format holds GPT-2");
+      "llm.c's format supports only GPT-2");
 }
 
 TEST(Formats, LargeModelsAreCutIntoShards) {
