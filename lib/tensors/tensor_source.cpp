@@ -82,7 +82,7 @@ TensorSource cast(const TensorSource& source, torch::ScalarType dtype, const std
   if (source.dtype == dtype) return source;
   return {dtype, source.stored, source.shape, [source, dtype, name] {
             const auto from = source.load();
-            const auto to = from.to(dtype);
+            auto to = from.to(dtype);
             if (dtype == torch::kFloat16) {
               require(all_finite(to), "tensor '", name,
                       "' has values beyond float16's 65,504; choose bfloat16 or float32");

@@ -275,41 +275,41 @@ GgufVocabulary gguf_vocabulary(const Tokenizer& tokenizer) {
        "known pattern and SentencePiece BPE (a tokenizer.model) have");
 }
 
-TokenRoles roles_from_gguf(const GgufVocabulary& v, const Tokenizer& tokenizer,
+TokenRoles roles_from_gguf(const GgufVocabulary& vocabulary, const Tokenizer& tokenizer,
                            const std::string& where) {
   TokenRoles roles;
-  roles.begin = checked_id(v, v.bos_id, "bos_token_id", where);
+  roles.begin = checked_id(vocabulary, vocabulary.bos_id, "bos_token_id", where);
   roles.end = tokenizer.end_of_text();
-  roles.pad = checked_id(v, v.pad_id, "padding_token_id", where);
-  roles.unknown = checked_id(v, v.unk_id, "unknown_token_id", where);
+  roles.pad = checked_id(vocabulary, vocabulary.pad_id, "padding_token_id", where);
+  roles.unknown = checked_id(vocabulary, vocabulary.unk_id, "unknown_token_id", where);
   std::vector<TokenId> ends;
-  for (const auto& id : {checked_id(v, v.eos_id, "eos_token_id", where),
-                         checked_id(v, v.eot_id, "eot_token_id", where),
-                         checked_id(v, v.eom_id, "eom_token_id", where)}) {
+  for (const auto& id : {checked_id(vocabulary, vocabulary.eos_id, "eos_token_id", where),
+                         checked_id(vocabulary, vocabulary.eot_id, "eot_token_id", where),
+                         checked_id(vocabulary, vocabulary.eom_id, "eom_token_id", where)}) {
     if (id && std::find(ends.begin(), ends.end(), *id) == ends.end()) ends.push_back(*id);
   }
   if (!ends.empty()) roles.ends = std::move(ends);
   return roles;
 }
 
-void add_roles(const TokenRoles& roles, GgufVocabulary& v) {
-  if (roles.begin && !v.add_bos.value_or(false)) v.bos_id = roles.begin;
-  if (roles.pad) v.pad_id = roles.pad;
-  if (roles.unknown) v.unk_id = roles.unknown;
+void add_roles(const TokenRoles& roles, GgufVocabulary& vocabulary) {
+  if (roles.begin && !vocabulary.add_bos.value_or(false)) vocabulary.bos_id = roles.begin;
+  if (roles.pad) vocabulary.pad_id = roles.pad;
+  if (roles.unknown) vocabulary.unk_id = roles.unknown;
   if (!roles.ends || roles.ends->empty()) return;
   const auto& ends = *roles.ends;
   const bool known =
-      std::any_of(ends.begin(), ends.end(), [&](TokenId id) { return id == v.eos_id; });
-  if (!known && !v.add_eos.value_or(false)) v.eos_id = ends.front();
+      std::any_of(ends.begin(), ends.end(), [&](TokenId id) { return id == vocabulary.eos_id; });
+  if (!known && !vocabulary.add_eos.value_or(false)) vocabulary.eos_id = ends.front();
   std::vector<TokenId> others;
   for (const TokenId id : ends) {
-    if (id != v.eos_id) others.push_back(id);
+    if (id != vocabulary.eos_id) others.push_back(id);
   }
   require(others.size() <= 2,
           "GGUF stores at most three tokens that end a text, eos, eot and eom; ", "this model has ",
           others.size() + 1, " (eos_token_id)");
-  if (!others.empty()) v.eot_id = others[0];
-  if (others.size() > 1) v.eom_id = others[1];
+  if (!others.empty()) vocabulary.eot_id = others[0];
+  if (others.size() > 1) vocabulary.eom_id = others[1];
 }
 
 }  // namespace gptkit

@@ -159,7 +159,7 @@ std::string fixed_pattern(const Json& json, const std::string& where) {
               ? concat("the Regex ", printable(dump_json(pattern["Regex"]), 100))
               : "a value that is not a string",
           " is not supported; expected a String");
-  const std::string text = json_string(pattern, "String", where);
+  std::string text = json_string(pattern, "String", where);
   require(!text.empty(), where, " by an empty text is not supported");
   return text;
 }

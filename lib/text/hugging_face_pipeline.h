@@ -32,7 +32,7 @@ struct HuggingFacePipeline {
 std::vector<Json> pipeline_parts(const Json& file, const char* member, const char* parts,
                                  const std::string& where);
 /// The text that a component looks for: {"String": TEXT}. A Regex is refused.
-std::string fixed_pattern(const Json& component, const std::string& where);
+std::string fixed_pattern(const Json& json, const std::string& where);
 /// The published pattern of a Split; refuses others.
 PreTokenPattern published_pattern(const std::string& regex, const std::string& where);
 /// All occurrences of a text (not empty) replaced by another.
@@ -47,7 +47,7 @@ std::string member_type(const Json& file, const char* member, const std::string&
 
 HuggingFacePipeline read_pipeline(const Json& file, const std::string& where);
 /// The post_processor alone.
-TextTemplate read_post_processor(const Json& file, const std::string& where);
+TextTemplate read_post_processor(const Json& file, const std::string& file_name);
 
 /// The `pre_tokenizer` and the `post_processor` of these, as JSON in one line.
 std::string pre_tokenizer_json(PreTokenPattern pattern);

@@ -294,7 +294,7 @@ namespace {
 
 std::shared_ptr<const Tokenizer> with_files_of(const fs::path& folder, BpeModel model,
                                                const std::string& where) {
-  const auto tokenizer = std::make_shared<BpeTokenizer>(std::move(model), where);
+  auto tokenizer = std::make_shared<BpeTokenizer>(std::move(model), where);
   tokenizer->keep_files(read_tokenizer_files(folder));
   return tokenizer;
 }

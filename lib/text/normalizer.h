@@ -21,7 +21,7 @@ struct Normalizer {
 };
 
 /// Reads the member `normalizer`; refuses other kinds by name.
-std::vector<Normalizer> read_normalizers(const Json& file, const std::string& where);
+std::vector<Normalizer> read_normalizers(const Json& file, const std::string& file_name);
 
 std::string normalize(const std::vector<Normalizer>& normalizers, std::string_view text);
 

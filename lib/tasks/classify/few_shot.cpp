@@ -82,7 +82,7 @@ std::vector<std::vector<TokenId>> FewShotClassifier::candidates(const std::strin
     // "good" would always beat "good enough": if one label begins another, the line end is scored,
     // too.
     const auto end = one_begins_another_ ? "\n" : "";
-    ids.push_back(encode_beginning(*model_.tokenizer, before + " " + label + end));
+    ids.push_back(encode_beginning(*model_.tokenizer, concat(before, " ", label, end)));
   }
   return ids;
 }

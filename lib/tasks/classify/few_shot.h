@@ -64,10 +64,10 @@ class FewShotClassifier {
   const std::vector<LabelledText>& examples() const { return shown_.rows; }
   int64_t shots() const { return static_cast<int64_t>(shown_.rows.size()); }
 
-  /// Shows at most `shots` of the examples (default: all). If they do not fit the model's context
+  /// Shows at most `most` of the examples (default: all). If they do not fit the model's context
   /// together with the text, the last ones are left out; a text that does not fit alone is cut. The
   /// result reports both.
-  Prediction predict(const std::string& text, std::optional<int64_t> shots = {});
+  Prediction predict(const std::string& text, std::optional<int64_t> most = {});
 
   /// The prompt before a label. Line ends inside texts become blanks, so that a text cannot add
   /// examples.

@@ -203,7 +203,7 @@ OrderedJson inspect_model(const std::string& name_or_path) {
   return json;
 }
 
-std::string describe_model(const OrderedJson& json) {
+std::string describe_model(const OrderedJson& inspected) {
   std::ostringstream out;
   const auto line = [&](const char* key, const auto& value) {
     out << key << "\t" << printable(value, 1 << 16) << "\n";
@@ -212,21 +212,21 @@ std::string describe_model(const OrderedJson& json) {
     return value.is_string() ? value.get<std::string>() : dump_json(value);
   };
   for (const char* key : {"path", "format", "kind", "config", "tokenizer", "chat_template"}) {
-    if (json.contains(key)) line(key, text(json.at(key)));
+    if (inspected.contains(key)) line(key, text(inspected.at(key)));
   }
-  if (json.contains("parameters")) {
-    line("parameters", format_count(json.at("parameters").get<int64_t>()));
+  if (inspected.contains("parameters")) {
+    line("parameters", format_count(inspected.at("parameters").get<int64_t>()));
   }
-  line("bytes", format_bytes(static_cast<double>(json.at("tensor_bytes").get<uint64_t>())));
-  for (const auto& file : json.at("files")) {
+  line("bytes", format_bytes(static_cast<double>(inspected.at("tensor_bytes").get<uint64_t>())));
+  for (const auto& file : inspected.at("files")) {
     line("file", concat(text(file.at("path")), ", ", file.at("bytes").get<uint64_t>(),
                         " bytes, sha256 ", text(file.at("sha256"))));
   }
   size_t width = 0;
-  for (const auto& tensor : json.at("tensors")) {
+  for (const auto& tensor : inspected.at("tensors")) {
     width = std::max(width, text(tensor.at("name")).size());
   }
-  for (const auto& tensor : json.at("tensors")) {
+  for (const auto& tensor : inspected.at("tensors")) {
     const auto name = printable(text(tensor.at("name")), 400);
     out << name << std::string(width - std::min(width, name.size()) + 2, ' ')
         << text(tensor.at("dtype")) << "  " << shape_text(tensor.at("shape")) << "\n";

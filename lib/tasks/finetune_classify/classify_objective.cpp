@@ -51,12 +51,12 @@ torch::Tensor ClassifyObjective::labels(const Batch& batch) {
   return to_tensor(batch.labels, {batch.rows}, classifier_->gpt()->device());
 }
 
-torch::Tensor ClassifyObjective::class_loss(const Batch& batch, const torch::Tensor& y) {
+torch::Tensor ClassifyObjective::class_loss(const Batch& batch, const torch::Tensor& logits) {
   const auto truth = labels(batch);
-  if (!class_weights_.defined()) return at::cross_entropy_loss(y, truth);
+  if (!class_weights_.defined()) return at::cross_entropy_loss(logits, truth);
   // Divided by the number of rows, not by their weights, so that a step does not depend on its
   // micro batches.
-  return at::cross_entropy_loss(y, truth, class_weights_, at::Reduction::Sum) / batch.rows;
+  return at::cross_entropy_loss(logits, truth, class_weights_, at::Reduction::Sum) / batch.rows;
 }
 
 torch::Tensor ClassifyObjective::loss(const Batch& batch) {

@@ -28,6 +28,6 @@ struct FinetuneClassifySummary {
 /// Trains, evaluates on complete splits, and writes the classifier to <out>/model, with adapters
 /// merged; adapters in PEFT's layout also go to <out>/adapter. With data.folds the runs are
 /// <out>/fold-1 ..., and the report has each one's test metrics and their mean.
-FinetuneClassifySummary run_finetune_classify(const TaskRequest& request, World& world);
+FinetuneClassifySummary run_finetune_classify(const TaskRequest& wanted, World& world);
 
 }  // namespace gptkit

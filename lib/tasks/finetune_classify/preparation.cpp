@@ -27,7 +27,7 @@ AdapterLayers choose_what_learns(Classifier& classifier, const FinetuneClassifyC
   const auto head = classifier->head();
   if (config.lora.rank > 0) {
     for (auto& parameter : gpt->parameters()) parameter.requires_grad_(false);
-    const auto adapter = make_adapter(gpt, head, config.lora);
+    auto adapter = make_adapter(gpt, head, config.lora);
     attach(adapter);
     if (head->lora()) head->weight.requires_grad_(false);
     return adapter;
@@ -77,7 +77,7 @@ AdapterLayers add_head(PretrainedBackbone& backbone, const FinetuneClassifyConfi
                                 config.classifier.head_bias);
   auto head = model.classifier->head();
   initialize_linear_(head);
-  const auto adapter = choose_what_learns(model.classifier, config);
+  auto adapter = choose_what_learns(model.classifier, config);
   model.classifier->to(device);
   return adapter;
 }

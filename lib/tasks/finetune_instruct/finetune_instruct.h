@@ -90,7 +90,7 @@ struct FinetuneInstructSummary {
 
 /// Trains, writes answers to the test instructions to responses.json, and the model to <out>/model.
 /// `world` joins the other processes of the training, if there are any.
-FinetuneInstructSummary run_finetune_instruct(const TaskRequest& request, World& world);
+FinetuneInstructSummary run_finetune_instruct(const TaskRequest& wanted, World& world);
 
 /// The messages of a row, up to the request.
 Conversation conversation_of(const ChatFormat& chat, const PromptFields& request);

@@ -60,7 +60,7 @@ void visit_fields(PretrainConfig& c, Visitor&& visit) {
 PretrainConfig load_pretrain_config(const ConfigInputs& inputs, ConfigOrigins& origins);
 
 /// The resolved YAML with origins and, as comments, the model's parameters, memory and FLOPs.
-std::string describe(const PretrainConfig& config, const ConfigOrigins& origins);
+std::string describe(const PretrainConfig& wanted, const ConfigOrigins& origins);
 
 struct PretrainSummary {
   TrainSummary train;
@@ -70,6 +70,6 @@ struct PretrainSummary {
 
 /// Trains and writes the model to <out>/model; with request.dry_run only runs the first steps.
 /// `world` joins the other processes of the training, if there are any.
-PretrainSummary run_pretrain(const TaskRequest& request, World& world);
+PretrainSummary run_pretrain(const TaskRequest& wanted, World& world);
 
 }  // namespace gptkit

@@ -255,7 +255,7 @@ std::shared_ptr<const Tokenizer> train_tokenizer(const TokenizerTraining& traini
   require(!training.files.empty(), "missing FILE: the text to learn from");
   const auto files = expand_inputs(training.files);
   check_free(training, files);
-  const auto tokenizer = learn(files, training);
+  auto tokenizer = learn(files, training);
   save_tokenizer(*tokenizer, training.out, training.overwrite);
   log_info("learned ", format_count(tokenizer->vocab_size()), " tokens, written to ",
            training.out.string());
@@ -373,26 +373,27 @@ TokenCount count_tokens(const Tokenizer& tokenizer, const EncodeInput& input) {
   return count;
 }
 
-std::string describe(const TokenCount& c, bool json) {
+std::string describe(const TokenCount& count, bool json) {
   const auto part = [](std::int64_t a, std::int64_t b) {
     return b > 0 ? static_cast<double>(a) / static_cast<double>(b) : 0.0;
   };
-  const double ratio = part(c.bytes, c.tokens), use = part(c.vocab_used, c.vocab_size);
+  const double ratio = part(count.bytes, count.tokens),
+               use = part(count.vocab_used, count.vocab_size);
   if (json) {
-    return dump_json(OrderedJson{{"documents", c.documents},
-                                 {"bytes", c.bytes},
-                                 {"tokens", c.tokens},
-                                 {"unknown_tokens", c.unknown},
+    return dump_json(OrderedJson{{"documents", count.documents},
+                                 {"bytes", count.bytes},
+                                 {"tokens", count.tokens},
+                                 {"unknown_tokens", count.unknown},
                                  {"bytes_per_token", ratio},
-                                 {"vocab_used", c.vocab_used},
-                                 {"vocab_size", c.vocab_size},
+                                 {"vocab_used", count.vocab_used},
+                                 {"vocab_size", count.vocab_size},
                                  {"vocab_use", use}}) +
            "\n";
   }
-  return concat("documents        ", c.documents, "\nbytes            ", c.bytes,
-                "\ntokens           ", c.tokens, "\nunknown tokens   ", c.unknown,
-                "\nbytes per token  ", ratio, "\nvocabulary use   ", c.vocab_used, " of ",
-                c.vocab_size, " (", 100 * use, " %)\n");
+  return concat("documents        ", count.documents, "\nbytes            ", count.bytes,
+                "\ntokens           ", count.tokens, "\nunknown tokens   ", count.unknown,
+                "\nbytes per token  ", ratio, "\nvocabulary use   ", count.vocab_used, " of ",
+                count.vocab_size, " (", 100 * use, " %)\n");
 }
 
 }  // namespace gptkit
