@@ -138,7 +138,7 @@ class Builder {
 
   [[noreturn]] void repeated(const std::string& name) {
     fail(where_, ": ", place(text_, reached_), ": the key '", printable(name),
-         "' is there twice in one object");
+         "' occurs twice in one object");
   }
 
   std::string_view text_;

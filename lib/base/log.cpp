@@ -69,7 +69,7 @@ void print(std::string_view raw, bool to_terminal) {
     append_line(shared.file, time_of_day() + " " + message);
   } catch (const Error& error) {  // a full disk must not end the run through its log
     shared.file.clear();
-    to_stderr(concat("warning: ", error.what(), "; the log goes on without this file\n"));
+    to_stderr(concat("warning: ", error.what(), "; logging continues without this file\n"));
   }
 }
 

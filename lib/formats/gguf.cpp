@@ -192,7 +192,7 @@ void check_layout(const std::vector<TensorInfo>& tensors, std::uint64_t data_byt
   for (const auto& tensor : tensors) {
     const auto what = [&] { return concat(where, ": tensor '", printable(tensor.name), "'"); };
     if (tensor.offset % alignment != 0) {
-      fail(what(), " begins at byte ", tensor.offset, " of the data, which is no multiple of ",
+      fail(what(), " begins at byte ", tensor.offset, " of the data, which is not a multiple of ",
            alignment, ", the alignment");
     }
     if (tensor.offset != next) {
@@ -222,7 +222,7 @@ GgufFile::GgufFile(const fs::path& path) : file_(path) {
     entries_.push_back(read_entry(in));
     const auto& entry = entries_.back();
     require(places_.emplace(entry.key, i).second, where, ": metadata '", printable(entry.key),
-            "' is there twice");
+            "' occurs twice");
     if (entry.key == kGgufAlignmentKey) alignment_ = alignment_of(entry, where);
   }
 
@@ -231,7 +231,7 @@ GgufFile::GgufFile(const fs::path& path) : file_(path) {
     tensors_.push_back(read_tensor(in));
     const auto& tensor = tensors_.back();
     require(names.insert(tensor.name).second, where, ": tensor '", printable(tensor.name),
-            "' is there twice");
+            "' occurs twice");
   }
   if (tensors_.empty()) return;
 

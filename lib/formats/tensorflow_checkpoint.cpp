@@ -299,7 +299,7 @@ Index read_index(const fs::path& path) {
   bool first = true;
   Table(file.text(), where).walk([&](const std::string& key, std::string_view value) {
     require(first == key.empty() && (first || last < key), where,
-            first ? ": its first entry is no header" : ": its names are not sorted",
+            first ? ": its first entry is not a header" : ": its names are not sorted",
             "; the file is damaged");
     if (first) {
       index.header = parse_header(value, where);
@@ -332,7 +332,7 @@ std::string read_prefix(const fs::path& folder) {
   name.erase(0, name.rfind('/') + 1);  // npos + 1 is 0
   const bool plain = !name.empty() && name != "." && name != ".." &&
                      name.find_first_of(std::string_view("\\\0", 2)) == name.npos;
-  require(plain, where, ": '", printable(name), "' is no name of a checkpoint");
+  require(plain, where, ": '", printable(name), "' is not a valid name in a checkpoint");
   return name;
 }
 

@@ -99,8 +99,9 @@ struct StorageId {
 
 StorageId parse_storage(const PickleValue& persistent, const std::string& where) {
   const auto& items = tuple_of(persistent, 5, 6, where + ": a storage");
-  require(items[0]->kind == Kind::kText && items[0]->text == "storage", where,
-          ": it refers to something outside the pickle that is no storage; only tensors are read");
+  require(
+      items[0]->kind == Kind::kText && items[0]->text == "storage", where,
+      ": it refers to something outside the pickle that is not a storage; only tensors are read");
   StorageId id;
   require(items[2]->kind == Kind::kText, where, ": a storage's key is ", kind_name(items[2]->kind),
           ", expected a text");
@@ -248,7 +249,7 @@ std::vector<TensorInfo> parse_tensors(const PickleValue& root, const Places& pla
     require(key.text.size() <= kMaxName, where, ": a tensor's name has ", key.text.size(),
             " bytes; at most ", kMaxName, " are accepted");
     require(names.insert(key.text).second, where, ": tensor '", printable(key.text),
-            "' is there twice");
+            "' occurs twice");
     require(tensors.size() < kMaxTensors, where, ": more than ", kMaxTensors, " tensors");
     tensors.push_back(parse_tensor(key.text, value, places, where));
   }
@@ -272,7 +273,8 @@ const ZipEntry& find_pickle(const ZipArchive& archive, const std::string& where)
     }
     found = &entry;
   }
-  require(found, where, ": a zip archive without an entry NAME/data.pkl is no file of torch.save");
+  require(found, where,
+          ": a zip archive without an entry NAME/data.pkl was not written by torch.save");
   require(found->bytes <= kMaxPickle, where, ": its data.pkl has ", found->bytes,
           " bytes; at most ", kMaxPickle, " are accepted");
   require(crc32(archive.content(*found)) == found->crc32, where, ": '", printable(found->name),

@@ -209,7 +209,7 @@ ZipArchive::ZipArchive(std::string_view archive, const std::string& where)
             [](const ZipEntry& a, const ZipEntry& b) { return a.name < b.name; });
   for (std::size_t i = 1; i < entries_.size(); ++i) {
     require(entries_[i - 1].name != entries_[i].name, where, ": the entry '",
-            printable(entries_[i].name), "' is there twice; the file is damaged");
+            printable(entries_[i].name), "' occurs twice; the file is damaged");
   }
 }
 

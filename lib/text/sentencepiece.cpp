@@ -285,8 +285,8 @@ std::shared_ptr<const Tokenizer> load_sentencepiece(const fs::path& file) {
   const auto added = pieces_beside(folder, model, where);
   bytes += piece_bytes(added);
   model.pieces.insert(model.pieces.end(), added.begin(), added.end());
-  const auto tokenizer = std::make_shared<SentencePieceTokenizer>(
-      std::move(bytes), roles_beside(folder, model), where);
+  auto tokenizer = std::make_shared<SentencePieceTokenizer>(std::move(bytes),
+                                                            roles_beside(folder, model), where);
   if (file.filename() == kSentencePieceFile) tokenizer->keep_files(read_tokenizer_files(folder));
   return tokenizer;
 }

@@ -67,8 +67,8 @@ TEST(Json, ADeepNestIsRefusedAndOneOfSixtyFourIsNot) {
 
 TEST(Json, ARepeatedKeyIsRefused) {
   expect_refused("{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": 2}}",
-                 "x.json: line 2, column 18: the key 'c' is there twice");
-  expect_refused("{\"\\u0061\": 1, \"a\": 2}", "the key 'a' is there twice");
+                 "x.json: line 2, column 18: the key 'c' occurs twice");
+  expect_refused("{\"\\u0061\": 1, \"a\": 2}", "the key 'a' occurs twice");
   parse_json("{\"a\": {\"a\": [{\"a\": 1}, {\"a\": 1}]}}", "x");
 }
 

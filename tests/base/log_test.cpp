@@ -47,7 +47,7 @@ TEST(Log, AFullLogFileIsReportedOnceAndEndsNothing) {
     log_info("two");
   });
   EXPECT_EQ(text,
-            "one\nwarning: cannot write '/dev/full': No space left on device; the log goes on "
+            "one\nwarning: cannot write '/dev/full': No space left on device; logging continues "
             "without this file\ntwo\n");
 }
 

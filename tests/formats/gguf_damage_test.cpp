@@ -47,7 +47,7 @@ TEST_F(GgufTest, FaultsOfKeysAreRefused) {
   EXPECT_EQ(open(made).entries().size(), 1u);
   made =
       HandMade().entry("twice", kUInt8, "\1").entry("x", kUInt8, "\1").entry("twice", kBool, "\1");
-  expect_refused(made, "metadata 'twice' is there twice");
+  expect_refused(made, "metadata 'twice' occurs twice");
 }
 
 TEST_F(GgufTest, FaultsOfValuesAreRefused) {
@@ -137,7 +137,7 @@ TEST_F(GgufTest, FaultsOfTensorsAreRefused) {
   expect_refused(HandMade().tensor("t", {128, 2}, 12, 0).bytes(144), "multiple of 256");
   expect_refused(HandMade().tensor("t", {}, 8, 0).bytes(34), "has rows of 1 elements");
   expect_refused(HandMade().tensor("t", {4}, 24, 0).tensor("t", {4}, 24, 32).bytes(36),
-                 "tensor 't' is there twice");
+                 "tensor 't' occurs twice");
 }
 
 TEST_F(GgufTest, FaultsOfOffsetsAreRefused) {
@@ -145,7 +145,7 @@ TEST_F(GgufTest, FaultsOfOffsetsAreRefused) {
     return HandMade().tensor("a", {40}, 24, 0).tensor("b", {4}, 24, second).bytes(132);
   };
   EXPECT_EQ(open(at(64)).tensors().size(), 2u);
-  expect_refused(at(40), "tensor 'b' begins at byte 40 of the data, which is no multiple of 32");
+  expect_refused(at(40), "tensor 'b' begins at byte 40 of the data, which is not a multiple of 32");
   expect_refused(at(32),
                  "tensor 'b' begins at byte 32 of the data; expected 64, where the one "
                  "before it ends; they overlap");

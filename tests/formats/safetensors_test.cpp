@@ -135,7 +135,7 @@ TEST_F(SafetensorsTest, TheHeaderMustBeAJsonObject) {
   expect_refused(file_of(R"({"__metadata__":[]})", 0), "__metadata__ is not an object");
   expect_refused(file_of(R"({"__metadata__":{"n":1}})", 0), "'n' is 1; expected a text");
   const std::string twice = R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
-  expect_refused(file_of("{" + twice + "," + twice + "}", 1), "the key 'a' is there twice");
+  expect_refused(file_of("{" + twice + "," + twice + "}", 1), "the key 'a' occurs twice");
   expect_refused(file_of("{" + std::string(1'000'000, '[') + "}", 0), "invalid JSON");
   expect_refused(file_of("{\"a\":" + std::string(1'000'000, '['), 0), "nested deeper");
 }
@@ -376,7 +376,7 @@ TEST_F(ShardsTest, TheIndexMustSayWhereTensorsAre) {
   index(R"({"weight_map":{"a":1}})");
   expect_refused("tensor 'a' names no file");
   index(R"({"weight_map":{"a":"x","a":"y"}})");
-  expect_refused("the key 'a' is there twice");
+  expect_refused("the key 'a' occurs twice");
   index("{");
   expect_refused("invalid JSON");
 }

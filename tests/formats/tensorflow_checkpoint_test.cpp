@@ -130,7 +130,7 @@ TEST_F(TensorFlowTest, TheFileCheckpointNamesThePrefix) {
   }
   for (const char* text : {"x/..", "a/", "a\\b", "."}) {
     test::write_file(folder / "checkpoint", concat("model_checkpoint_path: \"", text, "\"\n"));
-    refuse("is no name of a checkpoint");
+    refuse("is not a valid name in a checkpoint");
   }
 }
 
@@ -223,7 +223,7 @@ TEST_F(TensorFlowTest, RefusesBlocksThatAreNotInOrder) {
   write(table({block(header + item(0, "w", w)), block(item(0, "", kHeader))}));
   refuse("its names are not sorted");
   write(table({block(item(0, "w", w))}));
-  refuse("its first entry is no header");
+  refuse("its first entry is not a header");
   write(table({}));
   refuse("it lists no tensors");
   write(table({block(header)}));

@@ -183,7 +183,7 @@ TEST_F(TorchCheckpointTest, TakesTheMemberThatHoldsTensors) {
   write_zip("\x80\2" + w + ".");
   refuse("it holds a call, expected a dict of tensors");
   write_zip(dict_of(text("w") + w + text("w") + w));
-  refuse("tensor 'w' is there twice");
+  refuse("tensor 'w' occurs twice");
 }
 
 TEST_F(TorchCheckpointTest, ADictThatHoldsItselfIsNoLoop) {
@@ -295,7 +295,7 @@ TEST_F(TorchCheckpointTest, RefusesStoragesThatAreNotWhatThePickleSays) {
   parts.storage_more = tuple({0, 1});
   refuse(parts, "storage '0' is a view of another one");
   write_zip(dict_of(text("w") + "(" + text("module") + "NNNNtQ"));
-  refuse("refers to something outside the pickle that is no storage");
+  refuse("refers to something outside the pickle that is not a storage");
   write_zip(dict_of(text("w") + "NQ"));
   refuse("a storage is not described by a tuple");
   write_zip(dict_of(text("w") + "()tQ"));
@@ -318,7 +318,7 @@ TEST_F(TorchCheckpointTest, RefusesDamagedCalls) {
 
 TEST_F(TorchCheckpointTest, RefusesOtherArchivesAndFiles) {
   write(zip_of({{"x/model.json", "{}"}}));
-  refuse(": a zip archive without an entry NAME/data.pkl is no file of torch.save");
+  refuse(": a zip archive without an entry NAME/data.pkl was not written by torch.save");
   write(zip_of({{"data.pkl", "N."}, {"x/y/data.pkl", "N."}}));
   refuse("without an entry NAME/data.pkl");
   write(zip_of({{"x/data.pkl", "N."}, {"y/data.pkl", "N."}}));

@@ -121,7 +121,7 @@ TEST(ZipArchive, RefusesNamesThatLeadElsewhere) {
 TEST(ZipArchive, RefusesEntriesThatContradictTheirHeaders) {
   refuse(zip_of({{.name = "a/x", .content = "?", .local_name = "a/y"}}),
          "is not that of the entry 'a/x'");
-  refuse(zip_of({{"a/x", "1"}, {"a/x", "2"}}), "the entry 'a/x' is there twice");
+  refuse(zip_of({{"a/x", "1"}, {"a/x", "2"}}), "the entry 'a/x' occurs twice");
   const std::string archive = zip_of(kTwo);
   refuse(patched(archive, "PK\1\2", 42, u32(0)), "is not that of the entry 'a/data/0'");
   refuse(patched(archive, "PK\1\2", 42, u32(5)), "has no header at byte 5");

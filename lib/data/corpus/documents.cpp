@@ -117,7 +117,8 @@ void visit_json_lines(std::string_view rest, const fs::path& path,
   if (broken == 0) return;
   warn_once(concat(printable(path.string(), 400), ":", first_broken,
                    ": half of a UTF-16 pair (\\ud800 to \\udfff) is not a character; ",
-                   broken == 1 ? "the line is" : concat(broken, " such lines are"), " left out"));
+                   broken == 1 ? "the line is" : concat(broken, " lines like it are"),
+                   " left out"));
 }
 
 }  // namespace

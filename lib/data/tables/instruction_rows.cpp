@@ -222,7 +222,7 @@ class RowReader {
 
   /// Alpaca's "history", as LLaMA-Factory has it.
   static std::vector<Turn> turns(const Json& history, const std::string& where) {
-    require(history.is_array(), where, ": 'history' is no list of [request, answer] pairs");
+    require(history.is_array(), where, ": 'history' is not a list of [request, answer] pairs");
     std::vector<Turn> turns;
     for (const auto& pair : history) {
       require(pair.is_array() && pair.size() == 2 && pair[0].is_string() && pair[1].is_string(),
@@ -235,7 +235,7 @@ class RowReader {
 
   std::vector<Message> read_messages(const Json& list, const std::string& where,
                                      const std::string& key) {
-    require(list.is_array(), where, ": '", key, "' is no list of messages");
+    require(list.is_array(), where, ": '", key, "' is not a list of messages");
     std::vector<Message> messages;
     for (const auto& item : list) {
       const auto place = concat(where, ": message ", messages.size());
@@ -348,7 +348,7 @@ std::vector<InstructionRow> read_instructions(const std::filesystem::path& path,
   if (broken > 0) {
     tell(strict,
          concat(first_broken, ": half of a UTF-16 pair (\\ud800 to \\udfff) is not a character; ",
-                broken == 1 ? "the row is" : concat(broken, " such rows are"), " left out"));
+                broken == 1 ? "the row is" : concat(broken, " rows like it are"), " left out"));
   }
   require(number > 0, name, ": no rows");
   require(!rows.empty(), name, ": none of ", number, " row(s) has an output to learn from");

@@ -43,7 +43,7 @@ std::string problem_of_text(std::string_view text) {
   }
   if (is_valid_utf8(text)) return "";
   return concat("byte ", first_invalid_byte(text),
-                " of the text is not UTF-8, though most of the file is; mend the row");
+                " of the text is not UTF-8, though most of the file is; correct the row");
 }
 
 }  // namespace
@@ -319,8 +319,8 @@ std::vector<TableRow> read_labelled_table(const std::filesystem::path& path,
     rows.push_back(std::move(entry->row));
   }
   if (broken > 0) {
-    log_warning(first_broken, "; ", broken == 1 ? "the row is" : concat(broken, " such rows are"),
-                " left out");
+    log_warning(first_broken, "; ",
+                broken == 1 ? "the row is" : concat(broken, " rows like it are"), " left out");
   }
   require(!rows.empty(), path.string(), ": no rows");
   return rows;

@@ -66,7 +66,7 @@ TEST_F(InstructionRows, AlpacasHistoryAndSystemReachThePrompt) {
   EXPECT_EQ(bare[1].prompt, (PromptFields{"2", ""}));
   refuse("a.json", R"([{"instruction": "2", "output": "two", "history": [["0"]]}])",
          "row 0: 'history' must hold pairs of texts, [request, answer]; found [\"0\"]");
-  refuse("a.json", R"([{"instruction": "2", "output": "two", "history": "0"}])", "is no list");
+  refuse("a.json", R"([{"instruction": "2", "output": "two", "history": "0"}])", "is not a list");
 }
 
 TEST_F(InstructionRows, AConversationIsReadUnderEveryName) {
@@ -141,7 +141,7 @@ TEST_F(InstructionRows, HalfACharacterCostsItsRowAlone) {
        {broken + "\n" + whole + "\n" + broken, "[" + broken + "," + whole + "," + broken + "]"}) {
     testing::internal::CaptureStderr();
     const auto rows = read("a.json", content);
-    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("2 such rows are left out"));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("2 rows like it are left out"));
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_EQ(rows[0].prompt.instruction, "\xF0\x9F\x98\x80");
     EXPECT_EQ(rows[0].output, "\\ud83d");
@@ -194,7 +194,7 @@ TEST_F(InstructionRows, RefusesConversationsThatItWouldReadInPart) {
               "," + answer),
          "of role 'system' where 'user' was expected");
   refuse("a.json", talk(""), "must end with an answer");
-  refuse("a.json", R"({"messages": {}})", "'messages' is no list");
+  refuse("a.json", R"({"messages": {}})", "'messages' is not a list");
   refuse("a.json", talk(R"({"role": "tool", "content": "x"})"),
          "message 0: the role 'tool' is not supported");
   refuse("a.json", talk(R"({"role": "user", "name": "Ann", "content": "x"})"), "the key 'name'");

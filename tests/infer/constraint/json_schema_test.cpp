@@ -225,7 +225,7 @@ TEST(JsonSchema, RefusesWhatItDoesNotSupportWithItsPlace) {
       {"false", "# is false"},
       {"", "invalid JSON"},
       {"{", "invalid JSON"},
-      {R"({"type": "string", "type": "null"})", "the key 'type' is there twice"},
+      {R"({"type": "string", "type": "null"})", "the key 'type' occurs twice"},
   };
   for (const auto& [schema, part] : refused) expect_refused(schema, part);
 }
