@@ -51,7 +51,7 @@ std::string to_markdown(const std::vector<SweepRowResult>& rows);
 /// fails (for example because its model is missing), the table has the error and the next row is
 /// run. Writes <out>/sweep.json and sweep.md after each row; with RunMode::kResume finished rows
 /// are kept and an interrupted one is resumed.
-std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& request,
+std::vector<SweepRowResult> run_classify_sweep(const TaskRequest& wanted,
                                                const std::filesystem::path& file, World& world);
 
 }  // namespace gptkit
