@@ -143,9 +143,9 @@ TEST(Perplexity, RefusesWhatItCannotMeasure) {
   refused(9, {.context = 4, .stride = 5}, "`stride`: 5 is longer than the window of 4");
   refused(1, {}, "the text has 1 token(s)");
   refused(0, {}, "the text has 0 token(s)");
-  refused(9, {.context = -1}, "context -1");
-  refused(9, {.stride = -1}, "stride -1");
-  refused(9, {.batch_size = 0}, "batch size 0");
+  refused(9, {.context = -1}, "`context` -1");
+  refused(9, {.stride = -1}, "`stride` -1");
+  refused(9, {.batch_size = 0}, "`batch_size` 0");
 }
 
 }  // namespace
