@@ -46,8 +46,8 @@ TensorSource source_in(const std::shared_ptr<const WeightFile>& file, const Tens
                       [file, info] { return load(file, info); }};
   if (quantized && info.shape.size() == 2 && info.strides.empty()) {
     source.blocks = [file, info] {
-      const std::shared_ptr<const void> owner(
-          file.get(), [file, info](const void*) { file->release(info); });
+      const std::shared_ptr<const void> owner(file.get(),
+                                              [file, info](const void*) { file->release(info); });
       return QuantizedTensor(info.dtype, info.shape[0], info.shape[1], file->bytes(info), owner);
     };
   }
