@@ -41,8 +41,13 @@ gptkit::GenerateEvents print_text(bool with_prompt) {
     const auto cached = result.cached_tokens > 0
                             ? gptkit::concat(", ", result.cached_tokens, " prompt tokens cached")
                             : std::string();
+    const auto forgotten =
+        result.forgotten_tokens > 0
+            ? gptkit::concat(", the model no longer saw ", result.forgotten_tokens, " tokens")
+            : std::string();
     gptkit::log_info("[", result.token_ids.size(), " tokens, ", result.tokens_per_second(),
-                     " tokens/s", cached, ", ended by ", to_string(result.finish_reason), "]");
+                     " tokens/s", cached, forgotten, ", ended by ", to_string(result.finish_reason),
+                     "]");
   };
   return events;
 }

@@ -17,6 +17,7 @@ struct Engine::Sequence {
   Sampler sampler;
   std::vector<TokenId> tokens;  // the prompt, then the new ones
   size_t prompt_tokens;
+  std::vector<TokenId> visible = tokens;  // what the model sees: all but what has been forgotten
   std::optional<ConstraintState> constraint = {};
   KvSequence cache = {};
   int64_t cached_tokens = 0;
@@ -24,8 +25,11 @@ struct Engine::Sequence {
   double draft_success = 1;
   int64_t draft_pause = 0;
 
-  int64_t to_compute() const { return std::ssize(tokens) - cache.tokens(); }
-  bool in_prompt() const { return cache.tokens() < static_cast<int64_t>(prompt_tokens); }
+  int64_t generated() const { return std::ssize(tokens) - static_cast<int64_t>(prompt_tokens); }
+  int64_t forgotten() const { return std::ssize(tokens) - std::ssize(visible); }
+  int64_t to_compute() const { return std::ssize(visible) - cache.tokens(); }
+  bool reads() const { return to_compute() > 1; }  // a prompt, or what is left behind a slide
+  bool slides() const { return config.context_overflow == ContextOverflow::kSlide; }
 };
 
 /// What a sequence adds to a step: tokens of its own, then guessed ones.
@@ -40,6 +44,7 @@ struct Engine::Rows {
 
 namespace {
 
+constexpr int64_t kKeptFirst = 4;  // tokens that a sliding context keeps (arXiv:2309.17453)
 constexpr int64_t kDraft = 3;  // with the token before them 4 rows, which cost little more than 1
 constexpr double kLeastSuccess = 0.25;  // of guesses; below it they cost more than they save
 constexpr int64_t kDraftPause = 48;     // tokens
@@ -103,27 +108,28 @@ bool Engine::is_end(TokenId id, const GenerationConfig& config) const {
 
 /// Tokens of which keys and values are ever needed: the last new one is not read.
 int64_t Engine::most_tokens(const Sequence& s) const {
-  const auto prompt = static_cast<int64_t>(s.prompt_tokens);
-  const int64_t fresh = std::min(s.config.max_new_tokens, context_length());
-  return std::min(context_length(), prompt + std::max<int64_t>(fresh - 1, 0));
+  const int64_t fresh = std::min(tokens_to_come(s), context_length());
+  return std::min(context_length(), std::ssize(s.visible) + std::max<int64_t>(fresh - 1, 0));
 }
 
 /// New tokens until max_new_tokens or the context ends the text.
 int64_t Engine::tokens_to_come(const Sequence& s) const {
-  const auto length = std::ssize(s.tokens);
-  const auto generated = length - static_cast<int64_t>(s.prompt_tokens);
-  return std::min(s.config.max_new_tokens - generated, context_length() + 1 - length);
+  const int64_t wanted = s.config.max_new_tokens - s.generated();
+  return s.slides() ? wanted : std::min(wanted, context_length() + 1 - std::ssize(s.visible));
 }
 
 int64_t Engine::pages_to_come(const Sequence& s) const {
   return s.cache.pages_needed(most_tokens(s) - s.cache.tokens());
 }
 
-void Engine::check_prompt(std::span<const TokenId> prompt) const {
+void Engine::check_prompt(std::span<const TokenId> prompt, const GenerationConfig& config) const {
   require(!prompt.empty(), "the prompt is empty; give at least one token of text");
-  require(std::ssize(prompt) <= context_length(), "the prompt has ", prompt.size(),
+  const bool slides = config.context_overflow == ContextOverflow::kSlide;
+  require(slides || std::ssize(prompt) <= context_length(), "the prompt has ", prompt.size(),
           " tokens and the model's context holds ", context_length(),
           "; shorten it, or cut its beginning with ", Key{"truncate_prompt"});
+  require(!slides || context_length() >= 4 * kKeptFirst, Key{"context_overflow"}, ": a context of ",
+          context_length(), " tokens is too short to slide; expected ", 4 * kKeptFirst, " or more");
   for (const auto id : prompt) {
     require(id >= 0 && id < model_.config().vocab_size, "the prompt has the token id ", id,
             " and the model's vocabulary ends at ", model_.config().vocab_size - 1);
@@ -135,10 +141,11 @@ SequenceId Engine::add(std::span<const TokenId> prompt, const GenerationConfig& 
   validate(config);
   require(config.num_beams == 1, Key{"num_beams"}, ": ", config.num_beams,
           " beams are not one sequence; expected 1");
-  check_prompt(prompt);
+  check_prompt(prompt, config);
   require(config.max_new_tokens > 0, Key{"max_new_tokens"}, ": 0 new tokens; expected at least 1");
   auto sequence = std::make_unique<Sequence>(Sequence{
       next_id_, config, Sampler(config, seed), {prompt.begin(), prompt.end()}, prompt.size()});
+  if (std::ssize(prompt) > context_length()) slide(*sequence);
   if (constraint) sequence->constraint.emplace(std::move(constraint), tokens_to_come(*sequence));
   const int64_t needed = pages_for(most_tokens(*sequence));
   const int64_t page = pool_.layout().page_bytes();
@@ -179,8 +186,8 @@ KvSequence Engine::known_beginning(std::span<const TokenId> tokens, int64_t most
 bool Engine::waits_for_prefix(const Sequence& waiting) const {
   if (!options_.reuse_prefixes) return false;
   return std::any_of(running_.begin(), running_.end(), [&](const auto& running) {
-    return running->in_prompt() &&
-           common_prefix(running->tokens, waiting.tokens) >= static_cast<size_t>(kPageTokens);
+    return running->reads() &&
+           common_prefix(running->visible, waiting.visible) >= static_cast<size_t>(kPageTokens);
   });
 }
 
@@ -189,14 +196,15 @@ void Engine::admit() {
     auto& next = *waiting_.front();
     if (waits_for_prefix(next)) return;
     // The last token of the prompt is always computed: its logits are wanted.
-    next.cache = options_.reuse_prefixes ? prefixes_.find(next.tokens, std::ssize(next.tokens) - 1)
-                                         : KvSequence();
+    next.cache = options_.reuse_prefixes
+                     ? prefixes_.find(next.visible, std::ssize(next.visible) - 1)
+                     : KvSequence();
     if (!make_room(pages_to_come(next))) {
       next.cache = {};
       return;
     }
     next.cached_tokens = next.cache.tokens();
-    prompt_tokens_ += std::ssize(next.tokens);
+    prompt_tokens_ += std::ssize(next.visible);
     cached_tokens_ += next.cached_tokens;
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -208,13 +216,23 @@ void Engine::admit() {
 void Engine::remember_prompt(const Sequence& s) {
   if (!options_.reuse_prefixes) return;
   const auto full = static_cast<size_t>(s.cache.tokens() / kPageTokens * kPageTokens);
-  const auto tokens = std::span<const TokenId>(s.tokens);
+  const auto tokens = std::span<const TokenId>(s.visible);
   prefixes_.insert(make_room(1) ? tokens : tokens.first(full), s.cache);
 }
 
 /// Keeps all of a sequence that is done.
 void Engine::remember(const Sequence& s) {
-  if (options_.reuse_prefixes) prefixes_.insert(s.tokens, s.cache);
+  if (options_.reuse_prefixes) prefixes_.insert(s.visible, s.cache);
+}
+
+/// Forgets what lies between the first tokens and the last half of the context. What stays moves to
+/// new positions, so it is computed again.
+void Engine::slide(Sequence& s) const {
+  const auto half = context_length() / 2;
+  std::vector<TokenId> kept(s.visible.begin(), s.visible.begin() + kKeptFirst);
+  kept.insert(kept.end(), s.visible.end() - half, s.visible.end());
+  s.visible = std::move(kept);
+  s.cache = {};
 }
 
 /// The logits with those tokens at -infinity that the sequence's constraint rules out.
@@ -226,7 +244,7 @@ std::span<const float> Engine::allowed(const Sequence& s, std::span<const float>
 }
 
 EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
-  EngineStep step{.id = s.id, .cached_tokens = s.cached_tokens};
+  EngineStep step{.id = s.id, .cached_tokens = s.cached_tokens, .forgotten_tokens = s.forgotten()};
   step.token = s.sampler.next(allowed(s, logits), {s.tokens, s.prompt_tokens});
   step.is_text = !is_end(step.token, s.config);
   if (!step.is_text) {
@@ -237,26 +255,26 @@ EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
     step.logprobs = step_logprobs(logits, step.token, s.config.logprobs);
   }
   s.tokens.push_back(step.token);
+  s.visible.push_back(step.token);
   if (s.constraint) s.constraint->accept(step.token);
   if (s.constraint && s.constraint->must_end()) {
     step.finish = FinishReason::kStop;
-  } else if (tokens_to_come(s) <= 0) {
-    const bool full = std::ssize(s.tokens) > context_length();
-    const auto generated = std::ssize(s.tokens) - static_cast<int64_t>(s.prompt_tokens);
-    step.finish = full && generated < s.config.max_new_tokens ? FinishReason::kContext
-                                                              : FinishReason::kLength;
+  } else if (s.generated() >= s.config.max_new_tokens) {
+    step.finish = FinishReason::kLength;
+  } else if (std::ssize(s.visible) > context_length()) {
+    if (!s.slides()) step.finish = FinishReason::kContext;
   }
   return step;
 }
 
 std::vector<TokenId> Engine::draft(Sequence& s, int64_t room) {
-  if (!options_.drafter || s.in_prompt()) return {};
+  if (!options_.drafter || s.reads()) return {};
   if (s.draft_pause > 0) {
     --s.draft_pause;
     return {};
   }
-  const int64_t most = std::min({kDraft, room - 1, most_tokens(s) - std::ssize(s.tokens)});
-  return most > 0 ? options_.drafter->propose(s.id, s.tokens, most) : std::vector<TokenId>();
+  const int64_t most = std::min({kDraft, room - 1, most_tokens(s) - std::ssize(s.visible)});
+  return most > 0 ? options_.drafter->propose(s.id, s.visible, most) : std::vector<TokenId>();
 }
 
 /// Guesses that mostly fail pause for a while.
@@ -274,8 +292,8 @@ void Engine::judge_draft(Sequence& s, int64_t drafted, int64_t accepted) {
 /// At most `room` tokens of a sequence, with room for their keys and values.
 Engine::Rows Engine::next_rows(Sequence& s, int64_t room) {
   const int64_t count = std::min(s.to_compute(), room);
-  const auto own = std::span(s.tokens).subspan(static_cast<size_t>(s.cache.tokens()),
-                                               static_cast<size_t>(count));
+  const auto own = std::span(s.visible).subspan(static_cast<size_t>(s.cache.tokens()),
+                                                static_cast<size_t>(count));
   Rows rows{&s, {own.begin(), own.end()}};
   if (count < s.to_compute()) return rows;
   const auto guess = draft(s, room);
@@ -292,7 +310,7 @@ std::vector<EngineStep> Engine::step() {
   // Sequences that decode come first: a long prompt must not hold them up.
   for (const bool prompts : {false, true}) {
     for (const auto& sequence : running_) {
-      if (sequence->in_prompt() != prompts || room == 0) continue;
+      if (sequence->reads() != prompts || room == 0) continue;
       rows.push_back(next_rows(*sequence, room));
       sequence->cache.grow(pool_, std::ssize(rows.back().tokens));
       room -= std::ssize(rows.back().tokens);
@@ -326,6 +344,9 @@ std::vector<EngineStep> Engine::step() {
     remember(**it);
     if (options_.drafter) options_.drafter->forget(step.id);
     running_.erase(it);
+  }
+  for (const auto& sequence : running_) {
+    if (std::ssize(sequence->visible) > context_length()) slide(*sequence);
   }
   return steps;
 }

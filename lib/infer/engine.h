@@ -57,6 +57,7 @@ struct EngineStep {
   std::optional<StepLogprobs> logprobs = {};  ///< if the config asks for them
   std::optional<FinishReason> finish = {};    ///< the engine has forgotten the sequence
   int64_t cached_tokens = 0;                  ///< of the prompt that were not computed
+  int64_t forgotten_tokens = 0;               ///< so far, by a context that slides
 };
 
 class Engine {
@@ -111,12 +112,13 @@ class Engine {
   Rows next_rows(Sequence& sequence, int64_t room);
   std::vector<TokenId> draft(Sequence& sequence, int64_t room);
   void judge_draft(Sequence& sequence, int64_t drafted, int64_t accepted);
+  void slide(Sequence& sequence) const;
   EngineStep sample(Sequence& sequence, std::span<const float> logits);
   void remember_prompt(const Sequence& sequence);
   void remember(const Sequence& sequence);
   KvSequence known_beginning(std::span<const TokenId> tokens, int64_t most);
   KvSequence computed(std::span<const TokenId> tokens);
-  void check_prompt(std::span<const TokenId> prompt) const;
+  void check_prompt(std::span<const TokenId> prompt, const GenerationConfig& config) const;
 
   DecodingModel& model_;
   EngineOptions options_;

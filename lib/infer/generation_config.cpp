@@ -40,6 +40,8 @@ void validate_beams(const GenerationConfig& c, const std::string& section) {
           c.num_beams, ")");
   require(c.logprobs == 0, Key{key_in(section, "logprobs")},
           ": beam search gives none; expected 0 with ", Key{beams}, " ", c.num_beams);
+  require(c.context_overflow == ContextOverflow::kRefuse, Key{key_in(section, "context_overflow")},
+          ": slide does not go with beam search; expected refuse");
   require(!is_constrained(c), Key{beams}, ": ", c.num_beams,
           " beams do not go with choices, regex or json_schema; expected 1");
 }
@@ -119,6 +121,8 @@ void refuse_engine_settings(const GenerationConfig& config, const std::string& s
         std::pair{"json_schema", !config.json_schema.empty()}}) {
     require(!given, Key{key_in(section, name)}, ": constrained output is not offered here");
   }
+  require(config.context_overflow == ContextOverflow::kRefuse,
+          Key{key_in(section, "context_overflow")}, ": slide is not offered here; expected refuse");
 }
 
 bool is_constrained(const GenerationConfig& config) {

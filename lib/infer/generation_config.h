@@ -25,6 +25,16 @@ constexpr auto enum_names(EarlyStopping) {
                     std::pair{"never", EarlyStopping::kNever}};
 }
 
+/// What happens when a text reaches the end of the model's context.
+enum class ContextOverflow {
+  kRefuse,  ///< a prompt that is longer is refused, and the text ends there
+  kSlide,  ///< the first tokens and the last half of the context stay, what is between is forgotten
+};
+constexpr auto enum_names(ContextOverflow) {
+  return std::array{std::pair{"refuse", ContextOverflow::kRefuse},
+                    std::pair{"slide", ContextOverflow::kSlide}};
+}
+
 struct GenerationConfig {
   int64_t max_new_tokens = 256;
   double temperature = 0;
@@ -47,6 +57,7 @@ struct GenerationConfig {
   std::string json_schema = {};
   std::vector<std::string> stop = {};
   bool ignore_end = false;
+  ContextOverflow context_overflow = ContextOverflow::kRefuse;
   int64_t seed = 123;
 
   bool operator==(const GenerationConfig&) const = default;
@@ -94,6 +105,9 @@ void visit_fields(GenerationConfig& c, Visitor&& visit) {
         "the text is JSON of this schema; text, or the name of a file");
   visit("stop", c.stop, "end before this text");
   visit("ignore_end", c.ignore_end, "do not end at an end-of-text token");
+  visit("context_overflow", c.context_overflow,
+        "at the end of the context: refuse (end the text) or slide (keep the first tokens and the "
+        "last half, forget what is between)");
   visit("seed", c.seed, "seed of the draws; -1: a new one");
 }
 
@@ -113,7 +127,8 @@ void validate(const GenerationConfig& config, const std::string& section = {});
 /// The same where one text is written at a time, and nothing else: fails for more
 /// num_return_sequences than one and for logprobs.
 void validate_for_one(const GenerationConfig& config, const std::string& section);
-/// Fails for beam search and constrained output, which need the engine (infer/engine.h).
+/// Fails for beam search, constrained output and a sliding context, which need the engine
+/// (infer/engine.h).
 void refuse_engine_settings(const GenerationConfig& config, const std::string& section = {});
 /// Whether choices, regex or json_schema is given.
 bool is_constrained(const GenerationConfig& config);

@@ -186,6 +186,7 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
         r.result.cached_tokens = step.cached_tokens;
         r.begin = now();
       }
+      r.result.forgotten_tokens = step.forgotten_tokens;
       auto reason = step.finish;
       if (step.is_text) {
         r.result.token_ids.push_back(step.token);

@@ -27,7 +27,8 @@ struct Generation {
   std::optional<double> score;         // of beam search
   FinishReason finish_reason = FinishReason::kLength;
   int64_t prompt_tokens = 0;
-  int64_t cached_tokens = 0;  // of the prompt, that were not computed again
+  int64_t cached_tokens = 0;     // of the prompt, that were not computed again
+  int64_t forgotten_tokens = 0;  // by a context that slides
   double prefill_seconds = 0, decode_seconds = 0;
   double tokens_per_second() const;  // of decoding
 };

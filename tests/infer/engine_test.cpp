@@ -234,6 +234,43 @@ TEST(Engine, ADraftModelOfAnotherVocabularyIsRefused) {
                "its vocabulary has 40 tokens and the model's 41");
 }
 
+TEST(Engine, ASlidingContextKeepsTheFirstTokensAndTheLastHalf) {
+  Served served;
+  torch::InferenceMode inference;
+  for (const size_t length : {5U, 99U, 100U, 130U}) {
+    Ids tokens;
+    for (size_t i = 0; i < length; ++i) tokens.push_back(static_cast<TokenId>(8 + i * 7 % 30));
+    const Ids prompt = tokens;
+    Ids visible = tokens;
+    const auto slide = [&] {
+      if (std::ssize(visible) <= kContext) return;
+      Ids kept(visible.begin(), visible.begin() + 4);
+      kept.insert(kept.end(), visible.end() - kContext / 2, visible.end());
+      visible = kept;
+    };
+    slide();
+    for (int i = 0; i < 150; ++i) {
+      const std::vector<int64_t> ids(visible.begin(), visible.end());
+      auto logits = served.gpt->forward(torch::tensor(ids).unsqueeze(0))[0][-1].clone();
+      logits[39] = -1e9;  // not text
+      tokens.push_back(static_cast<TokenId>(logits.argmax().item<int64_t>()));
+      visible.push_back(tokens.back());
+      slide();
+    }
+    auto options = served.options();
+    options.drafter = std::make_shared<NgramDrafter>();
+    Engine engine(served.model, options);
+    engine.add(prompt,
+               {.max_new_tokens = 150,
+                .logit_bias = {"39:-100"},
+                .ignore_end = true,
+                .context_overflow = ContextOverflow::kSlide},
+               1);
+    EXPECT_EQ(drain(engine).begin()->second.tokens,
+              Ids(tokens.begin() + std::ssize(prompt), tokens.end()));
+  }
+}
+
 TEST(Engine, ConstrainedTextsAreComplete) {
   const auto model = test::random_model(test::letters(), 60);
   DecodingModel decoding(model.gpt->config(), layers_of(model.gpt), {.threads = 1});

@@ -276,6 +276,7 @@ OrderedJson to_json(const std::string& prompt, const Generation& result) {
                      {"new_tokens", result.token_ids.size()},
                      {"prompt_tokens", result.prompt_tokens},
                      {"cached_tokens", result.cached_tokens},
+                     {"forgotten_tokens", result.forgotten_tokens},
                      {"finish_reason", to_string(result.finish_reason)},
                      {"tokens_per_second", result.tokens_per_second()}};
   if (result.score) row["score"] = *result.score;

@@ -104,7 +104,8 @@ std::vector<TokenId> encode_prompt(const ModelText& model, const GenerateConfig&
       std::min(std::max<int64_t>(config.generation.max_new_tokens, 1), context / 2);
   auto ids = config.chat ? encode_chat(require_chat(model), config, prompt, context - room)
                          : encode_plain(*model.tokenizer, config, prompt, context - room);
-  require(std::ssize(ids) <= context, "the prompt has ", ids.size(),
+  const bool slides = config.generation.context_overflow == ContextOverflow::kSlide;
+  require(slides || std::ssize(ids) <= context, "the prompt has ", ids.size(),
           " tokens and the model's context holds ", context,
           "; shorten it, or cut its beginning with ", Key{"truncate_prompt"});
   return ids;
