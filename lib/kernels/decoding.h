@@ -19,7 +19,7 @@ using MatmulKernel = void(const Panels& w, const InputRows& x, const OutputRows&
                           int64_t last);
 
 /// Rows [0, count) of x (count, stride), `width` elements each, rounded to 8 bits per 32 elements:
-/// scale = max |x| / 127.
+/// scale = max |x| / 127. A row with a value that is not finite has a first scale that is not.
 struct QuantizeTask {
   const float* x;
   int64_t count, width, stride;  // width is a multiple of 32; zeros behind the real elements

@@ -263,19 +263,27 @@ void multiply(const Panels& w, const InputRows& x, const OutputRows& y, int64_t 
   }
 }
 
+/// 127 / most; 0 for what is so small that this overflows, which becomes 0 then.
+inline float steps_per_unit(float most) { return most > 1e-35F ? 127.0F / most : 0; }
+
 void quantize_rows(const QuantizeTask& t) {
   for (int64_t n = 0; n < t.count; ++n) {
+    float* scale = t.scale + n * (t.stride / 32);
+    Lanes wrong = zero();  // NaN from the first value on that is not finite
     for (int64_t step = 0; step < t.width / 32; ++step) {
       const float* x = t.x + n * t.stride + 32 * step;
       const Lanes a = load(x), b = load(x + 16);
+      wrong = add(wrong, add(sub(a, a), sub(b, b)));
       const float most = largest(max(magnitude(a), magnitude(b)));
-      const float inverse = most > 0 ? 127.0F / most : 0;
+      const float inverse = steps_per_unit(most);
       int8_t* q = t.q + n * t.stride + 32 * step;
-      const int64_t at = n * (t.stride / 32) + step;
-      t.sum[2 * at] = store_rounded(q, mul(a, set(inverse)));
-      t.sum[2 * at + 1] = store_rounded(q + 16, mul(b, set(inverse)));
-      t.scale[at] = most / 127.0F;
+      int32_t* sum = t.sum + n * (t.stride / 16) + 2 * step;
+      sum[0] = store_rounded(q, mul(a, set(inverse)));
+      sum[1] = store_rounded(q + 16, mul(b, set(inverse)));
+      scale[step] = most / 127.0F;
     }
+    // Whole numbers cannot say that a value was not one: the results of the row must.
+    scale[0] += sum_of(wrong);
   }
 }
 
@@ -526,7 +534,7 @@ inline void store_cached(CacheKind kind, std::byte* base, int64_t head_dim, int6
   } else {
     Lanes most = zero();
     for (int64_t d = 0; d < head_dim; d += kLanes) most = max(most, magnitude(load(x + d)));
-    const float all = largest(most), inverse = all > 0 ? 127.0F / all : 0;
+    const float all = largest(most), inverse = steps_per_unit(all);
     reinterpret_cast<float*>(base + head_dim * kPageTokens)[slot] = all / 127.0F;
     for (int64_t d = 0; d < head_dim; d += kLanes) {
       int8_t q[kLanes];
@@ -548,10 +556,13 @@ int64_t argmax(const float* values, int64_t count) {
   over_row(values, count, [&](int64_t, Lanes v, int64_t n) {
     // x - x is 0 for a finite x, and NaN otherwise.
     wrong = add(wrong, n == kLanes ? sub(v, v) : keep_some(sub(v, v), n));
-    most = max(most, n == kLanes ? v : lower_beyond(v, n));
+    if (n == kLanes) most = max(most, v);
   });
   if (!(sum_of(wrong) == 0)) return -1;
-  const float best = largest(most);
+  float best = largest(most);
+  for (int64_t i = count / kLanes * kLanes; i < count; ++i) {
+    best = values[i] > best ? values[i] : best;
+  }
   for (int64_t i = 0; i < count; ++i) {
     if (values[i] == best) return i;
   }

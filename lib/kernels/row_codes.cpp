@@ -133,7 +133,8 @@ float searched_scale(std::span<const float> values) {
   for (const float x : values) {
     if (std::fabs(x) > std::fabs(farthest)) farthest = x;
   }
-  float best = 0, least = std::numeric_limits<float>::infinity();
+  // Infinite, and refused by finite(), where no scale is finite.
+  float best = stored_half(farthest / -8), least = std::numeric_limits<float>::infinity();
   for (const float steps : {5.75F, 6.25F, 6.75F, 7.25F, 7.5F, 7.75F, 8.0F, 8.25F, 8.5F}) {
     const float d = stored_half(farthest / -steps);
     if (const float error = squared_error(values, d); error < least) {

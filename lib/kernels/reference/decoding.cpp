@@ -123,11 +123,11 @@ inline void load_bfloat16_pairs(const std::byte* at, Lanes& first, Lanes& second
   first = each_index([&](int i) { return from_bfloat16(pairs[2 * i]); });
   second = each_index([&](int i) { return from_bfloat16(pairs[2 * i + 1]); });
 }
-/// The 16 elements as whole numbers, -127 to 127; returns their sum.
+/// The 16 elements as whole numbers, -127 to 127; returns their sum. NaN becomes 0.
 inline int32_t store_rounded(int8_t* to, const Lanes& a) {
   int32_t sum = 0;
   for (int i = 0; i < 16; ++i) {
-    to[i] = static_cast<int8_t>(std::nearbyint(a.v[i]));
+    to[i] = a.v[i] == a.v[i] ? static_cast<int8_t>(std::nearbyint(a.v[i])) : int8_t{0};
     sum += to[i];
   }
   return sum;
