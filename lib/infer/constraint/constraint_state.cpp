@@ -166,18 +166,39 @@ TokenSet ConstraintState::without_repeated_names(std::int64_t tokens_left) const
   return set.empty() ? whole : set;  // every longer name is there, too: a second one of this
 }
 
-void ConstraintState::mask(std::span<float> logits, std::int64_t tokens_left) const {
+TokenSet ConstraintState::tokens(std::int64_t tokens_left) const {
+  return names_ ? without_repeated_names(tokens_left) : constraint_->allowed(at_, tokens_left);
+}
+
+/// Whether the likeliest token that fits, the end among them, is not in the set.
+bool ConstraintState::lacks_likeliest(const TokenSet& set, std::span<const float> logits) const {
+  const auto unbounded = tokens(ShortestEnd::kNever - 1);
+  if (set == unbounded) return false;
+  TokenId best = -1;
+  const auto offer = [&](TokenId id) {
+    const auto logit = [&](TokenId token) { return logits[static_cast<std::size_t>(token)]; };
+    if (best < 0 || logit(id) > logit(best)) best = id;
+  };
+  if (at_->complete) std::for_each(constraint_->ends_.begin(), constraint_->ends_.end(), offer);
+  for (TokenId id = 0; id < constraint_->vocabulary().vocab_size(); ++id) {
+    if (unbounded.contains(id)) offer(id);
+  }
+  return best >= 0 && !constraint_->ends_text(best) && !set.contains(best);
+}
+
+bool ConstraintState::mask(std::span<float> logits, std::int64_t tokens_left) const {
   assert(std::ssize(logits) >= constraint_->vocabulary().vocab_size() && tokens_left >= 1);
   const auto& ends = constraint_->ends_;
   std::vector<float> at_ends;
   for (const auto id : ends) at_ends.push_back(logits[static_cast<std::size_t>(id)]);
-  const auto set =
-      names_ ? without_repeated_names(tokens_left) : constraint_->allowed(at_, tokens_left);
+  const auto set = tokens(tokens_left);
+  const bool shortens = lacks_likeliest(set, logits);
   set.mask(logits);
   for (std::size_t i = 0; i < ends.size(); ++i) {
     auto& logit = logits[static_cast<std::size_t>(ends[i])];
     logit = at_->complete ? at_ends[i] : -std::numeric_limits<float>::infinity();
   }
+  return shortens;
 }
 
 bool ConstraintState::allows(TokenId token) const {

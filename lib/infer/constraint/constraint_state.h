@@ -27,6 +27,7 @@ class TokenSet {
   void erase(TokenId id) { word(id) &= ~bit(id); }
   bool contains(TokenId id) const { return words_[static_cast<std::size_t>(id) / 64] & bit(id); }
   bool empty() const;
+  bool operator==(const TokenSet&) const = default;
   std::size_t bytes() const { return words_.size() * sizeof(std::uint64_t); }
 
   /// Sets the logits of all others to -infinity.
@@ -106,8 +107,9 @@ class ConstraintState {
 
   /// Sets the logits (V or more) of the tokens that may not come next to -infinity. With
   /// `tokens_left` (at least 1) more tokens to come, those stay behind which the text can still be
-  /// completed. At least one stays, unless must_end().
-  void mask(std::span<float> logits, std::int64_t tokens_left) const;
+  /// completed. At least one stays, unless must_end(). Returns whether the budget rules out the
+  /// likeliest token that fits: the text ends earlier than the model wants.
+  bool mask(std::span<float> logits, std::int64_t tokens_left) const;
   /// Whether the token may come next, leaving the budget aside.
   bool allows(TokenId token) const;
   /// Goes on behind an allowed token that does not end the text.
@@ -119,7 +121,9 @@ class ConstraintState {
   bool must_end() const { return at_->complete && !at_->may_grow; }
 
  private:
+  TokenSet tokens(std::int64_t tokens_left) const;
   TokenSet without_repeated_names(std::int64_t tokens_left) const;
+  bool lacks_likeliest(const TokenSet& set, std::span<const float> logits) const;
 
   std::shared_ptr<const TokenConstraint> constraint_;
   std::shared_ptr<const GrammarThreads> at_;

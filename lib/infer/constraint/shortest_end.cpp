@@ -174,11 +174,10 @@ class TokensOfWay {
   std::int64_t from(StateId start) {
     at_ = start;
     calls_.clear();
-    node_.reset();
     begun_ = false;
     auto fewest = kNever;
     while (advance()) {
-      if (!begun_ || vocabulary_.tokens(*node_).empty()) continue;
+      if (!begun_ || vocabulary_.tokens(node_).empty()) continue;
       fewest = std::min(fewest, add_tokens(rest(), 1, 1));
     }
     return fewest;
@@ -212,9 +211,10 @@ class TokensOfWay {
   bool read(const Step& step) {
     for (const char c : step.bytes) {
       const auto byte = static_cast<std::uint8_t>(c);
-      node_ = begun_ ? vocabulary_.child(*node_, byte) : vocabulary_.first(byte);
+      const auto next = begun_ ? vocabulary_.child(node_, byte) : vocabulary_.first(byte);
+      if (!next) return false;
+      node_ = *next;
       begun_ = true;
-      if (!node_) return false;
     }
     at_ = step.next;
     return true;
@@ -250,7 +250,7 @@ class TokensOfWay {
   const std::vector<ShortestEnd>& ends_;
   StateId at_ = 0;
   std::vector<Call> calls_;
-  std::optional<std::uint32_t> node_;
+  std::uint32_t node_ = 0;  // of the token's beginning, once it has one
   bool begun_ = false;
 };
 

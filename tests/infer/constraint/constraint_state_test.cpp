@@ -185,6 +185,21 @@ TEST(ConstraintState, TheBudgetLeavesOnlyWhatCanStillBeCompleted) {
                "more new tokens");
 }
 
+TEST(ConstraintState, SaysWhenTheBudgetEndsATextThatWouldGoOn) {
+  ConstraintState state(with_bytes(Constraint::regex("x[a-z]*y|x", "regex")), 9);
+  state.accept('x');
+  const auto bounded = [&state](char likeliest, std::int64_t left) {
+    std::vector<float> logits(257, -1.0f);
+    logits[likeliest == '.' ? kEnd : likeliest] = 1;
+    return state.mask(logits, left);
+  };
+  EXPECT_TRUE(bounded('a', 1));
+  EXPECT_FALSE(bounded('a', 2));
+  EXPECT_FALSE(bounded('y', 1));
+  EXPECT_FALSE(bounded('.', 1));
+  EXPECT_FALSE(bounded('?', 1)) << "it does not fit anyway";
+}
+
 TEST(ConstraintState, TokensOfSeveralBytesCountOnce) {
   const auto vocabulary = byte_vocabulary({"{\"temperature\":", "ature", "{\"temper", "\":"});
   const auto schema =
