@@ -19,6 +19,7 @@ struct Engine::Sequence {
   size_t prompt_tokens;
   std::vector<TokenId> visible = tokens;  // what the model sees: all but what has been forgotten
   std::optional<ConstraintState> constraint = {};
+  bool shortened = false;  // the budget ruled out what the model wanted: the constraint ends it
   KvSequence cache = {};
   int64_t cached_tokens = 0;
   // Guesses: how many of the last ones came true, and how many tokens to wait before the next.
@@ -236,10 +237,10 @@ void Engine::slide(Sequence& s) const {
 }
 
 /// The logits with those tokens at -infinity that the sequence's constraint rules out.
-std::span<const float> Engine::allowed(const Sequence& s, std::span<const float> logits) {
+std::span<const float> Engine::allowed(Sequence& s, std::span<const float> logits) {
   if (!s.constraint) return logits;
   allowed_.assign(logits.begin(), logits.end());
-  s.constraint->mask(allowed_, tokens_to_come(s));
+  s.shortened |= s.constraint->mask(allowed_, tokens_to_come(s));
   return allowed_;
 }
 
@@ -247,8 +248,9 @@ EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
   EngineStep step{.id = s.id, .cached_tokens = s.cached_tokens, .forgotten_tokens = s.forgotten()};
   step.token = s.sampler.next(allowed(s, logits), {s.tokens, s.prompt_tokens});
   step.is_text = !is_end(step.token, s.config);
+  const auto end = s.shortened ? FinishReason::kLength : FinishReason::kStop;
   if (!step.is_text) {
-    step.finish = FinishReason::kStop;
+    step.finish = end;
     return step;
   }
   if (s.config.logprobs > 0) {
@@ -258,7 +260,7 @@ EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
   s.visible.push_back(step.token);
   if (s.constraint) s.constraint->accept(step.token);
   if (s.constraint && s.constraint->must_end()) {
-    step.finish = FinishReason::kStop;
+    step.finish = end;
   } else if (s.generated() >= s.config.max_new_tokens) {
     step.finish = FinishReason::kLength;
   } else if (std::ssize(s.visible) > context_length()) {

@@ -105,7 +105,7 @@ class Engine {
   int64_t most_tokens(const Sequence& sequence) const;
   int64_t tokens_to_come(const Sequence& sequence) const;
   int64_t pages_to_come(const Sequence& sequence) const;
-  std::span<const float> allowed(const Sequence& sequence, std::span<const float> logits);
+  std::span<const float> allowed(Sequence& sequence, std::span<const float> logits);
   bool make_room(int64_t pages);
   void admit();
   bool waits_for_prefix(const Sequence& sequence) const;

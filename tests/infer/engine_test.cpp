@@ -290,6 +290,24 @@ TEST(Engine, ConstrainedTextsAreComplete) {
   expect_error([&] { engine.add(prompt, small, 1, token_constraint(small, model)); }, "2");
 }
 
+TEST(Engine, SaysThatTheBudgetEndedAConstrainedText) {
+  const auto tokenizer = test::letters();
+  const auto answer = [&tokenizer](const std::string& script) {
+    const auto model = test::scripted_model(tokenizer, tokenizer->encode(script));
+    DecodingModel decoding(model.gpt->config(), layers_of(model.gpt), {.threads = 1});
+    Engine engine(decoding, engine_options(model, decoding.config().vocab_size));
+    const GenerationConfig config{.max_new_tokens = 5, .regex = "a*b"};
+    const std::vector<GenerationRequest> requests = {
+        {tokenizer->encode("x"), config, token_constraint(config, model)}};
+    return generate(engine, *tokenizer, requests).front();
+  };
+  const auto cut = answer("aaaaaazzzzzz"), whole = answer("aabzzzzzzzzz");
+  EXPECT_EQ(cut.text, "aaaab");
+  EXPECT_EQ(cut.finish_reason, FinishReason::kLength);
+  EXPECT_EQ(whole.text, "aab");
+  EXPECT_EQ(whole.finish_reason, FinishReason::kStop);
+}
+
 TEST(Engine, ACancelledSequenceFreesItsCacheAtOnce) {
   Served served;
   auto options = served.options();
