@@ -170,6 +170,13 @@ GPT seeded_model(const ModelConfig& config) {
   return model;
 }
 
+LanguageModel with_tokenizer(const GPT& gpt, const std::shared_ptr<const Tokenizer>& tokenizer) {
+  LanguageModel model;
+  model.gpt = gpt;
+  model.tokenizer = tokenizer;
+  return model;
+}
+
 void chapter4(Table& table, const std::shared_ptr<const Tokenizer>& gpt2) {
   struct Size {
     const char* name;
@@ -215,7 +222,7 @@ void chapter4(Table& table, const std::shared_ptr<const Tokenizer>& gpt2) {
                  4);
   }
   model->eval();
-  const LanguageModel language_model{model, gpt2};
+  const auto language_model = with_tokenizer(model, gpt2);
   GenerationConfig six;
   six.max_new_tokens = 6;
   auto ids = gpt2->encode("Hello, I am");
@@ -280,8 +287,9 @@ void chapter5_untrained(Table& table, const std::shared_ptr<const Tokenizer>& gp
   torch::NoGradGuard no_grad;
   GenerationConfig ten;
   ten.max_new_tokens = 10;
-  table.text("ch 5: untrained text", " rentingetic wasnم refres RexMeCHicular stren",
-             generate({model, gpt2}, gpt2->encode("Every effort moves you"), ten).text);
+  table.text(
+      "ch 5: untrained text", " rentingetic wasnم refres RexMeCHicular stren",
+      generate(with_tokenizer(model, gpt2), gpt2->encode("Every effort moves you"), ten).text);
 
   const auto corpus = load_corpus({.train = {story}}, *gpt2);
   const WindowOptions windows{256, 256};
