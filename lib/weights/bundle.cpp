@@ -126,20 +126,29 @@ LanguageModel load_language_model(const std::string& name_or_path, const LoadOpt
   return model;
 }
 
-DecodingBundle open_for_decoding(const std::string& name_or_path, const DecodingOptions& options) {
-  DecodingBundle bundle;
+LanguageModelLayers open_layers(const std::string& name_or_path) {
+  LanguageModelLayers model;
   if (is_adapter(name_or_path)) {
     const auto merged = load_language_model(name_or_path);
-    static_cast<ModelText&>(bundle) = merged;
-    bundle.model =
-        std::make_unique<DecodingModel>(merged.gpt->config(), layers_of(merged.gpt), options);
-    return bundle;
+    static_cast<ModelText&>(model) = merged;
+    model.config = merged.gpt->config();
+    model.layers = layers_of(merged.gpt);
+    return model;
   }
   const auto source = open_model(name_or_path);
   require_language_model(source);
-  open_text(bundle, source);
-  bundle.model = std::make_unique<DecodingModel>(source.config, stored_layers(source), options);
+  open_text(model, source);
+  model.config = source.config;
+  model.layers = stored_layers(source);
+  return model;
+}
+
+DecodingBundle open_for_decoding(const std::string& name_or_path, const DecodingOptions& options) {
+  auto opened = open_layers(name_or_path);
+  DecodingBundle bundle;
+  bundle.model = std::make_unique<DecodingModel>(opened.config, opened.layers, options);
   check_mapped_files();
+  static_cast<ModelText&>(bundle) = std::move(opened);
   return bundle;
 }
 

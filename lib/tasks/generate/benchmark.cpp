@@ -108,9 +108,12 @@ double memory_speed(int threads) {
          *std::min_element(seconds.begin(), seconds.end());
 }
 
-}  // namespace
+/// Tokens per second.
+struct Speeds {
+  double prefill = 0, decode = 0;
+};
 
-OrderedJson run_benchmark(DecodingModel& model, const BenchmarkOptions& o) {
+Speeds measure_speeds(DecodingModel& model, const BenchmarkOptions& o) {
   const int64_t vocabulary = model.config().vocab_size;
   const int64_t context = model.config().context_length;
   const int64_t new_tokens = std::min(o.new_tokens, context - o.prompt_tokens);
@@ -140,10 +143,22 @@ OrderedJson run_benchmark(DecodingModel& model, const BenchmarkOptions& o) {
   // The first round warms caches up.
   reading.erase(reading.begin());
   decoding.erase(decoding.begin());
-  const double steps = static_cast<double>(new_tokens - 1) / median(decoding);
+  return {static_cast<double>(prefill) / median(reading),
+          static_cast<double>((new_tokens - 1) * o.sequences) / median(decoding)};
+}
+
+}  // namespace
+
+double decode_tokens_per_second(DecodingModel& model, const BenchmarkOptions& options) {
+  return measure_speeds(model, options).decode;
+}
+
+OrderedJson run_benchmark(DecodingModel& model, const BenchmarkOptions& o) {
+  const auto speeds = measure_speeds(model, o);
+  const double steps = speeds.decode / static_cast<double>(o.sequences);
   const double speed = memory_speed(model.threads());
-  return {{"prefill_tokens_per_second", static_cast<double>(prefill) / median(reading)},
-          {"decode_tokens_per_second", steps * static_cast<double>(o.sequences)},
+  return {{"prefill_tokens_per_second", speeds.prefill},
+          {"decode_tokens_per_second", speeds.decode},
           {"bytes_per_token", model.bytes_per_token()},
           {"memory_bytes_per_second", speed},
           {"share_of_memory_speed", static_cast<double>(model.bytes_per_token()) * steps / speed},

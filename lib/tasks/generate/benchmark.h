@@ -21,5 +21,7 @@ struct BenchmarkOptions {
 /// step), "memory_bytes_per_second" (measured), "share_of_memory_speed", "weights", "kernels",
 /// "sequences", "threads"}.
 OrderedJson run_benchmark(DecodingModel& model, const BenchmarkOptions& options);
+/// The second of these alone.
+double decode_tokens_per_second(DecodingModel& model, const BenchmarkOptions& options);
 
 }  // namespace gptkit
