@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "infer/softmax.h"
 
 namespace gptkit {
 
@@ -173,14 +172,6 @@ bool Engine::make_room(int64_t pages) {
     if (!prefixes_.drop_oldest()) return false;
   }
   return true;
-}
-
-KvSequence Engine::known_beginning(std::span<const TokenId> tokens, int64_t most) {
-  prompt_tokens_ += std::ssize(tokens);
-  if (!options_.reuse_prefixes) return {};
-  auto known = prefixes_.find(tokens, most);
-  cached_tokens_ += known.tokens();
-  return known;
 }
 
 /// Whether a running sequence is about to compute a beginning that this one can use.
@@ -351,51 +342,6 @@ std::vector<EngineStep> Engine::step() {
     if (std::ssize(sequence->visible) > context_length()) slide(*sequence);
   }
   return steps;
-}
-
-/// The keys and values of `tokens`, from the cache as far as they are known.
-KvSequence Engine::computed(std::span<const TokenId> tokens) {
-  auto cache = known_beginning(tokens, std::ssize(tokens));
-  while (cache.tokens() < std::ssize(tokens)) {
-    const auto begin = static_cast<size_t>(cache.tokens());
-    const auto count = std::min(model_.options().most_rows, std::ssize(tokens) - cache.tokens());
-    require(make_room(cache.pages_needed(count)), "the cache of keys and values is full");
-    cache.grow(pool_, count);
-    const DecodingModel::Chunk chunk{&cache, tokens.subspan(begin, static_cast<size_t>(count)), 0};
-    model_.step({&chunk, 1}, {});
-  }
-  if (options_.reuse_prefixes) prefixes_.insert(tokens, cache);
-  return cache;
-}
-
-std::vector<std::vector<double>> Engine::log_likelihoods(std::span<const Scored> requests) {
-  std::vector<std::vector<double>> results;
-  for (const auto& request : requests) {
-    const auto count = std::ssize(request.ids);
-    require(request.first >= 1 && request.first < count, "log-likelihoods of tokens ",
-            request.first, " to ", count, ": expected at least one token, behind another");
-    require(count - 1 <= context_length(), "a text of ", count, " tokens in a context of ",
-            context_length());
-    auto& result = results.emplace_back();
-    // Behind ids[i] the model predicts ids[i + 1]; the last id is not read.
-    const auto read = request.ids.first(request.ids.size() - 1);
-    auto cache = computed(read.first(static_cast<size_t>(request.first - 1)));
-    while (cache.tokens() < std::ssize(read)) {
-      const int64_t begin = cache.tokens();
-      const auto n = std::min(model_.options().most_rows, std::ssize(read) - begin);
-      require(make_room(cache.pages_needed(n)), "the cache of keys and values is full");
-      cache.grow(pool_, n);
-      const int64_t wanted = std::min(n, begin + n - (request.first - 1));
-      const DecodingModel::Chunk chunk{
-          &cache, read.subspan(static_cast<size_t>(begin), static_cast<size_t>(n)), wanted};
-      model_.step({&chunk, 1}, [&](int64_t, int64_t token, std::span<const float> logits) {
-        const auto next = request.ids[static_cast<size_t>(begin + token + 1)];
-        result.push_back(static_cast<double>(logits[static_cast<size_t>(next)]) -
-                         log_sum_exp(logits));
-      });
-    }
-  }
-  return results;
 }
 
 }  // namespace gptkit

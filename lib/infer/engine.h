@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,6 +61,12 @@ struct EngineStep {
   int64_t forgotten_tokens = 0;               ///< so far, by a context that slides
 };
 
+/// A text whose tokens from `first` (at least 1) on are scored: log P(ids[i] | ids before it).
+struct ScoredText {
+  std::span<const TokenId> ids;
+  int64_t first = 1;
+};
+
 class Engine {
  public:
   /// Fails if the budget does not hold one page.
@@ -78,13 +85,9 @@ class Engine {
   /// Computes the next piece of work; may return no tokens while prompts are computed.
   std::vector<EngineStep> step();
 
-  /// log P(ids[i] | ids before it) for every i from `first` (at least 1) on. Several at once share
-  /// their common beginning and their passes over the weights.
-  struct Scored {
-    std::span<const TokenId> ids;
-    int64_t first = 1;
-  };
-  std::vector<std::vector<double>> log_likelihoods(std::span<const Scored> requests);
+  /// The log-likelihoods of each text's tokens from its `first` on. The common beginning of the
+  /// texts is computed once, and their ends together. Fails when results are not finite.
+  std::vector<std::vector<double>> log_likelihoods(std::span<const ScoredText> texts);
 
   const DecodingModel& model() const { return model_; }
   bool is_end(TokenId id, const GenerationConfig& config) const;
@@ -101,6 +104,8 @@ class Engine {
  private:
   struct Sequence;
   struct Rows;
+  struct Scoring;
+  using OnScoredRow = std::function<void(const Scoring&, int64_t position, std::span<const float>)>;
 
   int64_t most_tokens(const Sequence& sequence) const;
   int64_t tokens_to_come(const Sequence& sequence) const;
@@ -117,8 +122,8 @@ class Engine {
   void remember_prompt(const Sequence& sequence);
   void remember(const Sequence& sequence);
   KvSequence known_beginning(std::span<const TokenId> tokens, int64_t most);
-  KvSequence computed(std::span<const TokenId> tokens);
   void check_prompt(std::span<const TokenId> prompt, const GenerationConfig& config) const;
+  void compute(std::span<Scoring> scorings, const OnScoredRow& on_row);
 
   DecodingModel& model_;
   EngineOptions options_;

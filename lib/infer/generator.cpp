@@ -138,13 +138,25 @@ struct Running {
   std::chrono::steady_clock::time_point begin;
 };
 
+/// Those that run; the engine forgets them when they are left by an exception.
+struct RunningSequences : std::map<SequenceId, Running> {
+  Engine& engine;
+
+  explicit RunningSequences(Engine& runner) : engine(runner) {}
+  ~RunningSequences() {
+    for (const auto& [id, r] : *this) engine.cancel(id);
+  }
+  RunningSequences(const RunningSequences&) = delete;
+  RunningSequences& operator=(const RunningSequences&) = delete;
+};
+
 }  // namespace
 
 std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
                                  std::span<const GenerationRequest> requests,
                                  const OnTextOf& on_text, const OnDone& on_done) {
   std::vector<Generation> results(requests.size());
-  std::map<SequenceId, Running> running;
+  RunningSequences running(engine);
   const auto now = [] { return std::chrono::steady_clock::now(); };
   const auto begin = now();
   const auto finish = [&](Running& r, FinishReason reason) {
@@ -161,6 +173,7 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
     if (on_text) receiver = [&on_text, i](std::string_view piece) { return on_text(i, piece); };
     Running r{i, TextStream(config.stop, receiver), PieceDecoder(tokenizer), {}, begin};
     r.result.prompt_tokens = std::ssize(prompt);
+    require(!prompt.empty(), "the prompt is empty; give at least one token of text");
     if (config.max_new_tokens == 0) {
       finish(r, FinishReason::kLength);
       continue;
@@ -173,7 +186,6 @@ std::vector<Generation> generate(Engine& engine, const Tokenizer& tokenizer,
       for (auto& [id, r] : running) {
         tokens += std::ssize(r.result.token_ids);
         r.stream.finish();
-        engine.cancel(id);
       }
       throw Stopped(stop_signal(), concat("stopped after ", tokens, " tokens"));
     }

@@ -359,7 +359,7 @@ TEST(Engine, LogLikelihoodsAreThoseOfTheModules) {
   for (const auto& request : some_requests(30, random)) {
     if (request.prompt.size() < 2) continue;
     const int64_t first = 1 + static_cast<int64_t>(random() % (request.prompt.size() - 1));
-    const Engine::Scored scored{request.prompt, first};
+    const ScoredText scored{request.prompt, first};
     const auto got = engine.log_likelihoods({&scored, 1}).front();
     const std::vector<int64_t> ids(request.prompt.begin(), request.prompt.end());
     const auto want = served.gpt->forward(torch::tensor(ids).unsqueeze(0))[0].log_softmax(-1);
@@ -370,6 +370,98 @@ TEST(Engine, LogLikelihoodsAreThoseOfTheModules) {
     }
   }
   EXPECT_GT(engine.cached_tokens(), 0);
+}
+
+/// Beginnings that texts share, ends of several lengths, one text that is all beginning.
+TEST(Engine, LogLikelihoodsOfTextsTogetherAreThoseOfEachAlone) {
+  Served served;
+  std::mt19937 random(4);
+  for (const bool reuse : {true, false}) {
+    auto options = served.options();
+    options.reuse_prefixes = reuse;
+    Engine engine(served.model, options);
+    for (const size_t shared : {1U, 5U, 31U, 33U, 60U}) {
+      Ids beginning;
+      for (size_t i = 0; i < shared; ++i)
+        beginning.push_back(8 + static_cast<TokenId>(random() % 30));
+      std::vector<Ids> ids;
+      for (const size_t more : {1U, 2U, 7U, 1U, 39U, 20U}) {
+        ids.push_back(beginning);
+        for (size_t i = 0; i < more; ++i) {
+          ids.back().push_back(8 + static_cast<TokenId>(random() % 30));
+        }
+      }
+      std::vector<ScoredText> texts;
+      for (const auto& text : ids) {
+        texts.push_back({text, 1 + static_cast<int64_t>(random() % shared)});
+      }
+      const auto together = engine.log_likelihoods(texts);
+      ASSERT_EQ(together.size(), texts.size());
+      for (size_t i = 0; i < texts.size(); ++i) {
+        options.reuse_prefixes = false;
+        Engine fresh(served.model, options);
+        EXPECT_EQ(together[i], fresh.log_likelihoods({&texts[i], 1}).front())
+            << shared << ", " << i;
+      }
+    }
+    EXPECT_TRUE(engine.log_likelihoods({}).empty());
+    if (!reuse) {
+      EXPECT_EQ(engine.cache_bytes_in_use(), 0);
+    }
+  }
+}
+
+TEST(Engine, ScoringReadsTheCommonBeginningOnce) {
+  Served served;
+  Engine engine(served.model, served.options());
+  const Ids a(50, 9);
+  Ids b = a, c = a;
+  b.back() = 10;  // differ in a token that is only predicted
+  c[40] = 11;     // and in one that is read
+  const std::vector<ScoredText> two = {{a, 45}, {b, 45}};
+  engine.log_likelihoods(two);
+  EXPECT_EQ(engine.prompt_tokens(), 49);
+  EXPECT_EQ(engine.cached_tokens(), 0);
+  const ScoredText third{c, 45};
+  engine.log_likelihoods({&third, 1});
+  EXPECT_EQ(engine.cached_tokens(), 40);
+}
+
+TEST(Engine, ScoringWorksInTheSmallestCacheAndRefusesASmallerOne) {
+  Served served;
+  auto options = served.options();
+  const auto page = served.model.layout().page_bytes();
+  const Ids beginning(40, 9);
+  std::vector<Ids> ids;
+  for (TokenId i = 0; i < 12; ++i) {
+    ids.push_back(beginning);
+    for (TokenId k = 0; k < 20; ++k) ids.back().push_back(8 + (i + k) % 30);
+  }
+  std::vector<ScoredText> texts;
+  for (const auto& text : ids) texts.push_back({text, 40});
+  Engine large(served.model, options);
+  options.cache_bytes = 3 * page;  // the beginning and a copy of its last page
+  Engine small(served.model, options);
+  EXPECT_EQ(small.log_likelihoods(texts), large.log_likelihoods(texts));
+  options.cache_bytes = page;
+  Engine tiny(served.model, options);
+  expect_error([&] { tiny.log_likelihoods(texts); }, "the cache of keys and values is full");
+  const ScoredText fits{std::span(ids.front()).first(30), 5};
+  EXPECT_EQ(tiny.log_likelihoods({&fits, 1}), large.log_likelihoods({&fits, 1}))
+      << "the engine goes on";
+}
+
+TEST(Engine, ScoringRefusesWhatItCannotScore) {
+  Served served;
+  Engine engine(served.model, served.options());
+  const auto score = [&](const Ids& ids, int64_t first) {
+    const ScoredText text{ids, first};
+    engine.log_likelihoods({&text, 1});
+  };
+  expect_error([&] { score(Ids(5, 9), 0); }, "log-likelihoods of tokens 0 to 5");
+  expect_error([&] { score(Ids(5, 9), 5); }, "log-likelihoods of tokens 5 to 5");
+  expect_error([&] { score(Ids(kContext + 2, 9), 1); }, "a text of 102 tokens in a context of 100");
+  expect_error([&] { score({9, 40, 9}, 1); }, "a text has the token id 40");
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 #include "tasks/classify/few_shot.h"
 
-#include <torch/types.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -51,12 +52,8 @@ std::vector<double> softmax(std::vector<double> scores) {
 
 }  // namespace
 
-FewShotClassifier::FewShotClassifier(LanguageModel model, const FewShotConfig& config,
-                                     LabelledRows shown)
-    : model_(std::move(model)),
-      config_(config),
-      shown_(std::move(shown)),
-      cache_(model_.gpt, model_.where) {
+FewShotClassifier::FewShotClassifier(Model model, const FewShotConfig& config, LabelledRows shown)
+    : model_(std::move(model)), config_(config), shown_(std::move(shown)) {
   validate_labels(labels());
   for (const auto& a : labels()) {
     for (const auto& b : labels()) one_begins_another_ |= &a != &b && b.starts_with(a);
@@ -82,7 +79,7 @@ std::vector<std::vector<TokenId>> FewShotClassifier::candidates(const std::strin
     // "good" would always beat "good enough": if one label begins another, the line end is scored,
     // too.
     const auto end = one_begins_another_ ? "\n" : "";
-    ids.push_back(encode_beginning(*model_.tokenizer, concat(before, " ", label, end)));
+    ids.push_back(encode_beginning(*model_.text.tokenizer, concat(before, " ", label, end)));
   }
   return ids;
 }
@@ -93,27 +90,21 @@ std::vector<double> FewShotClassifier::scores(const std::vector<std::vector<Toke
     shared = std::min(shared, common_prefix(candidates.front(), ids));
   }
   require(shared >= 1, "few-shot: the prompts have no token in common before their labels");
-  const std::span<const TokenId> prompt(candidates.front().data(), shared);
-  const auto first = cache_.log_probabilities(prompt, 1);  // (1,V)
+  std::vector<ScoredText> texts;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    require(candidates[i].size() > shared, "few-shot: the tokens of label '", labels()[i],
+            "' are the beginning of another's; choose labels that the tokenizer tells apart");
+    texts.push_back({candidates[i], static_cast<int64_t>(shared)});
+  }
   std::vector<double> scores;
-  for (const auto& ids : candidates) {
-    double score = 0;
-    torch::Tensor rows = first;
-    if (ids.size() > shared + 1) {
-      const auto more = static_cast<int64_t>(ids.size() - shared - 1);
-      rows = torch::cat({first, cache_.log_probabilities({ids.data(), ids.size() - 1}, more)});
-    }
-    const float* from = rows.const_data_ptr<float>();
-    for (size_t i = shared; i < ids.size(); ++i) {
-      score += from[static_cast<int64_t>(i - shared) * rows.size(1) + ids[i]];
-    }
-    scores.push_back(score);
+  for (const auto& label : model_.scorer->log_likelihoods(texts)) {
+    scores.push_back(std::accumulate(label.begin(), label.end(), 0.0));
   }
   return scores;
 }
 
 bool FewShotClassifier::fits(const std::string& text, int64_t shots) const {
-  const auto context = model_.gpt->config().context_length;
+  const auto context = model_.context;
   const auto all = candidates(text, shots);
   return std::all_of(all.begin(), all.end(), [&](const auto& ids) {
     return std::ssize(ids) - 1 <= context;  // the last token of a label is predicted, not read
@@ -126,7 +117,7 @@ std::string FewShotClassifier::cut_to_context(const std::string& text) const {
     return text.substr(0, complete_utf8_prefix(std::string_view(text).substr(0, bytes)));
   };
   require(fits("", 0), "few-shot: instruction and labels alone are longer than the model's ",
-          model_.gpt->config().context_length, " tokens; shorten ", Key{"instruction"});
+          model_.context, " tokens; shorten ", Key{"instruction"});
   size_t good = 0, bad = text.size();
   while (good + 1 < bad) {
     const size_t middle = good + (bad - good) / 2;
@@ -172,6 +163,19 @@ Prediction FewShotClassifier::predict(const std::string& text, std::optional<int
   return prediction;
 }
 
+FewShotClassifier::Model open_few_shot_model(const std::string& model, const std::string& device) {
+  const auto where = resolve_device(device);
+  if (where.is_cpu()) {
+    auto opened = open_for_decoding(model, {.threads = at::get_num_threads()});
+    const auto context = opened.model->config().context_length;
+    const ModelText& text = opened;
+    return {text, context, text_scorer(std::move(opened.model), text.where)};
+  }
+  auto opened = load_language_model(model);
+  opened.gpt->to(where);
+  return {opened, opened.gpt->config().context_length, text_scorer(opened.gpt, opened.where)};
+}
+
 FewShotClassifier make_few_shot_classifier(const std::string& model, const std::string& device,
                                            const FewShotConfig& config, int64_t shots,
                                            const TableColumns& columns, bool strict) {
@@ -188,10 +192,7 @@ FewShotClassifier make_few_shot_classifier(const std::string& model, const std::
     if (shots == 0)
       log_info("no example is shown; ", Key{"shots"}, " K shows K of ", config.examples.string());
   }
-  const auto where = resolve_device(device);
-  auto opened = load_language_model(model);
-  opened.gpt->to(where);
-  return FewShotClassifier(std::move(opened), config, std::move(shown));
+  return FewShotClassifier(open_few_shot_model(model, device), config, std::move(shown));
 }
 
 }  // namespace gptkit

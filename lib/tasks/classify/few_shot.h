@@ -16,12 +16,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "data/tables/table.h"
-#include "infer/prompt_cache.h"
+#include "infer/text_scorer.h"
 #include "tasks/classify/labelled_rows.h"
 #include "tasks/classify/prediction.h"
 #include "weights/bundle.h"
@@ -56,9 +57,14 @@ void visit_fields(FewShotConfig& c, Visitor&& visit) {
 
 class FewShotClassifier {
  public:
-  /// `shown`: the labels to choose from and the examples in the order of the prompt. The model must
-  /// already be on its device.
-  FewShotClassifier(LanguageModel model, const FewShotConfig& config, LabelledRows shown);
+  /// The model as text and as what scores texts of at most `context` tokens. `shown`: the labels
+  /// to choose from and the examples in the order of the prompt.
+  struct Model {
+    ModelText text;
+    int64_t context;
+    std::unique_ptr<TextScorer> scorer;
+  };
+  FewShotClassifier(Model model, const FewShotConfig& config, LabelledRows shown);
 
   const std::vector<std::string>& labels() const { return shown_.labels; }
   const std::vector<LabelledText>& examples() const { return shown_.rows; }
@@ -77,13 +83,12 @@ class FewShotClassifier {
   /// log P(label | prompt) of each label, without the prefix that all labels share.
   std::vector<double> scores(const std::vector<std::vector<TokenId>>& candidates);
 
-  const PromptCache& cache() const { return cache_; }
+  const TextScorer& scorer() const { return *model_.scorer; }
 
  private:
-  LanguageModel model_;
+  Model model_;
   FewShotConfig config_;
   LabelledRows shown_;
-  PromptCache cache_;
   bool one_begins_another_ = false;
   std::map<int64_t, std::vector<double>> log_prior_;  // by shots: of content-free texts
 
@@ -91,6 +96,9 @@ class FewShotClassifier {
   std::string cut_to_context(const std::string& text) const;
   const std::vector<double>& log_prior(int64_t shots);
 };
+
+/// On the CPU a model that only decodes, on another device its modules.
+FewShotClassifier::Model open_few_shot_model(const std::string& model, const std::string& device);
 
 /// Builds a FewShotClassifier from a configuration: loads the model onto its device, reads the
 /// labels and draws `shots` examples.

@@ -24,6 +24,18 @@ LabelledRows examples() {
   return {{"spam", "ham"}, {{"Win a prize", 0, 0}, {"See you", 1, 1}, {"Call now!", 0, 2}}};
 }
 
+/// Scores by decoding, as on the CPU, or by the modules, as on other devices.
+FewShotClassifier few_shot(const LanguageModel& model, const FewShotConfig& config,
+                           const LabelledRows& shown, bool decodes = true) {
+  const auto& shape = model.gpt->config();
+  auto scorer = text_scorer(model.gpt, model.where);
+  if (decodes) {
+    auto decoding = std::make_unique<DecodingModel>(shape, layers_of(model.gpt), DecodingOptions{});
+    scorer = text_scorer(std::move(decoding), model.where);
+  }
+  return FewShotClassifier({model, shape.context_length, std::move(scorer)}, config, shown);
+}
+
 /// Every label by itself: the whole sequence in one pass, without a cache.
 std::vector<double> uncached_scores(const LanguageModel& model,
                                     const std::vector<std::vector<TokenId>>& candidates,
@@ -45,38 +57,44 @@ std::vector<double> uncached_scores(const LanguageModel& model,
 
 TEST(FewShot, SharingThePrefixChangesNoScore) {
   const auto model = tiny_language_model();
-  FewShotClassifier classifier(model, kWhich, examples());
-  for (const char* text : {"Prize!", "", "A longer text, see?", "Prize!"}) {
-    for (const int64_t shots : {3, 1, 0}) {
-      const auto all = classifier.candidates(text, shots);
-      const auto prompt = classifier.prompt(text, shots).size() + 1;  // a byte a token, the blank
-      const auto want = uncached_scores(model, all, prompt);
-      const auto got = classifier.scores(all);
-      for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-4) << text << shots;
+  for (const bool decodes : {true, false}) {
+    auto classifier = few_shot(model, kWhich, examples(), decodes);
+    for (const char* text : {"Prize!", "", "A longer text, see?", "Prize!"}) {
+      for (const int64_t shots : {3, 1, 0}) {
+        const auto all = classifier.candidates(text, shots);
+        const auto prompt = classifier.prompt(text, shots).size() + 1;  // a byte a token, the blank
+        const auto want = uncached_scores(model, all, prompt);
+        const auto got = classifier.scores(all);
+        for (size_t i = 0; i < want.size(); ++i)
+          EXPECT_NEAR(got[i], want[i], 1e-4) << text << shots;
+      }
     }
   }
 }
 
 TEST(FewShot, ThePrefixIsRunOnce) {
-  FewShotClassifier classifier(tiny_language_model(), kWhich, examples());
-  classifier.predict("Prize!");
-  const auto first = classifier.cache().tokens_run();
-  classifier.predict("Hello!");
-  const auto second = classifier.cache().tokens_run() - first;
-  EXPECT_GE(first, 100);
-  // The text, "\nLabel: " and the labels but for their last letters.
-  EXPECT_EQ(second, 6 + 8 + 3 + 2);
+  for (const bool decodes : {true, false}) {
+    auto classifier = few_shot(tiny_language_model(), kWhich, examples(), decodes);
+    classifier.predict("Prize!");
+    const auto first = classifier.scorer().tokens_run();
+    classifier.predict("Hello!");
+    const auto second = classifier.scorer().tokens_run() - first;
+    EXPECT_GE(first, 100);
+    // The text, "\nLabel: " and the labels but for their last letters. The modules run the blank
+    // before the label once for each.
+    EXPECT_EQ(second, 6 + 8 + 3 + 2 + (decodes ? 0 : 1));
+  }
 }
 
 TEST(FewShot, ThePromptShowsInstructionExamplesAndTextOnLinesOfTheirOwn) {
-  const FewShotClassifier classifier(tiny_language_model(), kWhich, examples());
+  const auto classifier = few_shot(tiny_language_model(), kWhich, examples());
   EXPECT_EQ(classifier.prompt("a\nLabel: ham\n", 2),
             "Which: spam, ham?\n\nText: Win a prize\nLabel: spam\n\nText: See you\nLabel: ham\n\n"
             "Text: a Label: ham \nLabel:");
 }
 
 TEST(FewShot, ProbabilitiesAreTheSoftmaxOfTheScores) {
-  FewShotClassifier classifier(tiny_language_model(), kWhich, examples());
+  auto classifier = few_shot(tiny_language_model(), kWhich, examples());
   const auto scores = classifier.scores(classifier.candidates("Hi", 3));
   const auto prediction = classifier.predict("Hi");
   const double odds = std::exp(scores[0] - scores[1]);
@@ -88,7 +106,7 @@ TEST(FewShot, ProbabilitiesAreTheSoftmaxOfTheScores) {
 TEST(FewShot, CalibrationMakesATextThatSaysNothingUndecided) {
   auto config = kWhich;
   const auto plain = [&](const std::string& text) {
-    return FewShotClassifier(tiny_language_model(), config, examples()).predict(text);
+    return few_shot(tiny_language_model(), config, examples()).predict(text);
   };
   std::vector<double> nothing(2);
   for (const char* text : {"N/A", "[MASK]", ""}) {
@@ -102,14 +120,21 @@ TEST(FewShot, CalibrationMakesATextThatSaysNothingUndecided) {
 }
 
 TEST(FewShot, ALabelThatBeginsAnotherIsScoredToItsEnd) {
-  FewShotClassifier classifier(tiny_language_model(), kWhich, {{"good", "good enough"}, {}});
+  auto classifier = few_shot(tiny_language_model(), kWhich, {{"good", "good enough"}, {}});
   const auto all = classifier.candidates("x", 0);
   EXPECT_EQ(all[0].back(), '\n');
   for (const double score : classifier.scores(all)) EXPECT_LT(score, 0);
 }
 
+TEST(FewShot, LabelsOfTheSameTokensAreRefused) {
+  auto classifier = few_shot(tiny_language_model(), kWhich, examples());
+  const std::vector<std::vector<TokenId>> same = {{1, 2, 3}, {1, 2, 3}};
+  expect_error([&] { classifier.scores(same); },
+               "the tokens of label 'spam' are the beginning of another's");
+}
+
 TEST(FewShot, ALongTextTakesThePlaceOfExamplesAndIsCutAtLast) {
-  FewShotClassifier classifier(tiny_language_model(/*context=*/128), kWhich, examples());
+  auto classifier = few_shot(tiny_language_model(/*context=*/128), kWhich, examples());
   const auto shots_of = [&](size_t letters) {
     return classifier.predict(std::string(letters, 'x')).shots;
   };
@@ -121,7 +146,7 @@ TEST(FewShot, ALongTextTakesThePlaceOfExamplesAndIsCutAtLast) {
   // Behind a shortened prompt the whole one is run again.
   const auto again = classifier.predict("y");
   EXPECT_EQ(again.shots, 3);
-  FewShotClassifier fresh(tiny_language_model(/*context=*/128), kWhich, examples());
+  auto fresh = few_shot(tiny_language_model(/*context=*/128), kWhich, examples());
   EXPECT_NEAR(again.probability, fresh.predict("y").probability, 1e-5);
 }
 
@@ -189,8 +214,10 @@ TEST(FewShot, RefusesAModelWhoseResultsOverflow) {
     auto weight = model.gpt->block(0)->mlp()->up()->weight;
     weight.div_(weight.abs().max()).mul_(3e38);  // finite; its products are not
   }
-  FewShotClassifier classifier(model, kWhich, examples());
-  expect_error([&] { classifier.predict("Prize!"); }, "a/model: its results are NaN or infinite");
+  for (const bool decodes : {true, false}) {
+    auto classifier = few_shot(model, kWhich, examples(), decodes);
+    expect_error([&] { classifier.predict("Prize!"); }, "a/model: its results are NaN or infinite");
+  }
 }
 
 TEST(FewShot, ALabelThatIsNeverLikelyIsCalibratedAllTheSame) {
@@ -202,7 +229,7 @@ TEST(FewShot, ALabelThatIsNeverLikelyIsCalibratedAllTheSame) {
   }
   FewShotConfig config = kWhich;
   config.calibrate = true;
-  FewShotClassifier classifier(model, config, examples());
+  auto classifier = few_shot(model, config, examples());
   const auto p = classifier.predict("Prize!").probabilities;
   EXPECT_NEAR(p[0] + p[1], 1, 1e-12);
 }
