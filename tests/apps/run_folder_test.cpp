@@ -18,11 +18,14 @@ class RunFolders : public TinyRun {
       table += concat(i % 3 == 0 ? "loud" : "calm", "\ta text of number ", i, "\n");
     }
     file("messages.tsv", table);
+    file("rows.json", instructions(40));
+  }
+  static std::string instructions(int count) {
     OrderedJson rows = OrderedJson::array();
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < count; ++i) {
       rows.push_back({{"instruction", concat("Say ", i, ".")}, {"input", ""}, {"output", "Yes."}});
     }
-    file("rows.json", dump_json(rows));
+    return dump_json(rows);
   }
   static Arguments common(const std::string& out) {
     return {"-q", "--threads", "1", "-m", "pre/model", "--out", out, "-s", "train.eval_every=0"};
@@ -145,8 +148,9 @@ TEST_F(RunFolders, AFinishedRunSaysSoAndALongerOneGoesOn) {
 }
 
 TEST_F(RunFolders, CtrlCKeepsTheAnswersSoFarAndResumeMakesTheOthers) {
+  file("many.json", instructions(1500));  // answered many at a time
   const auto arguments = assistant("answers") + Arguments{"-s", "responses.max_new_tokens=20", "-s",
-                                                          "data.test=rows.json"};
+                                                          "data.test=many.json"};
   auto whole = arguments;
   whole[6] = "all-answers";
   ASSERT_EQ(run("finetune-instruct", whole).exit_code, 0);
@@ -156,7 +160,7 @@ TEST_F(RunFolders, CtrlCKeepsTheAnswersSoFarAndResumeMakesTheOthers) {
   ASSERT_EQ(code, 143) << said();
   EXPECT_THAT(said(), HasSubstr("finetune-instruct: stopped after"));
   const auto so_far = parse_json(content("answers/responses.json"), "responses.json");
-  EXPECT_EQ(so_far.size(), 40u);
+  EXPECT_EQ(so_far.size(), 1500u);
   EXPECT_TRUE(so_far.back().at("model_response").is_null());
   const auto model = weights("answers");
   const auto resumed = run_advice(said());

@@ -1,6 +1,9 @@
 #include "tasks/finetune_instruct/finetune_instruct.h"
 
+#include <ATen/Parallel.h>
+
 #include <chrono>
+#include <span>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -8,6 +11,7 @@
 #include "base/stop.h"
 #include "data/corpus/token_shard.h"
 #include "data/fingerprint.h"
+#include "infer/generator.h"
 #include "tasks/training/language_model_objective.h"
 #include "tasks/training/ranks.h"
 #include "tasks/training/seed.h"
@@ -19,7 +23,8 @@ namespace gptkit {
 
 namespace {
 
-/// The answer to the instruction of the sample.
+/// The sample's instruction, answered by the modules: the weights are others each time, and the
+/// text is that of the book.
 Samples samples_of(const LanguageModel& model, const SampleConfig& sample) {
   if (sample.prompt.empty()) return {};
   return {[&] {
@@ -65,6 +70,23 @@ void tell_left_out(const InstructionData& data, const InstructionDataset& train,
   if (!counts.empty()) log_warning("instructions: ", counts);
 }
 
+/// On the CPU all together by decoding; the weights no longer change. Elsewhere one by one.
+void generate_all(const LanguageModel& model, std::span<const GenerationRequest> requests,
+                  const OnDone& on_done) {
+  if (requests.empty()) return;
+  const auto& shape = model.gpt->config();
+  if (model.gpt->device().is_cpu()) {
+    DecodingModel decoding(shape, layers_of(model.gpt), {.threads = at::get_num_threads()});
+    Engine engine(decoding, engine_options(model, shape.vocab_size));
+    generate(engine, *model.tokenizer, requests, {}, on_done);
+    return;
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    stop_if_asked("stopped while answering");
+    on_done(i, generate(model, requests[i].prompt, requests[i].config));
+  }
+}
+
 /// responses.json, the book's instruction-data-with-response.json: the test rows and the model's
 /// answers; null if not answered yet.
 class Responses {
@@ -95,26 +117,20 @@ class Responses {
 
   /// Answers the remaining instructions. The file is written at intervals, and on a signal.
   void complete(const LanguageModel& model) {
-    const int64_t context = model.gpt->config().context_length;
-    const auto& chat = require_chat(model);
-    int64_t too_long = 0;
+    std::vector<size_t> rows;  // to answer
+    const auto requests = open_requests(model, rows);
     Progress progress("answering", count(), "instructions", answered());
     auto written = std::chrono::steady_clock::now();
+    const auto on_done = [&](size_t index, const Generation& result) {
+      answers_[rows[index]]["model_response"] = require_chat(model).answer_of(result.text);
+      progress.update(answered());
+      if (std::chrono::steady_clock::now() - written < kRewrite) return;
+      write();
+      written = std::chrono::steady_clock::now();
+    };
     try {
-      for (int64_t i = 0; i < count(); ++i) {
-        const auto& prompt = rows_[static_cast<size_t>(i)];
-        const auto ids = chat.encode_prompt(conversation_of(chat, prompt));
-        const bool fits = std::ssize(ids) <= context;
-        too_long += !fits;
-        auto& response = answers_[static_cast<size_t>(i)]["model_response"];
-        if (!response.is_null()) continue;
-        stop_if_asked("stopped while answering");
-        response = fits ? answer(model, prompt, generation_).text : std::string();
-        progress.update(answered());
-        if (std::chrono::steady_clock::now() - written < kRewrite) continue;
-        write();
-        written = std::chrono::steady_clock::now();
-      }
+      stop_if_asked("stopped while answering");
+      generate_all(model, requests, on_done);
     } catch (const Stopped& stopped) {
       progress.finish();
       write();
@@ -124,11 +140,6 @@ class Responses {
                            ", the model is complete; continue with: ", run_.resume_command()));
     }
     progress.finish();
-    if (too_long > 0) {
-      log_warning(too_long, " of ", count(),
-                  " test instructions are longer than the model's context of ", context,
-                  " tokens: their answers are empty");
-    }
     write();
   }
 
@@ -140,6 +151,34 @@ class Responses {
   GenerationConfig generation_;
   std::vector<PromptFields> rows_;
   OrderedJson answers_ = OrderedJson::array();
+
+  /// What is left to answer, in order, and the rows it belongs to. Instructions longer than the
+  /// context get an empty answer.
+  std::vector<GenerationRequest> open_requests(const LanguageModel& model,
+                                               std::vector<size_t>& rows) {
+    const int64_t context = model.gpt->config().context_length;
+    const auto& chat = require_chat(model);
+    auto settings = generation_;
+    if (!chat.end_of_turn().empty()) settings.stop.push_back(chat.end_of_turn());
+    int64_t too_long = 0;
+    std::vector<GenerationRequest> requests;
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      auto ids = chat.encode_prompt(conversation_of(chat, rows_[i]));
+      const bool fits = std::ssize(ids) <= context;
+      too_long += !fits;
+      auto& response = answers_[i]["model_response"];
+      if (!fits) response = "";
+      if (!response.is_null()) continue;
+      requests.push_back({std::move(ids), settings});
+      rows.push_back(i);
+    }
+    if (too_long > 0) {
+      log_warning(too_long, " of ", count(),
+                  " test instructions are longer than the model's context of ", context,
+                  " tokens: their answers are empty");
+    }
+    return requests;
+  }
 
   /// Takes answers to the same instructions at the same positions.
   void take_over(const Json& before) {
