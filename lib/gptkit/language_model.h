@@ -22,11 +22,13 @@ namespace gptkit::api {
 class LanguageModel {
  public:
   /// Opens a Hugging Face folder, a .gguf file, OpenAI's GPT-2 folder, llm.c's .bin, a LoRA adapter
-  /// (merged), or a name such as "gpt2" that is looked up in $GPTKIT_HOME. Weights are float32.
+  /// (merged), or a name such as "gpt2" that is looked up in $GPTKIT_HOME. On the CPU weights are
+  /// in memory as the files store them; logits() and save() read the files again, in float32.
   /// Throws Error if the model needs an unsupported feature, and names the setting.
   static LanguageModel load(const std::string& name_or_path, const LoadOptions& options = {});
 
-  /// Continues the prompt. Throws Error if the prompt is empty or longer than the context.
+  /// Continues the prompt. What it shares with an earlier prompt or answer is not computed again.
+  /// Throws Error if the prompt is empty or longer than the context.
   Generation generate(std::string_view prompt, const GenerationConfig& config = {},
                       const OnText& on_text = {}) const;
   /// The assistant's answer to a conversation, by the model's own chat template. A person's text

@@ -1,6 +1,7 @@
 #include "gptkit/language_model.h"
 
 #include <cmath>
+#include <stdexcept>
 
 #include "gptkit/perplexity.h"
 #include "tiny.h"
@@ -35,6 +36,27 @@ TEST_F(PublicLanguageModel, ACallbackEndsTheGeneration) {
   });
   EXPECT_EQ(pieces, 1);
   EXPECT_EQ(generation.finish_reason, FinishReason::kStop);
+}
+
+TEST_F(PublicLanguageModel, ACallbackThatThrowsLeavesTheModelUsable) {
+  const auto loaded = LanguageModel::load(model(), {.device = "cpu", .threads = 1});
+  const GenerationConfig config = {.max_new_tokens = 8, .ignore_end = true};
+  const auto want = loaded.generate("The lamp", config);
+  const auto thrown = [](std::string_view) -> bool { throw std::runtime_error("mine"); };
+  EXPECT_THROW(loaded.generate("The lamp", config, thrown), std::runtime_error);
+  EXPECT_EQ(loaded.generate("The lamp", config).token_ids, want.token_ids);
+}
+
+TEST_F(PublicLanguageModel, EarlierPromptsChangeNoText) {
+  const auto loaded = LanguageModel::load(model(), {.device = "cpu", .threads = 1});
+  const GenerationConfig config = {.max_new_tokens = 6, .ignore_end = true};
+  std::string text = "The";
+  for (int turn = 0; turn < 3; ++turn) {
+    const auto fresh = LanguageModel::load(model(), {.device = "cpu", .threads = 1});
+    const auto answer = loaded.generate(text, config);
+    EXPECT_EQ(answer.token_ids, fresh.generate(text, config).token_ids);
+    text += answer.text;
+  }
 }
 
 TEST_F(PublicLanguageModel, GreedyTextIsTheLargestLogit) {
