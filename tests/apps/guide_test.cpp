@@ -83,6 +83,8 @@ class GuideTest : public TinyRun {
     for (const char* name : {"messages.tsv", "my-messages.tsv"}) copy_head("messages.tsv", name);
     fs::copy_file(source / "configs/quickstart/instructions.json", folder() / "instructions.json");
     file("prompts.jsonl", "{\"prompt\": \"The sea\"}\n{\"prompt\": \"The sea was\"}\n");
+    file("person.json",
+         R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 9}}})");
     file("pages.jsonl", "{\"text\": \"" + std::string(300, 'a') + "\"}\n");
     fs::create_directories(folder() / "runs/quickstart");
     const auto made = pretrain("long", {"--set", "model.context_length=256"});  // room for a chat

@@ -107,8 +107,8 @@ TEST_F(Mixture, RefusesWhatDoesNotGoTogether) {
     expect_failure(mix("refused", {"-q", "-s", setting}), 2, "pretrain", part);
   };
   refuse("data.train=stories.txt", "data.train and data.sources are both set");
-  refuse("data.sources=[{path: books}]", "data.sources[0].weight: 0 is out of range or missing");
-  refuse("data.sources=[{weight: 1}]", "data.sources[0].path is missing");
+  refuse("data.sources=[{path: books}]", "`data.sources[0].weight`: 0 is out of range or missing");
+  refuse("data.sources=[{weight: 1}]", "`data.sources[0].path` is missing");
   refuse("data.sources=[{path: books, weigth: 1}]", "did you mean 'data.sources[0].weight'?");
   refuse("data.sources=[{path: nowhere, weight: 1}]", "nowhere: no such file or folder");
   refuse("data.filter.min_characters=1000000", "the document filter drops every document");

@@ -151,12 +151,12 @@ TEST_F(GgufTest, FaultsOfOffsetsAreRefused) {
                  "before it ends; they overlap");
   expect_refused(at(0), "they overlap");
   expect_refused(at(96), "there is a hole");
-  expect_refused(at(kHuge), "is no multiple of 32");
+  expect_refused(at(kHuge), "is not a multiple of 32");
   expect_refused(at(kHuge - 31), "there is a hole");
   expect_refused(HandMade().tensor("a", {4}, 24, 64).bytes(100), "there is a hole");
   // The tensors lie as if the alignment were 1.
   expect_refused(HandMade().tensor("a", {40}, 24, 0).tensor("b", {4}, 24, 40).bytes(44),
-                 "is no multiple of 32");
+                 "is not a multiple of 32");
 }
 
 TEST_F(GgufTest, MissingDataIsRefused) {
