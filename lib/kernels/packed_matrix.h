@@ -25,13 +25,19 @@ enum class WeightFormat {
   kFloat32,   ///< 4 bytes an element
   kBFloat16,  ///< 2 bytes
   kInt8,      ///< 8 bits, one float16 scale per 64 elements of a row: 1.03 bytes
-  kInt4,      ///< 4 bits, one float16 scale per 64 elements: 0.53 bytes; embedding and head in int8
+  kInt4,  ///< 4 bits, one float16 scale per 64 elements: 0.53 bytes; in int8 stay the embedding,
+          ///< the head, values and the last block (models/decoding_model.h)
 };
 constexpr auto enum_names(WeightFormat) {
   return std::array{std::pair{"stored", WeightFormat::kStored},
                     std::pair{"float32", WeightFormat::kFloat32},
                     std::pair{"bfloat16", WeightFormat::kBFloat16},
                     std::pair{"int8", WeightFormat::kInt8}, std::pair{"int4", WeightFormat::kInt4}};
+}
+
+/// The format of matrices that suffer most from few bits.
+constexpr WeightFormat sensitive(WeightFormat format) {
+  return format == WeightFormat::kInt4 ? WeightFormat::kInt8 : format;
 }
 
 /// An immutable matrix (O,I); copies share the memory.

@@ -113,36 +113,14 @@ float inverse_of(float d) {
 /// Unlike std::nearbyint it becomes vector code on every x86-64.
 float nearest(float x) { return (x + 12582912.0F) - 12582912.0F; }
 
-float squared_error(std::span<const float> values, float d) {
-  const float inverse = inverse_of(d);
-  float errors[8] = {};
-  for (size_t i = 0; i < values.size(); ++i) {
-    const float x = values[i];
-    const float e = x - std::min(std::max(nearest(x * inverse), -8.0F), 7.0F) * d;
-    errors[i % 8] += e * e;
-  }
-  float error = 0;
-  for (const float e : errors) error += e;
-  return error;
-}
-
-/// The scale of a group in int4: of some, the one that loses least. The value farthest from 0
-/// becomes -8 or is cut to it.
-float searched_scale(std::span<const float> values) {
+/// The value farthest from 0 becomes -8. A search for the scale with the least squared error cuts
+/// large values and gives worse texts (doc/kernels.md).
+float scale_of_int4(std::span<const float> values) {
   float farthest = 0;
   for (const float x : values) {
     if (std::fabs(x) > std::fabs(farthest)) farthest = x;
   }
-  // Infinite, and refused by finite(), where no scale is finite.
-  float best = stored_half(farthest / -8), least = std::numeric_limits<float>::infinity();
-  for (const float steps : {5.75F, 6.25F, 6.75F, 7.25F, 7.5F, 7.75F, 8.0F, 8.25F, 8.5F}) {
-    const float d = stored_half(farthest / -steps);
-    if (const float error = squared_error(values, d); error < least) {
-      least = error;
-      best = d;
-    }
-  }
-  return best;
+  return stored_half(farthest / -8);
 }
 
 /// Nearest whole number of x / d within [least, most], as a code above `zero`.
@@ -207,7 +185,7 @@ void quantize_int8(std::span<const float> row, RowCodes& codes) {
 
 void quantize_int4(std::span<const float> row, RowCodes& codes) {
   codes = {};
-  quantize_groups(row, codes, searched_scale, -8, 7, 8);
+  quantize_groups(row, codes, scale_of_int4, -8, 7, 8);
 }
 
 }  // namespace gptkit

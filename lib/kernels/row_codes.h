@@ -35,7 +35,7 @@ inline constexpr int64_t kIntegerGroup = 64;
 
 /// scale = max |x| / 127
 void quantize_int8(std::span<const float> row, RowCodes& codes);
-/// The scale with the least squared error among some around max |x| / 8.
+/// scale = -x / 8 of the x farthest from 0
 void quantize_int4(std::span<const float> row, RowCodes& codes);
 
 }  // namespace gptkit

@@ -20,10 +20,6 @@ torch::Tensor vector_of(const LayerTensors& layer) {
   return std::get<torch::Tensor>(layer.weight.front());
 }
 
-WeightFormat head_format(WeightFormat format) {
-  return format == WeightFormat::kInt4 ? WeightFormat::kInt8 : format;
-}
-
 BlockTensors block_tensors(const LayerSource& layers, int64_t i) {
   const auto prefix = concat("blocks.", i, ".");
   const auto layer = [&](const char* name) { return layers(prefix + name); };
@@ -86,20 +82,23 @@ DecodingModel::DecodingModel(const ModelConfig& config, const LayerSource& layer
       layout_(KvLayout::of(cache_shape(config), options.cache)),
       kernels_(*gptkit::kernels().decoding),
       team_(options.threads),
-      embedding_(layers("token_embedding"), head_format(options.format)),
+      embedding_(layers("token_embedding"), sensitive(options.format)),
       positions_(added_positions(config, layers)),
       work_(block_options(config), options.most_rows, team_.size()),
       last_(kHeadRows, config.d_model),
       logits_(kHeadRows, config.vocab_size) {
   const auto block = block_options(config);
   for (int64_t i = 0; i < config.n_layer; ++i) {
-    blocks_.emplace_back(block, block_tensors(layers, i), options.format);
+    // int4 costs a text most in the values, the last block and the head.
+    const bool last = i == config.n_layer - 1;
+    blocks_.emplace_back(block, block_tensors(layers, i),
+                         last ? sensitive(options.format) : options.format);
   }
   if (config.norm_placement == NormPlacement::kPre) {
     final_norm_.emplace(layers("final_norm"), block.norm);
   }
   if (!config.tie_embeddings) {
-    head_ = PackedLinear(layers("head"), head_format(options.format));
+    head_ = PackedLinear(layers("head"), sensitive(options.format));
   }
 }
 

@@ -71,7 +71,8 @@ DecodingBlock::DecodingBlock(const BlockOptions& options, const BlockTensors& te
     : options_(options),
       norm1_(tensors.norm1, options.norm),
       norm2_(tensors.norm2, options.norm),
-      qkv_(tensors.qkv, format),
+      qkv_(tensors.qkv, format, options.attention.n_kv_head * options.attention.d_head,
+           sensitive(format)),
       proj_(tensors.proj, format),
       up_(tensors.up, format),
       down_(tensors.down, format) {

@@ -18,6 +18,12 @@ int64_t rows_of(const MatrixPart& part) {
   return blocks ? blocks->rows() : std::get<torch::Tensor>(part).size(0);
 }
 
+MatrixPart slice(const MatrixPart& part, int64_t first, int64_t count) {
+  const auto* blocks = std::get_if<QuantizedTensor>(&part);
+  if (blocks) return blocks->slice(first, count);
+  return std::get<torch::Tensor>(part).narrow(0, first, count);
+}
+
 torch::Tensor dense(const MatrixPart& part) {
   const auto* blocks = std::get_if<QuantizedTensor>(&part);
   return blocks ? blocks->dequantize() : std::get<torch::Tensor>(part).to(torch::kFloat32);
@@ -25,6 +31,7 @@ torch::Tensor dense(const MatrixPart& part) {
 
 /// Parts whose panels would overlap in the output become one matrix.
 std::vector<MatrixPart> fitting(const std::vector<MatrixPart>& parts) {
+  if (parts.empty()) return parts;
   const bool fits = std::all_of(parts.begin(), parts.end() - 1,
                                 [](const auto& part) { return rows_of(part) % kLanes == 0; });
   if (fits) return parts;
@@ -74,13 +81,32 @@ InputRows StepRows::inputs(int64_t count) const {
 
 PackedLinear::PackedLinear(const LayerTensors& tensors, WeightFormat format)
     : bias_(floats_of(tensors.bias)) {
-  for (const auto& part : fitting(tensors.weight)) {
-    parts_.push_back(packed(part, format, tensors.where));
-    const auto& panels = parts_.back().panels();
-    rows_ += panels.rows;
-    panels_ += panels.count();
-    quantized_ = quantized_ || panels.is_quantized();
+  for (const auto& part : fitting(tensors.weight)) add(part, format, tensors.where);
+}
+
+PackedLinear::PackedLinear(const LayerTensors& tensors, WeightFormat format, int64_t tail,
+                           WeightFormat tail_format)
+    : bias_(floats_of(tensors.bias)) {
+  int64_t left = 0;  // rows from the part on
+  for (const auto& part : tensors.weight) left += rows_of(part);
+  if ((left - tail) % kLanes != 0) tail = 0;  // panels of two formats would overlap in the output
+  std::vector<MatrixPart> head, end;
+  for (const auto& part : tensors.weight) {
+    const int64_t rows = rows_of(part), last = std::clamp(tail - (left - rows), int64_t{0}, rows);
+    if (last < rows) head.push_back(slice(part, 0, rows - last));
+    if (last > 0) end.push_back(slice(part, rows - last, last));
+    left -= rows;
   }
+  for (const auto& part : fitting(head)) add(part, format, tensors.where);
+  for (const auto& part : fitting(end)) add(part, tail_format, tensors.where);
+}
+
+void PackedLinear::add(const MatrixPart& part, WeightFormat format, const std::string& where) {
+  parts_.push_back(packed(part, format, where));
+  const auto& panels = parts_.back().panels();
+  rows_ += panels.rows;
+  panels_ += panels.count();
+  quantized_ = quantized_ || panels.is_quantized();
 }
 
 void PackedLinear::multiply(const DecodingKernels& kernels, const StepRows& x, StepRows& y,

@@ -60,6 +60,9 @@ class PackedLinear {
  public:
   PackedLinear() = default;
   PackedLinear(const LayerTensors& tensors, WeightFormat format);
+  /// The same with the last `tail` rows in another format, if the others fill whole panels.
+  PackedLinear(const LayerTensors& tensors, WeightFormat format, int64_t tail,
+               WeightFormat tail_format);
 
   /// This member's share of the outputs of `count` rows of x; added to y's rows if `add`.
   void multiply(const DecodingKernels& kernels, const StepRows& x, StepRows& y, int64_t count,
@@ -75,6 +78,8 @@ class PackedLinear {
   void row(int64_t index, float* values) const;
 
  private:
+  void add(const MatrixPart& part, WeightFormat format, const std::string& where);
+
   std::vector<PackedMatrix> parts_;  // each but the last has a multiple of kLanes rows
   std::vector<float> bias_;          // empty: none
   int64_t rows_ = 0, panels_ = 0;
