@@ -19,13 +19,15 @@ using MatmulKernel = void(const Panels& w, const InputRows& x, const OutputRows&
                           int64_t last);
 
 /// Rows [0, count) of x (count, stride), `width` elements each, rounded to 8 bits per 32 elements:
-/// scale = max |x| / 127. A row with a value that is not finite has a first scale that is not.
+/// scale = max |x| / 127; and what that leaves to 8 bits more (weight_panels.h).
 struct QuantizeTask {
   const float* x;
   int64_t count, width, stride;  // width is a multiple of 32; zeros behind the real elements
   int8_t* q;
   float* scale;
   int32_t* sum;
+  int8_t* fine;
+  int32_t* fine_sum;
 };
 
 /// Layer norm (bias) or RMS norm (no bias) of `count` rows; out may be x.

@@ -22,6 +22,8 @@ struct Tile {
   const int8_t* q(int64_t n) const { return in.q + (first + n) * in.stride; }
   const float* scale(int64_t n) const { return in.scale + (first + n) * (in.stride / 32); }
   const int32_t* sum(int64_t n) const { return in.sum + (first + n) * (in.stride / 16); }
+  const int8_t* fine(int64_t n) const { return in.fine + (first + n) * in.stride; }
+  const int32_t* fine_sum(int64_t n) const { return in.fine_sum + (first + n) * (in.stride / 16); }
 };
 
 /// Weights are read once, in order, in runs that are too short for the processor to foresee: asking
@@ -115,6 +117,7 @@ inline void quantized_tile(const Panels& w, const Tile<N>& in, const OutputRows&
                            int64_t panel) {
   constexpr int32_t kZero = kMinima ? 0 : kind == PanelKind::kBytes ? 128 : 8;
   constexpr int64_t kRuns = kGroup == 16 ? 2 : 1;  // of a step, each with its own scale
+  constexpr bool kFine = kind == PanelKind::kBytes && kGroup == 64;
   Lanes sums[N];
   const int8_t* q[N];
   const float* scale[N];
@@ -153,7 +156,17 @@ inline void quantized_tile(const Panels& w, const Tile<N>& in, const OutputRows&
         for (int64_t v = run * 8 / kRuns; v < (run + 1) * 8 / kRuns; ++v) {
           sum = dot4<kZero == 128>(sum, u[v], q[n] + 32 * step + 4 * v);
         }
-        sums[n] = fma(mul(to_float(sum), by), factor[run], sums[n]);
+        Lanes dot = to_float(sum);
+        if constexpr (kFine) {
+          const int32_t* total_fine = in.fine_sum(n) + 2 * step;
+          Sums fine = first_sum<kZero>(total_fine[0] + total_fine[1]);
+          GPTKIT_UNROLL
+          for (int64_t v = 0; v < 8; ++v) {
+            fine = dot4<kZero == 128>(fine, u[v], in.fine(n) + 32 * step + 4 * v);
+          }
+          dot = fma(to_float(fine), set(1.0F / 254), dot);
+        }
+        sums[n] = fma(mul(dot, by), factor[run], sums[n]);
         if constexpr (kMinima) {
           sums[n] = fma(minimum, mul(by, set(static_cast<float>(all))), sums[n]);
         }
@@ -278,8 +291,14 @@ void quantize_rows(const QuantizeTask& t) {
       const float inverse = steps_per_unit(most);
       int8_t* q = t.q + n * t.stride + 32 * step;
       int32_t* sum = t.sum + n * (t.stride / 16) + 2 * step;
-      sum[0] = store_rounded(q, mul(a, set(inverse)));
-      sum[1] = store_rounded(q + 16, mul(b, set(inverse)));
+      int8_t* fine = t.fine + n * t.stride + 32 * step;
+      int32_t* fine_sum = t.fine_sum + n * (t.stride / 16) + 2 * step;
+      for (int64_t half = 0; half < 2; ++half) {
+        const Lanes units = mul(half == 0 ? a : b, set(inverse));
+        sum[half] = store_rounded(q + 16 * half, units);
+        const Lanes left = sub(units, load_int8(q + 16 * half));
+        fine_sum[half] = store_rounded(fine + 16 * half, mul(left, set(254)));
+      }
       scale[step] = most / 127.0F;
     }
     // Whole numbers cannot say that a value was not one: the results of the row must.

@@ -44,14 +44,17 @@ struct Panels {
 };
 
 /// Inputs of a multiplication, N rows. Quantised weights take whole numbers: each run of 32
-/// elements is scale * q with |q| <= 127.
+/// elements is scale * (q + fine / 254) with |q|, |fine| <= 127. Weights of 8 bits with groups of
+/// 64, which lose little themselves, take both; the others take q alone.
 struct InputRows {
-  int64_t count = 0;             // N
-  const float* x = nullptr;      // (N, stride), zeros behind the columns
-  int64_t stride = 0;            // a multiple of kStepColumns
-  const int8_t* q = nullptr;     // (N, stride)
-  const float* scale = nullptr;  // (N, stride / 32)
-  const int32_t* sum = nullptr;  // (N, stride / 16): of q, over 16 columns
+  int64_t count = 0;                  // N
+  const float* x = nullptr;           // (N, stride), zeros behind the columns
+  int64_t stride = 0;                 // a multiple of kStepColumns
+  const int8_t* q = nullptr;          // (N, stride)
+  const float* scale = nullptr;       // (N, stride / 32)
+  const int32_t* sum = nullptr;       // (N, stride / 16): of q, over 16 columns
+  const int8_t* fine = nullptr;       // (N, stride)
+  const int32_t* fine_sum = nullptr;  // (N, stride / 16): of fine
 };
 
 /// Outputs (N, stride): y = W x + bias, or added to what is there.

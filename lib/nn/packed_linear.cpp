@@ -63,8 +63,10 @@ StepRows::StepRows(int64_t most, int64_t width)
   const auto elements = static_cast<size_t>(most * stride_);
   x_.resize(elements);
   q_.resize(elements);
+  fine_.resize(elements);
   scale_.resize(elements / 32);
   sum_.resize(elements / 16);
+  fine_sum_.resize(elements / 16);
 }
 
 void StepRows::quantize(const DecodingKernels& kernels, WorkShare rows, WorkShare columns) {
@@ -72,11 +74,12 @@ void StepRows::quantize(const DecodingKernels& kernels, WorkShare rows, WorkShar
   const auto end = rounded_up(columns.end, kStepColumns);
   const auto at = static_cast<size_t>(rows.begin * stride_ + columns.begin);
   kernels.quantize({&x_[at], rows.end - rows.begin, end - columns.begin, stride_, &q_[at],
-                    &scale_[at / 32], &sum_[at / 16]});
+                    &scale_[at / 32], &sum_[at / 16], &fine_[at], &fine_sum_[at / 16]});
 }
 
 InputRows StepRows::inputs(int64_t count) const {
-  return {count, x_.data(), stride_, q_.data(), scale_.data(), sum_.data()};
+  return {count,         x_.data(),   stride_,      q_.data(),
+          scale_.data(), sum_.data(), fine_.data(), fine_sum_.data()};
 }
 
 PackedLinear::PackedLinear(const LayerTensors& tensors, WeightFormat format)

@@ -52,8 +52,8 @@ class StepRows {
  private:
   int64_t width_, stride_;
   std::vector<float> x_, scale_;
-  std::vector<int8_t> q_;
-  std::vector<int32_t> sum_;
+  std::vector<int8_t> q_, fine_;
+  std::vector<int32_t> sum_, fine_sum_;
 };
 
 class PackedLinear {

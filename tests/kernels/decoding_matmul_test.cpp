@@ -40,8 +40,7 @@ TEST_P(DecodingMatmul, EqualsTheMathematicsOfTheDecodedWeights) {
   for (const int64_t rows : {1, 37, 150}) {
     for (const auto& [format, matrix] : packed_matrices(rows)) {
       const Inputs inputs(torch::randn({kMostInputs, matrix.columns()}));
-      const auto want =
-          at::linear(inputs.values(matrix.panels().is_quantized()), decoded(matrix));  // (N,O)
+      const auto want = at::linear(inputs.values(matrix.panels()), decoded(matrix));  // (N,O)
       for (const int64_t count : {int64_t{1}, int64_t{7}, kMostInputs}) {
         const auto y = multiply(matrix, inputs.rows(0, count), no_output(matrix, count));
         EXPECT_LE(error_of(y.slice(1, 0, rows), want.slice(0, 0, count)), 2e-5)

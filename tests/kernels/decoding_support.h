@@ -74,25 +74,37 @@ class Inputs {
     q_.resize(static_cast<size_t>(count_ * stride_));
     scale_.resize(q_.size() / 32);
     sum_.resize(q_.size() / 16);
+    fine_.resize(q_.size());
+    fine_sum_.resize(q_.size() / 16);
     kernels().decoding->quantize({x_.const_data_ptr<float>(), count_, stride_, stride_, q_.data(),
-                                  scale_.data(), sum_.data()});
+                                  scale_.data(), sum_.data(), fine_.data(), fine_sum_.data()});
   }
 
   /// Rows [first, first + count).
   InputRows rows(int64_t first, int64_t count) const {
     const auto at = static_cast<size_t>(first * stride_);
-    return {count,         x_.const_data_ptr<float>() + at, stride_, &q_[at], &scale_[at / 32],
-            &sum_[at / 16]};
+    return {count,
+            x_.const_data_ptr<float>() + at,
+            stride_,
+            &q_[at],
+            &scale_[at / 32],
+            &sum_[at / 16],
+            &fine_[at],
+            &fine_sum_[at / 16]};
   }
   /// What a matrix multiplies with, float64 (count, columns).
-  torch::Tensor values(bool rounded) const {
+  torch::Tensor values(const Panels& w) const {
+    const bool fine = w.kind == PanelKind::kBytes && w.group == 64;
+    return values(w.is_quantized(), fine);
+  }
+  torch::Tensor values(bool rounded, bool fine = false) const {
     const auto x = x_.slice(1, 0, columns_).to(torch::kFloat64);
     if (!rounded) return x;
     const auto result = torch::empty_like(x);
     for (int64_t n = 0; n < count_; ++n) {
       for (int64_t k = 0; k < columns_; ++k) {
         const auto at = static_cast<size_t>(n * stride_ + k);
-        result[n][k] = double{scale_[at / 32]} * q_[at];
+        result[n][k] = double{scale_[at / 32]} * (q_[at] + (fine ? fine_[at] / 254.0 : 0.0));
       }
     }
     return result;
@@ -101,9 +113,9 @@ class Inputs {
  private:
   int64_t count_, columns_, stride_;
   torch::Tensor x_;
-  std::vector<int8_t> q_;
+  std::vector<int8_t> q_, fine_;
   std::vector<float> scale_;
-  std::vector<int32_t> sum_;
+  std::vector<int32_t> sum_, fine_sum_;
 };
 
 }  // namespace gptkit::test

@@ -34,6 +34,8 @@ struct Rounded {
   std::vector<int8_t> q;
   Floats scale;
   std::vector<int32_t> sum;
+  std::vector<int8_t> fine = std::vector<int8_t>(q.size());
+  std::vector<int32_t> fine_sum = std::vector<int32_t>(sum.size());
 };
 
 /// One row, whose width is a multiple of 32.
@@ -41,7 +43,8 @@ Rounded quantized(const DecodingKernels& kernels, const Floats& x) {
   Rounded r{std::vector<int8_t>(x.size()), Floats(x.size() / 32),
             std::vector<int32_t>(x.size() / 16)};
   const auto width = std::ssize(x);
-  kernels.quantize({x.data(), 1, width, width, r.q.data(), r.scale.data(), r.sum.data()});
+  kernels.quantize({x.data(), 1, width, width, r.q.data(), r.scale.data(), r.sum.data(),
+                    r.fine.data(), r.fine_sum.data()});
   return r;
 }
 
@@ -53,13 +56,16 @@ TEST_P(Decoding, QuantisesToTheNearestOf127Steps) {
     for (size_t i = 0; i < 32; ++i) most = std::max(most, std::abs(x[32 * step + i]));
     EXPECT_EQ(r.scale[step], most / 127);
     for (size_t half = 0; half < 2; ++half) {
-      int32_t sum = 0;
+      int32_t sum = 0, fine_sum = 0;
       for (size_t i = 0; i < 16; ++i) {
         const size_t at = 32 * step + 16 * half + i;
         EXPECT_NEAR(r.q[at], x[at] / r.scale[step], 0.5001);
+        EXPECT_NEAR(r.q[at] + r.fine[at] / 254.0, x[at] / r.scale[step], 0.0021);
         sum += r.q[at];
+        fine_sum += r.fine[at];
       }
       EXPECT_EQ(r.sum[2 * step + half], sum);
+      EXPECT_EQ(r.fine_sum[2 * step + half], fine_sum);
     }
   }
 }
@@ -70,7 +76,10 @@ TEST_P(Decoding, QuantisesRowByRowWithAStride) {
   std::vector<int8_t> q(x.size(), 77);
   Floats scale(x.size() / 32, -1);
   std::vector<int32_t> sum(x.size() / 16, -1);
-  run().quantize({x.data(), 3, width, stride, q.data(), scale.data(), sum.data()});
+  std::vector<int8_t> fine(x.size());
+  std::vector<int32_t> fine_sum(sum.size());
+  run().quantize({x.data(), 3, width, stride, q.data(), scale.data(), sum.data(), fine.data(),
+                  fine_sum.data()});
   for (int64_t row = 0; row < 3; ++row) {
     const auto at = row * stride;
     const auto alone = quantized(run(), Floats(x.begin() + at, x.begin() + at + width));
