@@ -33,7 +33,7 @@ void decode_codes(DType dtype, std::span<const std::byte> blocks, RowCodes& code
 /// Elements that share a scale in int8 and int4; the width is a multiple of it.
 inline constexpr int64_t kIntegerGroup = 64;
 
-/// scale = max |x| / 127
+/// scale = max |x| / 127, or a slightly larger one that loses less
 void quantize_int8(std::span<const float> row, RowCodes& codes);
 /// scale = -x / 8 of the x farthest from 0
 void quantize_int4(std::span<const float> row, RowCodes& codes);
