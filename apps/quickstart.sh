@@ -80,7 +80,7 @@ step "Learn a byte-level BPE tokenizer of 2,048 tokens from the stories." \
 step "Pretrain a small GPT on the stories: it learns to predict the next token, and its loss falls." \
   $bin/pretrain -c configs/quickstart/pretrain.yaml --out "$out/pretrain" --overwrite
 step "Let it go on with a sentence: the words are the stories', the sense is what so small a model has." \
-  $bin/generate --model "$out/pretrain/model" --prompt "The old lighthouse" --max-new-tokens 60 --temperature 0.5
+  $bin/generate --model "$out/pretrain/model" --prompt "The old lighthouse" --max-new-tokens 60 --temperature 0.5 --quantize int8
 step "Finetune it into a classifier that tells spam from ordinary messages." \
   $bin/finetune-classify -c configs/quickstart/classify.yaml --out "$out/classify" --overwrite
 step "Classify messages: label, probability, text." \
