@@ -126,7 +126,7 @@ void BeamGenerator::add(size_t index, const GenerationRequest& request) {
   require(pages_of(request) <= pool_.max_pages(), config.num_beams, " beams of ", prompt.size(),
           " tokens and ", config.max_new_tokens, " new ones need ", pages_of(request) * page,
           " bytes of keys and values; the cache has ", pool_.max_pages() * page,
-          ": give fewer beams or tokens, or a larger ", Key{"cache_bytes"});
+          ": give fewer beams or tokens, or a larger ", Key{"cache_mib"});
   auto limited = config;
   limited.max_new_tokens = most_new_tokens(request);
   const TextEnds ends(options_, tokenizer_, config);

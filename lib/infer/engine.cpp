@@ -1,8 +1,9 @@
 #include "infer/engine.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "base/error.h"
@@ -51,9 +52,16 @@ constexpr int64_t kDraftPause = 48;     // tokens
 
 int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
-/// Memory that no process uses, in bytes.
-int64_t free_memory() {
-  return static_cast<int64_t>(::sysconf(_SC_AVPHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+/// Memory that processes can still take, in bytes: with what the system only uses to cache files
+/// (MemAvailable, https://docs.kernel.org/filesystems/proc.html). 0: unknown.
+int64_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string key; file >> key;) {
+    int64_t kib = 0;
+    if (key == "MemAvailable:" && file >> kib) return kib << 10;
+    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return 0;
 }
 
 std::vector<bool> flags(const std::vector<TokenId>& ids, int64_t count) {
@@ -80,7 +88,7 @@ const char* to_string(FinishReason reason) {
 
 int64_t pages_within(const KvLayout& layout, int64_t bytes) {
   const int64_t budget =
-      bytes > 0 ? bytes : std::max<int64_t>(free_memory() / 2, int64_t{64} << 20);
+      bytes > 0 ? bytes : std::max<int64_t>(available_memory() / 2, int64_t{64} << 20);
   return budget / layout.page_bytes();
 }
 
@@ -90,7 +98,7 @@ Engine::Engine(DecodingModel& model, const EngineOptions& options)
       ends_(flags(options.ends, model.config().vocab_size)),
       not_text_(flags(options.not_text, model.config().vocab_size)),
       pool_(model.layout(), pages_within(model.layout(), options.cache_bytes)) {
-  require(pool_.max_pages() > 0, Key{"cache_bytes"}, ": ", options.cache_bytes,
+  require(pool_.max_pages() > 0, Key{"cache_mib"}, ": ", options.cache_bytes,
           " bytes hold no token; expected at least ", model.layout().page_bytes(), ", which hold ",
           kPageTokens);
 }
@@ -143,6 +151,10 @@ SequenceId Engine::add(std::span<const TokenId> prompt, const GenerationConfig& 
           " beams are not one sequence; expected 1");
   check_prompt(prompt, config);
   require(config.max_new_tokens > 0, Key{"max_new_tokens"}, ": 0 new tokens; expected at least 1");
+  for (const auto& bias : token_biases(config)) {
+    require(bias.id < model_.config().vocab_size, Key{"logit_bias"}, ": ", bias.id,
+            " is no token; the model's vocabulary ends at ", model_.config().vocab_size - 1);
+  }
   auto sequence = std::make_unique<Sequence>(Sequence{
       next_id_, config, Sampler(config, seed), {prompt.begin(), prompt.end()}, prompt.size()});
   if (std::ssize(prompt) > context_length()) slide(*sequence);
@@ -235,9 +247,19 @@ std::span<const float> Engine::allowed(Sequence& s, std::span<const float> logit
   return allowed_;
 }
 
+/// Errors name the model.
+TokenId Engine::next_token(Sequence& s, std::span<const float> logits) {
+  try {
+    return s.sampler.next(allowed(s, logits), {s.tokens, s.prompt_tokens});
+  } catch (const Error& error) {
+    if (options_.where.empty()) throw;
+    throw Error(error.kind(), concat(options_.where, ": ", error.what()), error.key());
+  }
+}
+
 EngineStep Engine::sample(Sequence& s, std::span<const float> logits) {
   EngineStep step{.id = s.id, .cached_tokens = s.cached_tokens, .forgotten_tokens = s.forgotten()};
-  step.token = s.sampler.next(allowed(s, logits), {s.tokens, s.prompt_tokens});
+  step.token = next_token(s, logits);
   step.is_text = !is_end(step.token, s.config);
   const auto end = s.shortened ? FinishReason::kLength : FinishReason::kStop;
   if (!step.is_text) {

@@ -118,6 +118,7 @@ class Engine {
   std::vector<TokenId> draft(Sequence& sequence, int64_t room);
   void judge_draft(Sequence& sequence, int64_t drafted, int64_t accepted);
   void slide(Sequence& sequence) const;
+  TokenId next_token(Sequence& sequence, std::span<const float> logits);
   EngineStep sample(Sequence& sequence, std::span<const float> logits);
   void remember_prompt(const Sequence& sequence);
   void remember(const Sequence& sequence);

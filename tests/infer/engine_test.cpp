@@ -345,6 +345,7 @@ TEST(Engine, RefusesWhatDoesNotFitWithBothNumbers) {
   expect_error([&] { engine.add(Ids(), {}, 1); }, "the prompt is empty");
   expect_error([&] { engine.add(Ids{8, 40}, {}, 1); }, "token id 40");
   expect_error([&] { engine.add(Ids{8}, {.max_new_tokens = 0}, 1); }, "max_new_tokens");
+  expect_error([&] { engine.add(Ids{8}, {.logit_bias = {"40:1"}}, 1); }, "40 is no token");
   options.cache_bytes = page - 1;
   expect_error([&] { Engine small(served.model, options); }, "hold no token");
   engine.add(Ids(60, 9), {.max_new_tokens = 5}, 1);

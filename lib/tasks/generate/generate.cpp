@@ -240,6 +240,10 @@ void validate(const GenerateConfig& config) {
   require(!config.model.empty(), "no model; name a folder or gpt2, gpt2-medium ... with ",
           Key{"model"});
   if (!config.benchmark) validate_prompt(config);
+  require(!config.benchmark ||
+              (config.generation.num_beams == 1 && !config.speculate && config.draft_model.empty()),
+          Key{"benchmark"}, " measures plain decoding; leave out ", Key{"num_beams"}, ", ",
+          Key{"speculate"}, " and ", Key{"draft_model"});
   require(config.chat || (config.instruction_input.empty() && !config.system),
           Key{"instruction_input"}, " and ", Key{"system"}, " are parts of a chat prompt; give ",
           Key{"chat"}, " too");
