@@ -96,7 +96,7 @@ if [[ -n $published ]] && ! bash third_party/setup.sh --weights $published; then
 fi
 if [[ -n $published ]]; then
   step "Ask a published model: 135 million parameters, pretrained on two trillion tokens and finetuned to chat." \
-    $bin/generate --model $published --chat --prompt "What is the capital of France?" --temperature 0
+    $bin/generate --model $published --chat --prompt "What is the capital of France?" --quantize int8
   step "Finetune it into a classifier: it has read so much that 84 messages are enough." \
     $bin/finetune-classify -c configs/quickstart/classify-smollm2.yaml --out "$out/classify-smollm2" --overwrite
   step "Classify the same messages with it." \
