@@ -218,9 +218,12 @@ void report_guesses(const Session& session) {
 void answer_with_modules(const GenerateConfig& config, GenerationConfig generation,
                          torch::Device device, const GenerateEvents& events) {
   require(config.input.empty() && !config.benchmark && generation.num_beams == 1 &&
-              config.quantize == WeightFormat::kStored && config.cache_type == CacheKind::kFloat32,
-          Key{"input"}, ", ", Key{"benchmark"}, ", ", Key{"num_beams"}, ", ", Key{"quantize"},
-          " and ", Key{"cache_type"}, " need the processor; give ", Key{"device", "cpu"});
+              config.quantize == WeightFormat::kStored &&
+              config.cache_type == CacheKind::kFloat32 && config.cache_mib == 0 &&
+              !config.speculate && config.draft_model.empty(),
+          Key{"input"}, ", ", Key{"benchmark"}, ", ", Key{"num_beams"}, ", ", Key{"quantize"}, ", ",
+          Key{"cache_type"}, ", ", Key{"cache_mib"}, ", ", Key{"speculate"}, " and ",
+          Key{"draft_model"}, " need the processor; give ", Key{"device", "cpu"});
   auto model = load_language_model(config.model.text);
   model.gpt->to(device);
   const auto prompt = read_prompts(config).front();
@@ -240,6 +243,9 @@ void validate(const GenerateConfig& config) {
   require(!config.model.empty(), "no model; name a folder or gpt2, gpt2-medium ... with ",
           Key{"model"});
   if (!config.benchmark) validate_prompt(config);
+  require(config.generation.num_beams == 1 || (!config.speculate && config.draft_model.empty()),
+          Key{"num_beams"}, ": beam search takes no guesses; leave out ", Key{"speculate"}, " and ",
+          Key{"draft_model"});
   require(!config.benchmark ||
               (config.generation.num_beams == 1 && !config.speculate && config.draft_model.empty()),
           Key{"benchmark"}, " measures plain decoding; leave out ", Key{"num_beams"}, ", ",
