@@ -1,5 +1,7 @@
 #include "tasks/generate/answers.h"
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/json.h"
 
@@ -34,7 +36,15 @@ void AnswerFile::keep_answered() {
 }
 
 void AnswerFile::add(size_t index, const Generation& answer) {
-  held_[index] = dump_json(to_json(prompts_[index], answer));
+  add_line(index, dump_json(to_json(prompts_[index], answer)));
+}
+
+void AnswerFile::add_error(size_t index, const std::string& message) {
+  add_line(index, dump_json(OrderedJson{{"prompt", prompts_[index]}, {"error", message}}));
+}
+
+void AnswerFile::add_line(size_t index, std::string line) {
+  held_[index] = std::move(line);
   for (auto first = held_.begin(); first != held_.end() && first->first == next_;
        first = held_.erase(first)) {
     append_line(path_, first->second);

@@ -22,9 +22,12 @@ class AnswerFile {
   size_t answered() const { return next_; }
   /// Answers may come in any order; a line is written when all before it are there.
   void add(size_t index, const Generation& answer);
+  /// A line with "error" for a prompt that cannot be answered; the others go on.
+  void add_error(size_t index, const std::string& message);
 
  private:
   void keep_answered();
+  void add_line(size_t index, std::string line);
 
   fs::path path_;
   const std::vector<std::string>& prompts_;

@@ -176,19 +176,24 @@ void answer_all(Session& session, const GenerateConfig& config, GenerationConfig
   Progress progress("generate", std::ssize(prompts), "prompts",
                     static_cast<int64_t>(answers.answered()));
   constexpr size_t kAtOnce = 256;
+  int64_t failed = 0;  // prompts
   for (size_t begin = answers.answered(); begin < prompts.size(); begin += kAtOnce) {
     const size_t end = std::min(prompts.size(), begin + kAtOnce);
     std::vector<GenerationRequest> requests;
+    std::vector<size_t> asked;  // the prompt of each request
     for (size_t i = begin; i < end; ++i) {
       try {
         requests.push_back(
             {encode_prompt(session.bundle, config, prompts[i], context), generation, constraint});
+        asked.push_back(i);
       } catch (const Error& error) {
-        fail(config.input.string(), ":", i + 1, ": ", error.what());
+        log_warning(config.input.string(), ":", i + 1, ": ", error.what());
+        answers.add_error(i, error.what());
+        ++failed;
       }
     }
     const auto done = [&](size_t index, const Generation& result) {
-      answers.add(begin + index, result);
+      answers.add(asked[index], result);
       progress.update(static_cast<int64_t>(answers.answered()));
     };
     if (generation.num_beams > 1) {
@@ -206,6 +211,8 @@ void answer_all(Session& session, const GenerateConfig& config, GenerationConfig
                                    " prompt tokens from the cache")
                           : std::string();
   log_info("[", prompts.size(), " answers in ", config.output.string(), cached, "]");
+  require(failed == 0, config.output.string(), ": ", failed, " of ", prompts.size(),
+          " prompts could not be answered; their lines have \"error\"");
 }
 
 void report_guesses(const Session& session) {
